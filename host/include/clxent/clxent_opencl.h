@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clxent for programs that own an OpenCL queue and cl_mem buffers: a wait list in, an event out.
+ * Read clxent.h first; everything there about shapes, types and options holds here.
+ *
+ * Define CL_TARGET_OPENCL_VERSION as your own program needs it (120 or more) before this header.
+ * The OpenCL library is looked up at run time: the one your program has linked, else libOpenCL.so.1.
+ */
+#ifndef CLXENT_CLXENT_OPENCL_H
+#define CLXENT_CLXENT_OPENCL_H
+
+#ifdef __APPLE__
+#include <OpenCL/opencl.h>
+#else
+#include <CL/cl.h>
+#endif
+
+#include <clxent/clxent.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A context on the caller's queue, in-order or out-of-order, of an OpenCL 1.2 device or later. The
+ * queue is retained. options->device is not used. Errors as clxent_ctx_create(). */
+CLXENT_API clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue queue,
+                                                      const clxent_ctx_options *options, clxent_error *err);
+
+/* The context's queue; borrowed, not retained. NULL for NULL. */
+CLXENT_API cl_command_queue clxent_ctx_queue(const clxent_ctx *ctx);
+
+/* A device buffer and a byte offset into it, a multiple of the element's size; mem NULL: absent. */
+typedef struct clxent_buffer {
+    cl_mem mem;
+    size_t offset;
+} clxent_buffer;
+
+/* The buffers of one call: the members of clxent_arrays, and the same rules. */
+typedef struct clxent_buffers {
+    size_t struct_size;
+    int64_t rows;
+    const clxent_scalars *scalars;
+    clxent_buffer logits, targets, class_weight, row_weight, segment, grad_output;
+    clxent_buffer loss, row_loss, log_prob, lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad,
+        counts;
+    /* Scratch of clxent_workspace_bytes(), offset a multiple of 8, for this call alone until its event
+     * completes. Absent: the plan's own, which the plan's calls use one after the other. */
+    clxent_buffer workspace;
+} clxent_buffers;
+#define CLXENT_BUFFERS_INIT                                                                         \
+    {                                                                                               \
+        sizeof(clxent_buffers), CLXENT_ALL_ROWS, NULL, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},  \
+            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, \
+            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {                     \
+            NULL, 0                                                                                 \
+        }                                                                                           \
+    }
+CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
+
+/* Enqueues the kernels on the context's queue after the events of `wait`, and returns: it never blocks
+ * or finishes the queue, and allocates device memory only on the first call of a plan (none when
+ * buffers->workspace is given). *event (when event is not NULL) completes with the last kernel; the
+ * caller releases it. Buffers must stay alive until then. Bad targets are reported in `counts`, which
+ * the caller reads when it likes; their rows count nothing. On failure nothing that the call enqueued
+ * may be relied on.
+ * ERR_BUFFER (sizes are checked by CL_MEM_SIZE), ERR_ARGUMENT, ERR_OPENCL, ERR_BUILD, ERR_MEMORY. */
+CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                                        const cl_event *wait, cl_event *event);
+
+/* Bytes of scratch that a call of this plan needs (its largest number of rows). */
+CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels as the build embedded them: one entry a .cl file with kernels, its includes in place. */
+#ifndef CLX_KERNEL_SOURCES_H
+#define CLX_KERNEL_SOURCES_H
+
+#include <stddef.h>
+
+typedef struct clx_kernel_source {
+    const char *name; /* "group" for kernels/group.cl */
+    const char *text; /* not NUL-terminated */
+    size_t length;
+} clx_kernel_source;
+
+extern const clx_kernel_source clx_kernel_sources[]; /* ends with name NULL */
+
+#endif
