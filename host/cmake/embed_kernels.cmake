@@ -5,6 +5,8 @@
 # (each once), as bytes of a C array; and a table of names and arrays. Bytes, since a string literal over
 # 4,095 characters is not portable C.
 
+cmake_policy(VERSION 3.18)
+
 function(flatten name out_text)
   get_property(seen GLOBAL PROPERTY flattened)
   if(name IN_LIST seen)
@@ -36,7 +38,8 @@ foreach(path IN LISTS paths)
   if(own MATCHES "\n(__kernel|kernel) ")
     string(HEX "${text}" hex)
     string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
-    string(REGEX REPLACE "(.....................................................................................................)" "\\1\n" bytes "${bytes}")
+    string(REPLACE "0x0a," "0x0a,
+" bytes "${bytes}") # a line of the file a line
     string(REPLACE ".cl" "" symbol ${path})
     string(APPEND arrays "static const unsigned char ${symbol}_cl[] = {\n${bytes}};\n")
     string(APPEND table "    {\"${symbol}\", (const char *)${symbol}_cl, sizeof ${symbol}_cl},\n")

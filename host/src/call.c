@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "call.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "error.h"
+
+const char *clx_array_name(const clxent_desc *desc, int array) {
+    static const char *const names[] = {
+#define CLX_NAME(index, name) #name,
+        CLX_ARRAY_MAP(CLX_NAME)
+#undef CLX_NAME
+    };
+    return desc->op == CLXENT_NLL && array == CLX_A_logits ? "log_probs" : names[array];
+}
+
+/* ---------------------------------------------------------------- shapes ------------------------------ */
+
+bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *outer_elements) {
+    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    int64_t classes = d->classes;
+    switch (array) {
+    case CLX_A_logits:
+        *stride = d->row_stride;
+        break;
+    case CLX_A_grad:
+        *stride = d->grad_row_stride;
+        classes = d->classes_padded;
+        break;
+    case CLX_A_log_probs:
+    case CLX_A_probs:
+        *stride = d->log_probs_row_stride;
+        break;
+    case CLX_A_targets:
+        if (d->targets != CLXENT_TARGETS_PROBABILITY) return false;
+        *stride = d->targets_row_stride;
+        break;
+    case CLX_A_grad_output:
+        if (!softmax) return false;
+        *stride = d->grad_output_row_stride;
+        break;
+    default:
+        return false;
+    }
+    *outer_elements = classes * d->inner;
+    return true;
+}
+
+static int64_t elements_of(const clxent_desc *d, int array, int64_t rows) {
+    int64_t stride = 0, outer_elements = 0;
+    if (clx_matrix_of(d, array, &stride, &outer_elements))
+        return rows == 0 ? 0 : (rows / d->inner - 1) * stride + outer_elements;
+    switch (array) {
+    case CLX_A_targets:
+    case CLX_A_segment:
+        return d->targets == CLXENT_TARGETS_NEXT_TOKEN ? rows / d->sequence_length * d->tokens_per_sequence
+                                                       : rows;
+    case CLX_A_class_weight:
+        return d->classes;
+    case CLX_A_grad_output:
+    case CLX_A_loss:
+        return d->reduction == CLXENT_NONE ? rows : 1;
+    case CLX_A_counts:
+        return 4;
+    default:
+        return rows;
+    }
+}
+
+static clxent_dtype dtype_of(const clxent_desc *d, int array) {
+    switch (array) {
+    case CLX_A_logits:
+        return d->logits_dtype;
+    case CLX_A_grad:
+        return d->grad_dtype;
+    case CLX_A_targets:
+        return d->targets_dtype;
+    case CLX_A_segment:
+        return d->segment_dtype;
+    case CLX_A_argmax:
+    case CLX_A_rank:
+    case CLX_A_counts:
+        return CLXENT_I64;
+    default:
+        return clx_real(d);
+    }
+}
+
+/* ---------------------------------------------------------------- checks ------------------------------ */
+
+static bool is_output(const clxent_desc *d, int array) {
+    const bool saved =
+        (d->flags & CLXENT_GRAD_FROM_LSE) && (array == CLX_A_lse || array == CLX_A_lse_residual);
+    return array >= CLX_A_loss && !saved;
+}
+
+static uint32_t output_bit(int array) {
+    return 1u << (array - CLX_A_loss);
+}
+
+/* Why the array cannot be part of a call of this plan; NULL when it can. */
+static const char *refusal(const clxent_desc *d, int array) {
+    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    if (is_output(d, array)) {
+        if (!(clx_possible_outputs(d) & output_bit(array)))
+            return "this plan's op, targets and flags have no such output";
+        if (d->outputs && !(d->outputs & output_bit(array))) return "desc.outputs does not name it";
+        return NULL;
+    }
+    switch (array) {
+    case CLX_A_targets:
+    case CLX_A_class_weight:
+        return softmax ? "softmax and log-softmax do not take it" : NULL;
+    case CLX_A_row_weight:
+        return d->op != CLXENT_CROSS_ENTROPY ? "only cross entropy takes it" : NULL;
+    case CLX_A_segment:
+        return d->targets != CLXENT_TARGETS_NEXT_TOKEN ? "only next-token targets take it" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
+    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    if (call->rows == 0) return false;
+    switch (array) {
+    case CLX_A_logits:
+        return true;
+    case CLX_A_targets:
+        return !softmax;
+    case CLX_A_grad_output:
+        return softmax && (call->outputs & CLXENT_OUT_GRAD);
+    case CLX_A_lse:
+        return (d->flags & CLXENT_GRAD_FROM_LSE) != 0;
+    default:
+        return false;
+    }
+}
+
+static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const clx_call *call, int array) {
+    const clx_slot *slot = &call->slots[array];
+    const char *name = clx_array_name(d, array);
+    if (!slot->present) {
+        if (is_required(d, call, array))
+            return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL; this call of %" PRId64 " rows needs it",
+                            name, call->rows);
+        return CLXENT_OK;
+    }
+    const char *why_not = refusal(d, array);
+    if (why_not) return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s", name, why_not);
+    if (slot->bytes > slot->available)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "%s has %zu bytes, %zu are needed for %" PRId64 " rows of %" PRId64 " classes", name,
+                        slot->available, slot->bytes, call->rows, d->classes);
+    const size_t size = clxent_dtype_size(slot->dtype);
+    const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
+    if (start % size != 0)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "%s starts at %s %" PRIuPTR ", not a multiple of its element's size %zu", name,
+                        slot->host ? "address" : "offset", start, size);
+    return CLXENT_OK;
+}
+
+static bool overlap(const clx_slot *a, const clx_slot *b) {
+    if (!a->present || !b->present || a->mem != b->mem) return false;
+    const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
+    return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
+}
+
+static bool is_in_place(const clxent_desc *d, const clx_slot *logits, const clx_slot *grad) {
+    return logits->host == grad->host && logits->offset == grad->offset && d->logits_dtype == d->grad_dtype &&
+           d->row_stride == d->grad_row_stride;
+}
+
+static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, const clx_call *call) {
+    for (int out = 0; out < CLX_ARRAYS; out++) {
+        if (!call->slots[out].present || !call->slots[out].is_output) continue;
+        for (int other = 0; other < CLX_ARRAYS; other++) {
+            const clx_slot *a = &call->slots[out], *b = &call->slots[other];
+            if (other == out || (b->is_output && other > out) || !overlap(a, b)) continue;
+            if (out == CLX_A_grad && other == CLX_A_logits && is_in_place(d, b, a)) continue;
+            if (out == CLX_A_grad && other == CLX_A_logits)
+                return clx_fail(err, CLXENT_ERR_BUFFER,
+                                "grad (dtype %d, row stride %" PRId64 ") overlaps %s (dtype %d, "
+                                "row stride %" PRId64 "); in place means the same start, dtype and stride",
+                                (int)d->grad_dtype, d->grad_row_stride, clx_array_name(d, other),
+                                (int)d->logits_dtype, d->row_stride);
+            return clx_fail(err, CLXENT_ERR_BUFFER, "%s (%zu bytes) overlaps %s (%zu bytes)",
+                            clx_array_name(d, out), a->bytes, clx_array_name(d, other), b->bytes);
+        }
+    }
+    return CLXENT_OK;
+}
+
+static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const clxent_scalars *given,
+                                 clxent_scalars *out) {
+    *out = clx_desc_scalars(d);
+    if (given == NULL) return CLXENT_OK;
+    if (given->struct_size != sizeof *given)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "clxent_scalars.struct_size is %zu, this library's is %zu; start from "
+                        "CLXENT_SCALARS_INIT",
+                        given->struct_size, sizeof *given);
+    const clxent_status status = clx_check_scalars(err, d, given);
+    if (status != CLXENT_OK) return status;
+    if ((given->softcap != 0) != (d->softcap != 0))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "softcap %g of the call with softcap %g of the plan: it cannot change "
+                        "from or to 0",
+                        given->softcap, d->softcap);
+    const bool cross_entropy = d->op == CLXENT_CROSS_ENTROPY;
+    if (!cross_entropy && (given->label_smoothing != 0 || given->z_loss != 0))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "label_smoothing %g, z_loss %g: only cross entropy takes them, must "
+                        "be 0",
+                        given->label_smoothing, given->z_loss);
+    if (d->op == CLXENT_NLL && given->logit_scale != 1)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: NLL does not take it, must be 1",
+                        given->logit_scale);
+    *out = *given;
+    return CLXENT_OK;
+}
+
+/* Checks rows, scalars and the slots that a caller has filled, and completes the slots. */
+static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_scalars *scalars,
+                                clx_call *call) {
+    const clxent_desc *d = &plan->desc;
+    clxent_error *err = &plan->ctx->error;
+    call->rows = rows == CLXENT_ALL_ROWS ? d->rows : rows;
+    if (call->rows < 0 || call->rows > d->rows)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
+                        call->rows, d->rows);
+    if (call->rows % d->inner != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not a multiple of inner %" PRId64,
+                        call->rows, d->inner);
+    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN && call->rows % d->sequence_length != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "rows %" PRId64 " is not a multiple of sequence_length %" PRId64, call->rows,
+                        d->sequence_length);
+    clxent_status status = set_scalars(err, d, scalars, &call->scalars);
+    if (status != CLXENT_OK) return status;
+
+    call->outputs = 0;
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        clx_slot *slot = &call->slots[i];
+        slot->dtype = dtype_of(d, i);
+        slot->is_output = is_output(d, i);
+        slot->bytes = (size_t)elements_of(d, i, call->rows) * clxent_dtype_size(slot->dtype);
+        if (slot->present && slot->is_output) call->outputs |= output_bit(i);
+    }
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        status = check_slot(err, d, call, i);
+        if (status != CLXENT_OK) return status;
+    }
+    return check_overlaps(err, d, call);
+}
+
+/* NLL's log_probs stand where the kernels look for logits. */
+static clxent_status place_nll_input(clxent_plan *plan, clx_call *call) {
+    if (plan->desc.op != CLXENT_NLL) return CLXENT_OK;
+    if (call->slots[CLX_A_logits].present)
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                        "logits is given, must be NULL: NLL's input is log_probs");
+    call->slots[CLX_A_logits] = call->slots[CLX_A_log_probs];
+    call->slots[CLX_A_log_probs] = (clx_slot){0};
+    return CLXENT_OK;
+}
+
+clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out) {
+    clxent_error *err = &plan->ctx->error;
+    if (arrays == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "arrays is NULL");
+    if (arrays->struct_size != sizeof *arrays)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "clxent_arrays.struct_size is %zu, this library's is %zu; start from "
+                        "CLXENT_ARRAYS_INIT",
+                        arrays->struct_size, sizeof *arrays);
+    const clxent_array *given[] = {
+#define CLX_GIVEN(index, name) &arrays->name,
+        CLX_ARRAY_MAP(CLX_GIVEN)
+#undef CLX_GIVEN
+    };
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < CLX_ARRAYS; i++)
+        if (given[i]->data)
+            out->slots[i] = (clx_slot){.present = true, .host = given[i]->data, .available = given[i]->bytes};
+    const clxent_status status = place_nll_input(plan, out);
+    return status != CLXENT_OK ? status : check_call(plan, arrays->rows, arrays->scalars, out);
+}
+
+clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
+    clxent_error *err = &plan->ctx->error;
+    if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
+    if (buffers->struct_size != sizeof *buffers)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "clxent_buffers.struct_size is %zu, this library's is %zu; start from "
+                        "CLXENT_BUFFERS_INIT",
+                        buffers->struct_size, sizeof *buffers);
+    const clxent_buffer *given[] = {
+#define CLX_GIVEN(index, name) &buffers->name,
+        CLX_ARRAY_MAP(CLX_GIVEN)
+#undef CLX_GIVEN
+    };
+    memset(out, 0, sizeof *out);
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        size_t size = 0;
+        if (given[i]->mem == NULL) continue;
+        const cl_int code =
+            plan->ctx->cl.GetMemObjectInfo(given[i]->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+        const char *name = clx_array_name(&plan->desc, i);
+        if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
+        if (given[i]->offset > size)
+            return clx_fail(err, CLXENT_ERR_BUFFER,
+                            "%s offset %zu is past the end of its buffer of %zu bytes", name,
+                            given[i]->offset, size);
+        out->slots[i] = (clx_slot){.present = true,
+                                   .mem = given[i]->mem,
+                                   .offset = given[i]->offset,
+                                   .available = size - given[i]->offset};
+    }
+    const clxent_status status = place_nll_input(plan, out);
+    return status != CLXENT_OK ? status : check_call(plan, buffers->rows, buffers->scalars, out);
+}
+
+/* ---------------------------------------------------------------- what the kernels are told ----------- */
+
+static clx_bits bits_of(const clxent_desc *d, double x) {
+    clx_bits bits = 0;
+    const float f = (float)x;
+    if (clx_real(d) == CLXENT_F64)
+        memcpy(&bits, &x, sizeof x);
+    else {
+        uint32_t low;
+        memcpy(&low, &f, sizeof f);
+        bits = low;
+    }
+    return bits;
+}
+
+clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset) {
+    const clxent_desc *d = &plan->desc;
+    const clx_workspace w = clx_workspace_of(d);
+    const int64_t workspace = (int64_t)workspace_offset;
+    const clxent_scalars *s = &call->scalars;
+    const bool reduced_loss = (call->outputs & CLXENT_OUT_LOSS) && d->reduction != CLXENT_NONE;
+    const bool atomic = reduced_loss && (d->flags & CLXENT_ATOMIC);
+
+    clx_params p = {
+        .rows = call->rows,
+        .end_row = call->rows,
+        .classes = d->classes,
+        .classes_padded = d->classes_padded,
+        .inner = d->inner,
+        .logits_stride = d->row_stride,
+        .grad_stride = d->grad_row_stride,
+        .targets_stride = d->targets_row_stride,
+        .log_probs_stride = d->log_probs_row_stride,
+        .grad_output_stride = d->grad_output_row_stride,
+        .sequence_length = d->sequence_length,
+        .tokens_per_sequence = d->tokens_per_sequence,
+        .ignore_index = d->ignore_index,
+        .totals_at = w.totals_at + workspace,
+        .count_partials_at = w.count_partials_at + workspace,
+        .row_ce_at = w.row_ce_at + workspace,
+        .row_z_at = w.row_z_at + workspace,
+        .loss_partials_at = w.loss_partials_at + workspace,
+        .label_smoothing = bits_of(d, s->label_smoothing),
+        .z_loss = bits_of(d, s->z_loss),
+        .softcap = bits_of(d, s->softcap),
+        .logit_scale = bits_of(d, s->logit_scale),
+        .grad_output = bits_of(d, s->grad_output),
+        .reduction = (clx_i32)d->reduction,
+        .targets = (clx_i32)d->targets,
+        .targets_int = (clx_i32)d->targets_dtype,
+        .segment_int = (clx_i32)d->segment_dtype,
+        .flags = (d->use_ignore_index ? CLX_IGNORE : 0) |
+                 (d->empty_mean == CLXENT_EMPTY_MEAN_ZERO ? CLX_EMPTY_ZERO : 0) | (atomic ? CLX_ATOMIC : 0) |
+                 (d->flags & CLXENT_GRAD_FROM_LSE ? CLX_FROM_LSE : 0) |
+                 (reduced_loss && !atomic ? CLX_KEEP_ROWS : 0),
+    };
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        const clx_slot *slot = &call->slots[i];
+        if (slot->present) p.present |= 1 << i;
+        p.at[i] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
+    }
+    return p;
+}

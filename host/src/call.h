@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One call of a plan, from clxent_run or clxent_enqueue alike: which arrays there are, what they must hold,
+ * and what the kernels are told. */
+#ifndef CLX_CALL_H
+#define CLX_CALL_H
+
+#include <clxent/clxent_opencl.h>
+
+#include "params.h"
+#include "plan.h"
+
+typedef struct clx_slot {
+    bool present;
+    void *host;       /* clxent_run: the array; enqueue: NULL */
+    cl_mem mem;       /* what the kernels are given */
+    size_t offset;    /* bytes into mem */
+    size_t available; /* bytes from there on */
+    /* filled by clx_call_check() */
+    clxent_dtype dtype;
+    bool is_output;
+    size_t bytes; /* that the call touches */
+} clx_slot;
+
+typedef struct clx_call {
+    int64_t rows;
+    clxent_scalars scalars;
+    uint32_t outputs; /* CLXENT_OUT_... bits */
+    clx_slot slots[CLX_ARRAYS];
+} clx_call;
+
+clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out);
+clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out);
+
+/* The shape of an array of (N,C): elements between outer indices and within one. False for the others. */
+bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
+
+/* How messages call the array. */
+const char *clx_array_name(const clxent_desc *desc, int array);
+
+clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
+
+#include <clxent/clxent_opencl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "program.h"
+
+/* A context with its OpenCL table, and nothing else yet. */
+static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
+    if (options && options->struct_size != sizeof *options)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "clxent_ctx_options.struct_size is %zu, this library's is %zu; start from "
+                        "CLXENT_CTX_OPTIONS_INIT",
+                        options->struct_size, sizeof *options);
+    clxent_ctx *ctx = calloc(1, sizeof *ctx);
+    if (ctx == NULL) return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for a context");
+    ctx->references = 1;
+    if (options) ctx->memory_bytes = options->memory_bytes;
+    const clxent_status status = clx_cl_load(&ctx->cl, err);
+    if (status != CLXENT_OK) {
+        free(ctx);
+        return status;
+    }
+    *out = ctx;
+    return CLXENT_OK;
+}
+
+clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
+    clxent_ctx *ctx = NULL;
+    cl_int code = CL_SUCCESS;
+    if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
+    *out = NULL;
+    clxent_status status = new_ctx(&ctx, options, err);
+    if (status != CLXENT_OK) return status;
+
+    status = clx_device_choose(&ctx->cl, options ? options->device : NULL, &ctx->device, &ctx->info, err);
+    if (status != CLXENT_OK) goto fail;
+    ctx->context = ctx->cl.CreateContext(NULL, 1, &ctx->device, NULL, NULL, &code);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clCreateContext(%s)", ctx->info.name);
+        ctx->context = NULL;
+        goto fail;
+    }
+    ctx->queue = ctx->cl.CreateCommandQueue(ctx->context, ctx->device, 0, &code);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clCreateCommandQueue(%s)", ctx->info.name);
+        ctx->queue = NULL;
+        goto fail;
+    }
+    *out = ctx;
+    return CLXENT_OK;
+fail:
+    clx_ctx_release(ctx);
+    return status;
+}
+
+clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue queue,
+                                           const clxent_ctx_options *options, clxent_error *err) {
+    clxent_ctx *ctx = NULL;
+    cl_command_queue_properties properties = 0;
+    cl_context context = NULL;
+    if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
+    *out = NULL;
+    if (queue == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "queue is NULL");
+    clxent_status status = new_ctx(&ctx, options, err);
+    if (status != CLXENT_OK) return status;
+
+    const clx_cl *cl = &ctx->cl;
+    cl_int code = cl->GetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL);
+    if (code == CL_SUCCESS)
+        code = cl->GetCommandQueueInfo(queue, CL_QUEUE_DEVICE, sizeof ctx->device, &ctx->device, NULL);
+    if (code == CL_SUCCESS)
+        code = cl->GetCommandQueueInfo(queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clGetCommandQueueInfo(queue)");
+        goto fail;
+    }
+    ctx->out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
+    status = clx_device_describe(cl, ctx->device, &ctx->info, err);
+    if (status != CLXENT_OK) goto fail;
+    if (!ctx->info.compiler) {
+        status = clx_fail(err, CLXENT_ERR_NO_DEVICE,
+                          "the queue's device, \"%s\", has no compiler for OpenCL C", ctx->info.name);
+        goto fail;
+    }
+    code = cl->RetainContext(context);
+    if (code == CL_SUCCESS) ctx->context = context;
+    if (code == CL_SUCCESS) code = cl->RetainCommandQueue(queue);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clRetainCommandQueue");
+        goto fail;
+    }
+    ctx->queue = queue;
+    *out = ctx;
+    return CLXENT_OK;
+fail:
+    clx_ctx_release(ctx);
+    return status;
+}
+
+void clx_ctx_release(clxent_ctx *ctx) {
+    if (--ctx->references > 0) return;
+    clx_programs_release(ctx);
+    if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
+    if (ctx->context) ctx->cl.ReleaseContext(ctx->context);
+    free(ctx->build_log);
+    free(ctx);
+}
+
+void clxent_ctx_destroy(clxent_ctx *ctx) {
+    if (ctx) clx_ctx_release(ctx);
+}
+
+const char *clxent_ctx_last_error(const clxent_ctx *ctx) {
+    return ctx ? ctx->error.message : "";
+}
+
+const char *clxent_ctx_build_log(const clxent_ctx *ctx) {
+    return ctx && ctx->build_log ? ctx->build_log : "";
+}
+
+cl_command_queue clxent_ctx_queue(const clxent_ctx *ctx) {
+    return ctx ? ctx->queue : NULL;
+}
+
+clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out) {
+    if (ctx == NULL || out == NULL || out->struct_size != sizeof *out) return CLXENT_ERR_ARGUMENT;
+    *out = ctx->info;
+    return CLXENT_OK;
+}

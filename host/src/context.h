@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A device, its queue and its compiled programs. */
+#ifndef CLX_CONTEXT_H
+#define CLX_CONTEXT_H
+
+#include <stdbool.h>
+
+#include "opencl_api.h"
+
+struct clx_program;
+
+struct clxent_ctx {
+    clx_cl cl;
+    unsigned references; /* the caller's, and one a plan */
+    cl_context context;
+    cl_device_id device;
+    cl_command_queue queue;
+    bool out_of_order; /* the queue: kernels are chained by events */
+    uint64_t memory_bytes;
+    clxent_device_info info;
+    struct clx_program *programs; /* every program compiled so far */
+    char *build_log;              /* NULL: none */
+    clxent_error error;           /* the last failure */
+};
+
+void clx_ctx_release(clxent_ctx *ctx);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The devices there are, and the one to use. */
+#ifndef CLX_DEVICE_H
+#define CLX_DEVICE_H
+
+#include "opencl_api.h"
+
+/* What the device says of itself. */
+clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,
+                                  clxent_error *err);
+
+/* The device that `spec` (see clxent_ctx_options.device) means. */
+clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id *device,
+                                clxent_device_info *info, clxent_error *err);
+
+/* Writes into err why there is no device and what to do. `platforms`: how many answered; `names`: theirs. */
+clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *names);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "enqueue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* The largest power of two up to `wanted` (itself one) that kernel and local memory allow. */
+static size_t team_size(const clxent_ctx *ctx, const clx_kernel *kernel, size_t wanted) {
+    size_t size = least(wanted, kernel->work_group_limit);
+    while (size > 1 && size * CLX_SCRATCH_BYTES > ctx->info.local_memory_bytes) size /= 2;
+    return size;
+}
+
+clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call,
+                              const clxent_buffer *workspace) {
+    clxent_ctx *ctx = plan->ctx;
+    *launch = (clx_launch){.plan = plan};
+    for (int i = 0; i < CLX_ARRAYS; i++) launch->arrays[i] = call->slots[i].mem;
+    if (workspace) {
+        launch->workspace = workspace->mem;
+    } else {
+        if (plan->workspace == NULL) {
+            cl_int code = CL_SUCCESS;
+            const size_t bytes = (size_t)clx_workspace_of(&plan->desc).bytes;
+            plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+            if (code != CL_SUCCESS) {
+                plan->workspace = NULL;
+                return clx_fail_cl(&ctx->error, code, "clCreateBuffer(workspace, %zu bytes)", bytes);
+            }
+        }
+        launch->workspace = plan->workspace;
+    }
+    launch->params = clx_call_params(plan, call, workspace ? workspace->offset : 0);
+    return CLXENT_OK;
+}
+
+static void add_step(clx_launch *launch, const clx_kernel *kernel, size_t groups, size_t local_size) {
+    if (groups > 0) launch->steps[launch->count++] = (clx_step){kernel, groups, local_size};
+}
+
+/* A pair of reduce.cl's kernels: a group a chunk of rows, then one group. */
+static void add_reduction(clx_launch *launch, int first_kernel) {
+    enum { TEAM = 128 };
+    const clx_kernel *kernels = launch->plan->reduce + first_kernel;
+    const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
+    add_step(launch, &kernels[0], chunks, team_size(launch->plan->ctx, &kernels[0], TEAM));
+    add_step(launch, &kernels[1], 1, team_size(launch->plan->ctx, &kernels[1], TEAM));
+}
+
+void clx_launch_before(clx_launch *launch, const clx_call *call) {
+    const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
+    const bool mean = launch->params.reduction == CLX_MEAN && (call->outputs & divided);
+    const bool has_loss =
+        launch->plan->desc.op == CLXENT_CROSS_ENTROPY || launch->plan->desc.op == CLXENT_NLL;
+    if (has_loss && (mean || (call->outputs & CLXENT_OUT_COUNTS) || (launch->params.flags & CLX_ATOMIC)))
+        add_reduction(launch, CLX_COUNT_ROWS);
+}
+
+clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t first, int64_t end) {
+    const clx_kernel *kernel = NULL;
+    clxent_plan *plan = launch->plan;
+    const size_t rows = (size_t)(end - first);
+    if (rows == 0 || !(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK;
+    const clxent_status status = clx_plan_row_kernel(plan, call->outputs, &call->scalars, &kernel);
+    if (status != CLXENT_OK) return status;
+    launch->params.first_row = first;
+    launch->params.end_row = end;
+    switch (plan->schedule) {
+    case CLXENT_SCHEDULE_GROUP: {
+        const bool small = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU;
+        add_step(launch, kernel, rows, team_size(plan->ctx, kernel, small ? 64 : 256));
+        break;
+    }
+    case CLXENT_SCHEDULE_WIDE:
+        add_step(launch, kernel, rows, 1);
+        break;
+    default: {
+        const size_t local_size = least(64, kernel->work_group_limit);
+        add_step(launch, kernel, (rows + local_size - 1) / local_size, local_size);
+        break;
+    }
+    }
+    return CLXENT_OK;
+}
+
+void clx_launch_after(clx_launch *launch, const clx_call *call) {
+    if ((call->outputs & CLXENT_OUT_LOSS) && (launch->params.flags & CLX_KEEP_ROWS))
+        add_reduction(launch, CLX_SUM_LOSSES);
+}
+
+static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
+    const clx_cl *cl = &launch->plan->ctx->cl;
+    cl_kernel kernel = step->kernel->kernel;
+    cl_int code = cl->SetKernelArg(kernel, 0, sizeof launch->params, &launch->params);
+    for (int i = 0; i < CLX_ARRAYS && code == CL_SUCCESS; i++) {
+        const cl_mem *array = launch->arrays[i] ? &launch->arrays[i] : &launch->workspace;
+        code = cl->SetKernelArg(kernel, (cl_uint)(CLX_ARG_ARRAYS + i), sizeof *array, array);
+    }
+    if (code == CL_SUCCESS)
+        code = cl->SetKernelArg(kernel, CLX_ARG_WORKSPACE, sizeof launch->workspace, &launch->workspace);
+    if (code == CL_SUCCESS)
+        code = cl->SetKernelArg(kernel, CLX_ARG_SCRATCH, step->local_size * CLX_SCRATCH_BYTES, NULL);
+    return code;
+}
+
+clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    clxent_ctx *ctx = launch->plan->ctx;
+    const clx_cl *cl = &ctx->cl;
+    const int count = launch->count;
+    cl_event previous = NULL; /* out of order: each step waits for it */
+    clxent_status status = CLXENT_OK;
+    launch->count = 0;
+
+    for (int i = 0; i < count && status == CLXENT_OK; i++) {
+        const clx_step *step = &launch->steps[i];
+        const size_t global_size = step->groups * step->local_size;
+        const bool last = i == count - 1;
+        const bool chained = i > 0 && ctx->out_of_order;
+        cl_event done = NULL;
+        cl_int code = set_arguments(launch, step);
+        if (code != CL_SUCCESS) {
+            status = clx_fail_cl(&ctx->error, code, "clSetKernelArg(%s)", step->kernel->name);
+            break;
+        }
+        code = cl->EnqueueNDRangeKernel(ctx->queue, step->kernel->kernel, 1, NULL, &global_size,
+                                        &step->local_size,
+                                        chained  ? 1
+                                        : i == 0 ? n_wait
+                                                 : 0,
+                                        chained            ? &previous
+                                        : i == 0 && n_wait ? wait
+                                                           : NULL,
+                                        ctx->out_of_order || (last && event) ? &done : NULL);
+        if (code != CL_SUCCESS)
+            status =
+                clx_fail_cl(&ctx->error, code, "clEnqueueNDRangeKernel(%s, %zu work-items in groups of %zu)",
+                            step->kernel->name, global_size, step->local_size);
+        if (previous) cl->ReleaseEvent(previous);
+        previous = done;
+    }
+    if (count == 0 && event) {
+        const cl_int code =
+            cl->EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, &previous);
+        if (code != CL_SUCCESS) status = clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
+    }
+    if (status == CLXENT_OK && event)
+        *event = previous;
+    else if (previous)
+        cl->ReleaseEvent(previous);
+    return status;
+}
+
+static clxent_status check_workspace(clxent_plan *plan, const clxent_buffer *workspace) {
+    clxent_error *err = &plan->ctx->error;
+    size_t size = 0;
+    const size_t needed = (size_t)clx_workspace_of(&plan->desc).bytes;
+    const cl_int code = plan->ctx->cl.GetMemObjectInfo(workspace->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(workspace)");
+    if (workspace->offset % sizeof(clx_bits) != 0)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "workspace offset %zu is not a multiple of %zu",
+                        workspace->offset, sizeof(clx_bits));
+    if (workspace->offset > size || size - workspace->offset < needed)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "workspace has %zu bytes from offset %zu, %zu are needed",
+                        workspace->offset > size ? 0 : size - workspace->offset, workspace->offset, needed);
+    return CLXENT_OK;
+}
+
+/* On an out-of-order queue a call that uses the plan's own workspace waits for the one before it. */
+static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl_event *wait,
+                                    cl_event *event) {
+    clxent_plan *plan = launch->plan;
+    const clx_cl *cl = &plan->ctx->cl;
+    cl_event *all = NULL;
+    cl_event done = NULL;
+    if (plan->workspace_user) {
+        all = malloc((n_wait + (size_t)1) * sizeof *all);
+        if (all == NULL)
+            return clx_fail(&plan->ctx->error, CLXENT_ERR_MEMORY, "no host memory for a list of %u events",
+                            n_wait + 1);
+        if (n_wait) memcpy(all, wait, n_wait * sizeof *all);
+        all[n_wait++] = plan->workspace_user;
+    }
+    const clxent_status status = clx_launch_submit(launch, n_wait, all ? all : wait, &done);
+    free(all);
+    if (status != CLXENT_OK) return status;
+    if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
+    plan->workspace_user = done;
+    if (event) {
+        const cl_int code = cl->RetainEvent(done);
+        if (code != CL_SUCCESS) return clx_fail_cl(&plan->ctx->error, code, "clRetainEvent");
+        *event = done;
+    }
+    return CLXENT_OK;
+}
+
+clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                             const cl_event *wait, cl_event *event) {
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_error *err = &plan->ctx->error;
+    if (event) *event = NULL;
+    if ((n_wait == 0) != (wait == NULL))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s", n_wait,
+                        wait ? "not NULL" : "NULL");
+    clx_call call;
+    clx_launch launch;
+    clxent_status status = clx_call_from_buffers(plan, buffers, &call);
+    if (status != CLXENT_OK) return status;
+    const bool own_workspace = buffers->workspace.mem == NULL;
+    if (!own_workspace && (status = check_workspace(plan, &buffers->workspace)) != CLXENT_OK) return status;
+
+    status = clx_launch_init(&launch, plan, &call, own_workspace ? NULL : &buffers->workspace);
+    if (status != CLXENT_OK) return status;
+    clx_launch_before(&launch, &call);
+    status = clx_launch_rows(&launch, &call, 0, call.rows);
+    if (status != CLXENT_OK) return status;
+    clx_launch_after(&launch, &call);
+    return own_workspace && plan->ctx->out_of_order ? submit_chained(&launch, n_wait, wait, event)
+                                                    : clx_launch_submit(&launch, n_wait, wait, event);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels of a call, in order: counts and divisors, rows, loss. */
+#ifndef CLX_ENQUEUE_H
+#define CLX_ENQUEUE_H
+
+#include "call.h"
+
+typedef struct clx_step {
+    const clx_kernel *kernel;
+    size_t groups, local_size;
+} clx_step;
+
+enum { CLX_MAX_STEPS = 5 };
+
+/* A call on its way to the queue. */
+typedef struct clx_launch {
+    clxent_plan *plan;
+    clx_params params;
+    cl_mem arrays[CLX_ARRAYS]; /* NULL: absent */
+    cl_mem workspace;
+    clx_step steps[CLX_MAX_STEPS];
+    int count; /* of steps not yet enqueued */
+} clx_launch;
+
+/* Fills all but the steps. workspace NULL: the plan's own, made now if it is not there. */
+clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call,
+                              const clxent_buffer *workspace);
+
+/* Append the steps before the rows, of rows [first, end), and after them. */
+void clx_launch_before(clx_launch *launch, const clx_call *call);
+clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t first, int64_t end);
+void clx_launch_after(clx_launch *launch, const clx_call *call);
+
+/* Enqueues the steps, one after the other, and empties the list. *event, when event is not NULL, is that of
+ * the last one (a marker's, when there is none). */
+clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event);
+
+#endif

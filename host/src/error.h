@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How a failure is put into words. */
+#ifndef CLX_ERROR_H
+#define CLX_ERROR_H
+
+#include <clxent/clxent.h>
+
+/* Sets *err (which may be NULL) and returns status. */
+clxent_status clx_fail(clxent_error *err, clxent_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for an OpenCL call that returned `code`: "clCreateBuffer(logits): CL_... (-61)". Running out of
+ * memory becomes ERR_MEMORY, anything else ERR_OPENCL. */
+clxent_status clx_fail_cl(clxent_error *err, int32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The OpenCL entry points that the library uses, looked up at run time: a machine without an OpenCL loader
+ * gets a message, not a program that does not start. A table belongs to the context that filled it. */
+#ifndef CLX_OPENCL_API_H
+#define CLX_OPENCL_API_H
+
+#ifdef __APPLE__
+#include <OpenCL/opencl.h>
+#else
+#include <CL/cl.h>
+#endif
+
+#include <clxent/clxent.h>
+
+#define CLX_CL_MAP(X)            \
+    X(GetPlatformIDs)            \
+    X(GetPlatformInfo)           \
+    X(GetDeviceIDs)              \
+    X(GetDeviceInfo)             \
+    X(CreateContext)             \
+    X(RetainContext)             \
+    X(ReleaseContext)            \
+    X(CreateCommandQueue)        \
+    X(RetainCommandQueue)        \
+    X(ReleaseCommandQueue)       \
+    X(GetCommandQueueInfo)       \
+    X(CreateProgramWithSource)   \
+    X(BuildProgram)              \
+    X(GetProgramBuildInfo)       \
+    X(ReleaseProgram)            \
+    X(CreateKernel)              \
+    X(ReleaseKernel)             \
+    X(SetKernelArg)              \
+    X(GetKernelWorkGroupInfo)    \
+    X(EnqueueNDRangeKernel)      \
+    X(EnqueueMarkerWithWaitList) \
+    X(CreateBuffer)              \
+    X(ReleaseMemObject)          \
+    X(GetMemObjectInfo)          \
+    X(EnqueueReadBuffer)         \
+    X(EnqueueWriteBuffer)        \
+    X(EnqueueMapBuffer)          \
+    X(EnqueueUnmapMemObject)     \
+    X(Finish)                    \
+    X(RetainEvent)               \
+    X(ReleaseEvent)
+
+typedef struct clx_cl {
+#define CLX_CL_MEMBER(name) __typeof__(&cl##name) name;
+    CLX_CL_MAP(CLX_CL_MEMBER)
+#undef CLX_CL_MEMBER
+} clx_cl;
+
+/* Fills the table from the OpenCL library that the program already has, else from libOpenCL.so.1
+ * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE with what was tried. */
+clxent_status clx_cl_load(clx_cl *cl, clxent_error *err);
+
+#endif

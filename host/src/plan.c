@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan.h"
+
+#include <clxent/clxent_opencl.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "params.h"
+
+uint32_t clx_possible_outputs(const clxent_desc *desc) {
+    const uint32_t described =
+        CLXENT_OUT_LSE | CLXENT_OUT_LSE_RESIDUAL | CLXENT_OUT_ARGMAX | CLXENT_OUT_ENTROPY;
+    const uint32_t loss = CLXENT_OUT_LOSS | CLXENT_OUT_ROW_LOSS | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
+    switch (desc->op) {
+    case CLXENT_NLL:
+        return loss | CLXENT_OUT_LOG_PROB;
+    case CLXENT_SOFTMAX:
+        return described | CLXENT_OUT_PROBS | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD;
+    case CLXENT_LOG_SOFTMAX:
+        return described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD;
+    default:
+        break;
+    }
+    if (desc->flags & CLXENT_GRAD_FROM_LSE) return CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
+    if (desc->targets == CLXENT_TARGETS_PROBABILITY) return loss | described | CLXENT_OUT_LOG_PROBS;
+    return loss | described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_LOG_PROB | CLXENT_OUT_RANK;
+}
+
+clx_workspace clx_workspace_of(const clxent_desc *desc) {
+    const int64_t chunks = (desc->rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS;
+    const int64_t row_bytes = desc->rows * (int64_t)sizeof(clx_bits);
+    clx_workspace w = {0};
+    w.totals_at = 0;
+    w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_counts);
+    w.loss_partials_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
+    w.row_ce_at = w.loss_partials_at + chunks * (int64_t)sizeof(clx_loss_sums);
+    w.row_z_at = w.row_ce_at + row_bytes;
+    w.bytes = w.row_z_at + row_bytes;
+    return w;
+}
+
+clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
+                                  const clx_kernel **out) {
+    const clxent_desc *d = &plan->desc;
+    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
+    const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
+    const clx_build build = {
+        .op = d->op,
+        .logits = d->logits_dtype,
+        .grad = grad ? d->grad_dtype : d->logits_dtype,
+        .probabilities = probability ? d->targets_dtype : d->logits_dtype,
+        .softcap = scalars->softcap != 0,
+        .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
+        .strided = d->inner > 1,
+        .u = probability                    ? CLX_U_PROBABILITY
+             : scalars->label_smoothing > 0 ? CLX_U_WEIGHT
+             : softmax && grad              ? CLX_U_GRAD_OUTPUT
+                                            : CLX_U_NONE,
+    };
+    return clx_row_kernel(plan->ctx, plan->schedule, &build, out);
+}
+
+clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc) {
+    if (out) *out = NULL;
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    if (out == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
+    if (desc == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "desc is NULL");
+
+    clxent_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a plan");
+    plan->ctx = ctx;
+    ctx->references++;
+    clxent_status status = clx_resolve_desc(ctx, desc, &plan->desc);
+    if (status != CLXENT_OK) goto fail;
+    plan->schedule = clx_choose_schedule(&ctx->info, &plan->desc);
+    status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
+    if (status != CLXENT_OK) goto fail;
+    const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
+    const clx_kernel *rows = NULL;
+    status = clx_plan_row_kernel(plan, plan->desc.outputs, &scalars, &rows);
+    if (status != CLXENT_OK) goto fail;
+    *out = plan;
+    return CLXENT_OK;
+fail:
+    clxent_plan_destroy(plan);
+    return status;
+}
+
+void clxent_plan_destroy(clxent_plan *plan) {
+    if (plan == NULL) return;
+    const clx_cl *cl = &plan->ctx->cl;
+    if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
+    if (plan->workspace) cl->ReleaseMemObject(plan->workspace);
+    clx_ctx_release(plan->ctx);
+    free(plan);
+}
+
+clxent_status clxent_plan_scalars(const clxent_plan *plan, clxent_scalars *out) {
+    if (plan == NULL || out == NULL) return CLXENT_ERR_ARGUMENT;
+    *out = clx_desc_scalars(&plan->desc);
+    return CLXENT_OK;
+}
+
+clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out) {
+    if (plan == NULL || out == NULL) return CLXENT_ERR_ARGUMENT;
+    *out = plan->schedule;
+    return CLXENT_OK;
+}
+
+clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes) {
+    if (plan == NULL || bytes == NULL) return CLXENT_ERR_ARGUMENT;
+    *bytes = (size_t)clx_workspace_of(&plan->desc).bytes;
+    return CLXENT_OK;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A validated loss, and what is fixed with it: schedule, kernels, scratch. */
+#ifndef CLX_PLAN_H
+#define CLX_PLAN_H
+
+#include "context.h"
+#include "program.h"
+
+struct clxent_plan {
+    clxent_ctx *ctx;
+    clxent_desc desc; /* as given, with every default resolved */
+    clxent_schedule schedule;
+    const clx_kernel *reduce; /* the kernels of reduce.cl */
+    cl_mem workspace;         /* the plan's own; NULL until it is needed */
+    cl_event workspace_user;  /* out-of-order queue: the last call that uses it; NULL: none */
+};
+
+/* Arithmetic and its outputs are f64 with f64 logits, f32 otherwise. */
+static inline clxent_dtype clx_real(const clxent_desc *desc) {
+    return desc->logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
+}
+
+/* The outputs that such a plan can have. */
+uint32_t clx_possible_outputs(const clxent_desc *desc);
+
+/* The plan's row kernel for these outputs and scalars; compiled now if it was not before. */
+clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
+                                  const clx_kernel **out);
+
+/* validate.c: copies `in` with its defaults resolved, or says what is wrong with it. */
+clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out);
+clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *scalars);
+clxent_scalars clx_desc_scalars(const clxent_desc *desc);
+
+/* schedule.c: the schedule of this desc on this device. */
+clxent_schedule clx_choose_schedule(const clxent_device_info *device, const clxent_desc *desc);
+
+/* Scratch of a call: byte offsets, in the order of clx_params. */
+typedef struct clx_workspace {
+    int64_t totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, bytes;
+} clx_workspace;
+clx_workspace clx_workspace_of(const clxent_desc *desc);
+
+#endif

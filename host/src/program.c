@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "kernel_sources.h"
+
+static const clx_kernel_source *find_source(const char *name) {
+    const clx_kernel_source *source = clx_kernel_sources;
+    while (source->name && strcmp(source->name, name) != 0) source++;
+    return source;
+}
+
+static void keep_build_log(clxent_ctx *ctx, cl_program program) {
+    size_t size = 0;
+    free(ctx->build_log);
+    ctx->build_log = NULL;
+    if (ctx->cl.GetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS)
+        return;
+    ctx->build_log = calloc(1, size + 1);
+    if (ctx->build_log) /* on failure the log stays empty; the build's own error is reported either way */
+        ctx->cl.GetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, size, ctx->build_log, NULL);
+}
+
+static void release_program(clxent_ctx *ctx, clx_program *p) {
+    for (int i = 0; i < CLX_MAX_KERNELS; i++)
+        if (p->kernels[i].kernel) ctx->cl.ReleaseKernel(p->kernels[i].kernel);
+    if (p->program) ctx->cl.ReleaseProgram(p->program);
+    free(p->key);
+    free(p);
+}
+
+void clx_programs_release(clxent_ctx *ctx) {
+    while (ctx->programs) {
+        clx_program *p = ctx->programs;
+        ctx->programs = p->next;
+        release_program(ctx, p);
+    }
+}
+
+static clxent_status create_kernel(clxent_ctx *ctx, cl_program program, const char *name, clx_kernel *out) {
+    cl_int code = CL_SUCCESS;
+    out->name = name;
+    out->kernel = ctx->cl.CreateKernel(program, name, &code);
+    if (code != CL_SUCCESS) {
+        out->kernel = NULL;
+        return clx_fail_cl(&ctx->error, code, "clCreateKernel(%s)", name);
+    }
+    size_t limit = 0;
+    code = ctx->cl.GetKernelWorkGroupInfo(out->kernel, ctx->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit,
+                                          &limit, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clGetKernelWorkGroupInfo(%s)", name);
+    out->work_group_limit = 1;
+    while (out->work_group_limit * 2 <= limit) out->work_group_limit *= 2;
+    return CLXENT_OK;
+}
+
+/* The program of kernels/NAME.cl with these options and kernels (NULL at the end): from the context's list,
+ * else built. */
+static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const char *options,
+                                 const char *const *kernel_names, const clx_program **out) {
+    char key[512];
+    snprintf(key, sizeof key, "%s %s", source_name, options);
+    for (const clx_program *p = ctx->programs; p; p = p->next)
+        if (strcmp(p->key, key) == 0) {
+            *out = p;
+            return CLXENT_OK;
+        }
+
+    clxent_status status = CLXENT_OK;
+    cl_int code = CL_SUCCESS;
+    const clx_kernel_source *source = find_source(source_name);
+    clx_program *p = calloc(1, sizeof *p);
+    if (p == NULL || (p->key = malloc(strlen(key) + 1)) == NULL) {
+        status = clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a program");
+        goto fail;
+    }
+    strcpy(p->key, key);
+    p->program = ctx->cl.CreateProgramWithSource(ctx->context, 1, (const char *[]){source->text},
+                                                 &source->length, &code);
+    if (code != CL_SUCCESS) {
+        p->program = NULL;
+        status = clx_fail_cl(&ctx->error, code, "clCreateProgramWithSource(%s.cl)", source_name);
+        goto fail;
+    }
+    code = ctx->cl.BuildProgram(p->program, 1, &ctx->device, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        keep_build_log(ctx, p->program);
+        clx_fail_cl(&ctx->error, code,
+                    "kernels/%s.cl did not compile with \"%s\" (the compiler's log is in "
+                    "clxent_ctx_build_log()), clBuildProgram",
+                    source_name, options);
+        if (ctx->error.status == CLXENT_ERR_OPENCL) ctx->error.status = CLXENT_ERR_BUILD;
+        status = ctx->error.status;
+        goto fail;
+    }
+    for (int i = 0; kernel_names[i]; i++) {
+        status = create_kernel(ctx, p->program, kernel_names[i], &p->kernels[i]);
+        if (status != CLXENT_OK) goto fail;
+    }
+    p->next = ctx->programs;
+    ctx->programs = p;
+    *out = p;
+    return CLXENT_OK;
+fail:
+    if (p) release_program(ctx, p);
+    return status;
+}
+
+/* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. */
+static const char *language_option(const clxent_ctx *ctx) {
+    return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
+}
+
+clxent_status clx_row_kernel(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
+                             const clx_kernel **out) {
+    static const char *const sources[] = {NULL, "lane", "group", "wide"};
+    static const char *const kernels[][2] = {{NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}};
+    char options[256];
+    snprintf(options, sizeof options,
+             "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSTATS=%d -DSTRIDED=%d "
+             "-DU=%d",
+             language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
+             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->stats,
+             build->strided, build->u);
+    const clx_program *program = NULL;
+    const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
+    if (status == CLXENT_OK) *out = &program->kernels[0];
+    return status;
+}
+
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, const clx_kernel **out) {
+    static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
+    char options[64];
+    snprintf(options, sizeof options, "%s-DREAL_F64=%d", language_option(ctx), f64);
+    const clx_program *program = NULL;
+    const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
+    if (status == CLXENT_OK) *out = program->kernels;
+    return status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Compiled kernels: built once a context for each set of build options, found again by them. */
+#ifndef CLX_PROGRAM_H
+#define CLX_PROGRAM_H
+
+#include "context.h"
+
+enum { CLX_MAX_KERNELS = 4 };
+
+/* What a kernel is built for. The defaults of kernels/ are all zero. */
+typedef struct clx_build {
+    clxent_op op;
+    clxent_dtype logits, grad, probabilities; /* not DEFAULT */
+    int softcap, stats, strided;
+    int u; /* CLX_U_... */
+} clx_build;
+enum { CLX_U_NONE = 0, CLX_U_WEIGHT = 1, CLX_U_PROBABILITY = 2, CLX_U_GRAD_OUTPUT = 3 }; /* row.cl */
+
+typedef struct clx_kernel {
+    cl_kernel kernel;
+    const char *name;
+    size_t work_group_limit; /* a power of two */
+} clx_kernel;
+
+typedef struct clx_program {
+    struct clx_program *next;
+    char *key;
+    cl_program program;
+    clx_kernel kernels[CLX_MAX_KERNELS];
+} clx_program;
+
+/* The row kernel of a schedule. */
+clxent_status clx_row_kernel(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
+                             const clx_kernel **out);
+
+/* The kernels of reduce.cl, in this order. */
+enum { CLX_COUNT_ROWS, CLX_FINISH_COUNT, CLX_SUM_LOSSES, CLX_FINISH_LOSS };
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, const clx_kernel **out);
+
+void clx_programs_release(clxent_ctx *ctx);
+
+#endif

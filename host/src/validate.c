@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a desc may be. Everything that can be refused is refused here, before anything is compiled. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "error.h"
+#include "plan.h"
+
+#define MAX_CLASSES INT32_MAX
+
+static bool is_float(clxent_dtype t) {
+    return t == CLXENT_F32 || t == CLXENT_F16 || t == CLXENT_BF16 || t == CLXENT_F64;
+}
+
+static bool is_integer(clxent_dtype t) {
+    return t == CLXENT_I64 || t == CLXENT_I32 || t == CLXENT_U16 || t == CLXENT_U8;
+}
+
+static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
+    const struct {
+        const char *name;
+        unsigned value, last;
+    } enums[] = {
+        {"op", d->op, CLXENT_LOG_SOFTMAX},
+        {"reduction", d->reduction, CLXENT_NONE},
+        {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN},
+        {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO},
+        {"schedule", d->schedule, CLXENT_SCHEDULE_WIDE},
+        {"logits_dtype", d->logits_dtype, CLXENT_U8},
+        {"grad_dtype", d->grad_dtype, CLXENT_U8},
+        {"targets_dtype", d->targets_dtype, CLXENT_U8},
+        {"segment_dtype", d->segment_dtype, CLXENT_U8},
+    };
+    for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++)
+        if (enums[i].value > enums[i].last)
+            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %u is not one of 0 to %u", enums[i].name,
+                            enums[i].value, enums[i].last);
+    const uint32_t flags = CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE;
+    if (d->flags & ~flags)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "flags 0x%x has unknown bits; known are 0x%x", d->flags,
+                        flags);
+    if (d->reserved_ != 0)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "reserved_ is %d, must be 0", d->reserved_);
+    if (d->use_ignore_index != 0 && d->use_ignore_index != 1)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "use_ignore_index %d is not 0 or 1", d->use_ignore_index);
+    return CLXENT_OK;
+}
+
+static clxent_status check_dtypes(clxent_error *err, const clxent_device_info *device, const clxent_desc *d) {
+    if (!is_float(d->logits_dtype))
+        return clx_fail(err, CLXENT_ERR_DTYPE,
+                        "logits_dtype %d is not a floating type (1 f32, 2 f16, 3 bf16, 4 f64)",
+                        (int)d->logits_dtype);
+    if (!is_float(d->grad_dtype))
+        return clx_fail(err, CLXENT_ERR_DTYPE,
+                        "grad_dtype %d is not a floating type (1 f32, 2 f16, 3 bf16, 4 f64)",
+                        (int)d->grad_dtype);
+    if ((d->logits_dtype == CLXENT_F64) != (d->grad_dtype == CLXENT_F64))
+        return clx_fail(err, CLXENT_ERR_DTYPE,
+                        "grad_dtype %d with logits_dtype %d: f64 (4) goes with f64 only", (int)d->grad_dtype,
+                        (int)d->logits_dtype);
+    if (d->targets == CLXENT_TARGETS_PROBABILITY) {
+        if (!is_float(d->targets_dtype))
+            return clx_fail(err, CLXENT_ERR_DTYPE,
+                            "targets_dtype %d of probability targets is not a floating type",
+                            (int)d->targets_dtype);
+        if (d->targets_dtype == CLXENT_F64 && d->logits_dtype != CLXENT_F64)
+            return clx_fail(err, CLXENT_ERR_DTYPE,
+                            "targets_dtype %d with logits_dtype %d: f64 (4) goes with f64 only",
+                            (int)d->targets_dtype, (int)d->logits_dtype);
+    } else if (!is_integer(d->targets_dtype)) {
+        return clx_fail(err, CLXENT_ERR_DTYPE,
+                        "targets_dtype %d is not an integer type (5 i64, 6 i32, 7 u16, 8 u8)",
+                        (int)d->targets_dtype);
+    }
+    if (!is_integer(d->segment_dtype))
+        return clx_fail(err, CLXENT_ERR_DTYPE,
+                        "segment_dtype %d is not an integer type (5 i64, 6 i32, 7 u16, 8 u8)",
+                        (int)d->segment_dtype);
+    if (d->logits_dtype == CLXENT_F64 && !device->fp64)
+        return clx_fail(
+            err, CLXENT_ERR_UNSUPPORTED,
+            "logits_dtype 4 (f64): the device \"%s\" has no cl_khr_fp64; f32 is the widest type there",
+            device->name);
+    return CLXENT_OK;
+}
+
+/* Elements that an (N,C) array of this stride spans; false when the bytes do not fit an int64. */
+static bool span_fits(const clxent_desc *d, int64_t stride, int64_t classes) {
+    int64_t end = 0, last = 0;
+    const int64_t outer = d->rows / d->inner;
+    return !(__builtin_mul_overflow(classes, d->inner, &last) ||
+             __builtin_mul_overflow(outer > 0 ? outer : 1, stride > last ? stride : last, &end) ||
+             end > INT64_MAX / 16);
+}
+
+static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
+    if (d->rows < 0) return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is less than 0", d->rows);
+    if (d->classes < 1 || d->classes > MAX_CLASSES)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "classes %" PRId64 " is not in [1, %d]", d->classes,
+                        MAX_CLASSES);
+    if (d->inner < 1) return clx_fail(err, CLXENT_ERR_SHAPE, "inner %" PRId64 " is less than 1", d->inner);
+    if (d->rows % d->inner != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not a multiple of inner %" PRId64,
+                        d->rows, d->inner);
+    if (d->classes_padded == 0) d->classes_padded = d->classes;
+    if (d->classes_padded < d->classes || d->classes_padded > MAX_CLASSES)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "classes_padded %" PRId64 " is not 0 or in [classes %" PRId64 ", %d]",
+                        d->classes_padded, d->classes, MAX_CLASSES);
+    struct {
+        const char *name;
+        int64_t *stride, classes;
+    } strides[] = {
+        {"row_stride", &d->row_stride, d->classes_padded},
+        {"grad_row_stride", &d->grad_row_stride, d->classes_padded},
+        {"targets_row_stride", &d->targets_row_stride, d->classes},
+        {"log_probs_row_stride", &d->log_probs_row_stride, d->classes},
+        {"grad_output_row_stride", &d->grad_output_row_stride, d->classes},
+    };
+    for (size_t i = 0; i < sizeof strides / sizeof strides[0]; i++) {
+        int64_t *stride = strides[i].stride;
+        const char *what = strides[i].classes == d->classes_padded && d->classes_padded > d->classes
+                               ? "classes_padded"
+                               : "classes";
+        int64_t dense = 0;
+        if (*stride < 0)
+            return clx_fail(err, CLXENT_ERR_SHAPE, "%s %" PRId64 " is less than 0", strides[i].name, *stride);
+        if (__builtin_mul_overflow(strides[i].classes, d->inner, &dense))
+            return clx_fail(err, CLXENT_ERR_SHAPE,
+                            "%s %" PRId64 " times inner %" PRId64 " does not fit 64 bits", what,
+                            strides[i].classes, d->inner);
+        if (*stride == 0) *stride = dense;
+        if (*stride < dense && d->inner == 1)
+            return clx_fail(err, CLXENT_ERR_SHAPE, "%s %" PRId64 " is less than %s %" PRId64, strides[i].name,
+                            *stride, what, strides[i].classes);
+        if (*stride < dense)
+            return clx_fail(err, CLXENT_ERR_SHAPE,
+                            "%s %" PRId64 " is less than %s %" PRId64 " times inner %" PRId64,
+                            strides[i].name, *stride, what, strides[i].classes, d->inner);
+        if (!span_fits(d, *stride, strides[i].classes))
+            return clx_fail(err, CLXENT_ERR_SHAPE,
+                            "rows %" PRId64 " with %s %" PRId64 " overflow: more than %" PRId64 " elements",
+                            d->rows, strides[i].name, *stride, INT64_MAX / 16);
+    }
+    return CLXENT_OK;
+}
+
+static clxent_status check_tokens(clxent_error *err, const clxent_desc *d) {
+    if (d->targets != CLXENT_TARGETS_NEXT_TOKEN) {
+        if (d->sequence_length != 0 || d->tokens_per_sequence != 0)
+            return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                            "sequence_length %" PRId64 " and tokens_per_sequence %" PRId64
+                            " must be 0 unless targets is CLXENT_TARGETS_NEXT_TOKEN",
+                            d->sequence_length, d->tokens_per_sequence);
+        return CLXENT_OK;
+    }
+    if (d->inner != 1)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "targets next-token with inner %" PRId64 ": the classes must be the "
+                        "last axis (inner 1)",
+                        d->inner);
+    if (d->sequence_length < 1)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "sequence_length %" PRId64 " is less than 1",
+                        d->sequence_length);
+    if (d->rows % d->sequence_length != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "rows %" PRId64 " is not a multiple of sequence_length %" PRId64, d->rows,
+                        d->sequence_length);
+    if (d->tokens_per_sequence != d->sequence_length && d->tokens_per_sequence != d->sequence_length + 1)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "tokens_per_sequence %" PRId64 " is neither sequence_length %" PRId64 " nor one more",
+                        d->tokens_per_sequence, d->sequence_length);
+    return CLXENT_OK;
+}
+
+/* Options that an operation does not have. */
+static clxent_status check_combination(clxent_error *err, const clxent_device_info *device,
+                                       const clxent_desc *d) {
+    static const char *const op_names[] = {"CROSS_ENTROPY", "NLL", "SOFTMAX", "LOG_SOFTMAX"};
+    const char *op = op_names[d->op];
+    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool plain = d->op != CLXENT_CROSS_ENTROPY;
+    if (plain && d->targets != CLXENT_TARGETS_CLASS)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "targets %d: %s takes 0 (class) only", (int)d->targets,
+                        op);
+    if (plain && d->label_smoothing != 0)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "label_smoothing %g: %s does not take it, must be 0",
+                        d->label_smoothing, op);
+    if (plain && d->z_loss != 0)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "z_loss %g: %s does not take it, must be 0", d->z_loss,
+                        op);
+    if (d->op == CLXENT_NLL && d->softcap != 0)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "softcap %g: NLL does not take it, must be 0",
+                        d->softcap);
+    if (d->op == CLXENT_NLL && d->logit_scale != 1)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: NLL does not take it, must be 1",
+                        d->logit_scale);
+    if (plain && (d->flags & CLXENT_GRAD_FROM_LSE))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "flags 0x%x: CLXENT_GRAD_FROM_LSE is for CROSS_ENTROPY, not %s", d->flags, op);
+    if (softmax && d->use_ignore_index)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "use_ignore_index 1: %s has no targets, must be 0", op);
+    if (softmax && (d->flags & CLXENT_ATOMIC))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "flags 0x%x: CLXENT_ATOMIC is for a loss, not %s",
+                        d->flags, op);
+    if (d->targets == CLXENT_TARGETS_PROBABILITY && d->use_ignore_index)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "use_ignore_index 1: probability targets have no class to ignore "
+                        "(ignore_index %" PRId64 "), must be 0",
+                        d->ignore_index);
+    if ((d->flags & CLXENT_ATOMIC) && d->logits_dtype == CLXENT_F64 && !device->atomics_64)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "flags 0x%x: CLXENT_ATOMIC with f64 logits needs "
+                        "cl_khr_int64_base_atomics, which \"%s\" lacks",
+                        d->flags, device->name);
+    const uint32_t possible = clx_possible_outputs(d);
+    if (d->outputs & ~possible)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs 0x%x: %s%s can have 0x%x only", d->outputs, op,
+                        d->flags & CLXENT_GRAD_FROM_LSE            ? " from a saved lse"
+                        : d->targets == CLXENT_TARGETS_PROBABILITY ? " with probability targets"
+                                                                   : "",
+                        possible);
+    return CLXENT_OK;
+}
+
+clxent_scalars clx_desc_scalars(const clxent_desc *desc) {
+    clxent_scalars s = CLXENT_SCALARS_INIT;
+    s.label_smoothing = desc->label_smoothing;
+    s.z_loss = desc->z_loss;
+    s.softcap = desc->softcap;
+    s.logit_scale = desc->logit_scale;
+    s.grad_output = desc->grad_output;
+    return s;
+}
+
+/* As the kernels will hold it: a double that an f32 cannot tell from 0 or from infinity is refused. */
+static double as_real(const clxent_desc *d, double x) {
+    return clx_real(d) == CLXENT_F64 ? x : (double)(float)x;
+}
+
+clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const clxent_scalars *s) {
+    if (!(s->label_smoothing >= 0 && s->label_smoothing <= 1))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "label_smoothing %g is not in [0, 1]", s->label_smoothing);
+    const struct {
+        const char *name;
+        double value;
+    } finite[] = {{"z_loss", s->z_loss},
+                  {"softcap", s->softcap},
+                  {"logit_scale", s->logit_scale},
+                  {"grad_output", s->grad_output}};
+    for (size_t i = 0; i < sizeof finite / sizeof finite[0]; i++)
+        if (!isfinite(as_real(d, finite[i].value)))
+            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %g is not finite%s", finite[i].name,
+                            finite[i].value,
+                            isfinite(finite[i].value) ? " in f32; the largest is 3.4e+38" : "");
+    if (s->z_loss < 0) return clx_fail(err, CLXENT_ERR_ARGUMENT, "z_loss %g is less than 0", s->z_loss);
+    if (s->softcap < 0)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than 0 (0 is off)", s->softcap);
+    /* Subnormal in f32 may be flushed to 0 by the device. */
+    const double smallest = clx_real(d) == CLXENT_F64 ? 2.3e-308 : 1.2e-38;
+    if (s->softcap != 0 && s->softcap < smallest)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than %g, the smallest (0 is off)",
+                        s->softcap, smallest);
+    if (!(s->logit_scale > 0))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "logit_scale %g is not greater than 0", s->logit_scale);
+    if (s->logit_scale < smallest)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "logit_scale %g is less than %g, the smallest",
+                        s->logit_scale, smallest);
+    return CLXENT_OK;
+}
+
+clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out) {
+    clxent_error *err = &ctx->error;
+    if (in->struct_size != sizeof *in)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "clxent_desc.struct_size is %zu, this library's is %zu; start from "
+                        "CLXENT_DESC_INIT",
+                        in->struct_size, sizeof *in);
+    clxent_desc d = *in;
+    clxent_status status = check_enums(err, &d);
+    if (status != CLXENT_OK) return status;
+    if (d.logits_dtype == CLXENT_DTYPE_DEFAULT) d.logits_dtype = CLXENT_F32;
+    if (d.grad_dtype == CLXENT_DTYPE_DEFAULT) d.grad_dtype = d.logits_dtype;
+    if (d.targets_dtype == CLXENT_DTYPE_DEFAULT)
+        d.targets_dtype = d.targets == CLXENT_TARGETS_PROBABILITY ? d.logits_dtype : CLXENT_I64;
+    if (d.segment_dtype == CLXENT_DTYPE_DEFAULT) d.segment_dtype = CLXENT_I64;
+    const clxent_scalars scalars = clx_desc_scalars(&d);
+
+    if ((status = check_dtypes(err, &ctx->info, &d)) != CLXENT_OK) return status;
+    if ((status = check_shape(err, &d)) != CLXENT_OK) return status;
+    if ((status = check_tokens(err, &d)) != CLXENT_OK) return status;
+    if ((status = clx_check_scalars(err, &d, &scalars)) != CLXENT_OK) return status;
+    if ((status = check_combination(err, &ctx->info, &d)) != CLXENT_OK) return status;
+    *out = d;
+    return CLXENT_OK;
+}

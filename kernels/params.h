@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What host and kernels must agree on: the arguments of every kernel, the scratch layout, the numbers that
+ * stand for options. Compiled as C and as OpenCL C; 8-byte fields first, so both lay it out alike. */
+#ifndef CLX_PARAMS_H
+#define CLX_PARAMS_H
+
+#if defined(__OPENCL_VERSION__) || defined(__OPENCL_C_VERSION__)
+typedef long clx_i64;
+typedef int clx_i32;
+typedef ulong clx_bits; /* a real: the bits of an f64, or of an f32 in the lower half */
+#else
+#include <stdint.h>
+typedef int64_t clx_i64;
+typedef int32_t clx_i32;
+typedef uint64_t clx_bits;
+#endif
+
+/* The arrays of a call, in the order of the kernels' arguments. X(index, name in clxent_arrays) */
+#define CLX_ARRAY_MAP(X) \
+    X(0, logits)         \
+    X(1, targets)        \
+    X(2, class_weight)   \
+    X(3, row_weight)     \
+    X(4, segment)        \
+    X(5, grad_output)    \
+    X(6, loss)           \
+    X(7, row_loss)       \
+    X(8, log_prob)       \
+    X(9, lse)            \
+    X(10, lse_residual)  \
+    X(11, argmax)        \
+    X(12, rank)          \
+    X(13, entropy)       \
+    X(14, log_probs)     \
+    X(15, probs)         \
+    X(16, grad)          \
+    X(17, counts)
+#define CLX_ARRAY_ENUM(index, name) CLX_A_##name = index,
+enum { CLX_ARRAY_MAP(CLX_ARRAY_ENUM) CLX_ARRAYS = 18 };
+
+/* Arguments after params (0) and the arrays (1 to 18). */
+enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
+
+/* Local scratch of a kernel that works in groups: bytes a work-item. */
+enum { CLX_SCRATCH_BYTES = 16 };
+
+enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */
+enum { CLX_CLASS = 0, CLX_PROBABILITY = 1, CLX_NEXT_TOKEN = 2 };            /* clxent_targets */
+enum { CLX_INT_I64 = 5, CLX_INT_I32 = 6, CLX_INT_U16 = 7, CLX_INT_U8 = 8 }; /* clxent_dtype */
+
+enum {                 /* bits of clx_params.flags */
+       CLX_IGNORE = 1, /* ignore_index is on */
+       CLX_EMPTY_ZERO = 2,
+       CLX_ATOMIC = 4,    /* rows add to the loss themselves */
+       CLX_FROM_LSE = 8,  /* lse is an input */
+       CLX_KEEP_ROWS = 16 /* rows store their loss in the scratch, to be reduced after them */
+};
+
+typedef struct clx_params {
+    clx_i64 rows;      /* of the call */
+    clx_i64 first_row; /* of this launch; the work-items count from it */
+    clx_i64 end_row;
+    clx_i64 classes, classes_padded, inner;
+    /* elements from one outer index to the next of each (N,C) array */
+    clx_i64 logits_stride, grad_stride, targets_stride, log_probs_stride, grad_output_stride;
+    clx_i64 sequence_length, tokens_per_sequence;
+    clx_i64 ignore_index;
+    clx_i64 at[CLX_ARRAYS]; /* where each array starts in its buffer, in its elements; may be negative */
+    /* byte offsets into the workspace; see workspace.c */
+    clx_i64 totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at;
+    clx_bits label_smoothing, z_loss, softcap, logit_scale, grad_output;
+    clx_i32 present; /* bit i: array i is there */
+    clx_i32 flags;
+    clx_i32 reduction, targets;
+    clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
+} clx_params;
+
+/* Rows that one work-group counts or adds up. Fixed, so that the order of sums depends on N alone. */
+enum { CLX_CHUNK_ROWS = 1024 };
+
+/* What the rows of a call, or of a chunk, amount to. The divisors are sums in two parts, sum + low. */
+typedef struct clx_counts {
+    clx_i64 counted, ignored, bad, first_bad; /* first_bad: -1 for none */
+    clx_bits divisor, divisor_low;            /* of cross entropy: sum of r w_y (probabilities: of r) */
+    clx_bits z_divisor, z_divisor_low;        /* of z-loss: sum of r */
+} clx_counts;
+
+/* Sums of row losses of a chunk. */
+typedef struct clx_loss_sums {
+    clx_bits ce, ce_low, z, z_low;
+} clx_loss_sums;
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A row, from its logits to its loss and its gradient: the arithmetic of clxent, written once for every
+ * schedule. A team (team.cl) of one or more work-items runs score_row() on a row.
+ *
+ * Algorithm. One pass over the classes keeps, for what was read so far, the largest logit and sums that are
+ * relative to it (an online softmax: Milakov and Gimelshein 2018), a tile at a time: first the tile's
+ * maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Then, where asked,
+ * a second pass writes log_probs, probs and the gradient.
+ * Reads each logit once (twice with a second pass, from cache where the row fits), writes each asked element
+ * once. The gradient may replace the logits: whatever a team reads of a row, but for the element being
+ * replaced, it has read before the first store.
+ *
+ * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
+ *
+ * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
+ * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
+ * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). */
+#ifndef CLX_ROW_CL
+#define CLX_ROW_CL
+#include "call.cl"
+
+#ifndef TILE
+#define TILE 8
+#endif
+#ifndef OP
+#define OP 0
+#endif
+#ifndef SOFTCAP
+#define SOFTCAP 0
+#endif
+#ifndef STATS
+#define STATS 0
+#endif
+#ifndef U
+#define U 0
+#endif
+#define OP_CROSS_ENTROPY 0
+#define OP_NLL 1
+#define OP_SOFTMAX 2
+#define OP_LOG_SOFTMAX 3
+#define U_NONE 0
+#define U_WEIGHT 1
+#define U_PROBABILITY 2
+#define U_GRAD_OUTPUT 3
+
+#if WIDTH == 1
+#define LANE_NUMBERS ((maskv)0)
+#elif WIDTH == 4
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3))
+#elif WIDTH == 16
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#endif
+
+/* `statement` for the vectors of one tile or row: n_ vectors of the item from class `from`, with `c` the
+ * class of lane 0 and `lanes` the lanes that hold classes. Full vectors first, so that their `lanes` is a
+ * constant. */
+#define FOR_VECTORS(from, end, classes, statement)                                                           \
+    {                                                                                                        \
+        uint c_ = (from);                                                                                    \
+        for (; c_ < (end) && c_ + WIDTH <= (classes); c_ += step) {                                          \
+            const uint c = c_;                                                                               \
+            const int lanes = WIDTH;                                                                         \
+            statement                                                                                        \
+        }                                                                                                    \
+        if (WIDTH > 1 && c_ < (end) && c_ < (classes)) {                                                     \
+            const uint c = c_;                                                                               \
+            const int lanes = (int)((classes)-c_);                                                           \
+            statement                                                                                        \
+        }                                                                                                    \
+    }
+
+/* ---------------------------------------------------------------- one logit -------------------------- */
+
+static real first_lane(realv x) {
+    real lane[WIDTH];
+    TO_LANES(x, lane);
+    return lane[0];
+}
+
+/* tanh(scale x / cap): z is cap times it. */
+static realv capped(const call *k, realv x) {
+    return tanh(x * (k->logit_scale / k->softcap));
+}
+
+/* z - ref, with one rounding where there is no cap; -inf for a masked class, also under a cap. */
+static realv deviation(const call *k, realv x, real ref) {
+#if SOFTCAP
+    realv z = k->softcap * capped(k, x);
+    return x == REALV(-REAL_INF) ? x : z - ref;
+#else
+    return fma(x, REALV(k->logit_scale), REALV(-ref));
+#endif
+}
+
+static real deviation_1(const call *k, real x, real ref) {
+    return first_lane(deviation(k, REALV(x), ref));
+}
+
+/* What exponents are taken relative to when `top` is the largest logit: about its z; any number near is as
+ * good, and 0 will do while only masked classes were met. */
+static real reference(const call *k, real top) {
+    return top == -REAL_INF ? REAL(0) : deviation_1(k, top, REAL(0));
+}
+
+/* ---------------------------------------------------------------- the first pass --------------------- */
+
+/* What an item has gathered from the classes that it has met. */
+typedef struct row_scan {
+    real top;      /* the largest logit; NaNs are passed over here and make exp_sum NaN */
+    real ref;      /* reference(top) */
+    block_sum exp; /* sum exp(z - ref) */
+    block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
+    block_sum dot; /* sum u (ref - z) */
+    block_sum ent; /* sum exp(z - ref) (ref - z) */
+    realv best;    /* a lane: the first largest logit, a NaN being larger than any number */
+    maskv best_at, beaten;
+} row_scan;
+
+/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
+static realv load_u(const call *k, long row, uint c, int lanes) {
+    const clx_params *p = k->p;
+#if U == U_GRAD_OUTPUT
+    long at = AT(k, grad_output, row_start(k, row, p->grad_output_stride) + (long)c * p->inner);
+    return load_real(k->grad_output, at, p->inner, lanes, REAL(0));
+#elif U != U_NONE
+    realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
+    if (HAS(k, class_weight)) w = load_real(k->class_weight, AT(k, class_weight, c), 1, lanes, REAL(0));
+#if U == U_PROBABILITY
+    __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
+    long at = AT(k, targets, row_start(k, row, p->targets_stride) + (long)c * p->inner);
+    realv t = load_probs(probabilities, at, p->inner, lanes, REAL(0));
+    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(p->classes);
+#endif
+    return w;
+#else
+    return REALV(0);
+#endif
+}
+
+/* Moves the sums to the reference of a new largest logit. */
+static void rebase(const call *k, row_scan *s, real top) {
+    real ref = reference(k, top);
+    real shift = ref - s->ref;
+    if (shift != 0) {
+        real factor = s->top == -REAL_INF ? REAL(0) : exp(-shift);
+#if STATS
+        if (s->top != -REAL_INF) block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
+        block_sum_scale(&s->ent, factor);
+#endif
+#if U != U_NONE && OP == OP_SOFTMAX
+        block_sum_scale(&s->u, factor);
+#elif U != U_NONE
+        block_sum_add(&s->dot, shift * (s->u.sum - s->u.low));
+#endif
+        block_sum_scale(&s->exp, factor);
+    }
+    s->top = top;
+    s->ref = ref;
+}
+
+static row_scan scan_row(const call *k, long row, long base, real x_target) {
+    const clx_params *p = k->p;
+    const uint classes = (uint)p->classes;
+    const uint step = WIDTH * (uint)team_items();
+    const block_sum zero = {REALV(0), REALV(0)};
+    row_scan s = {-REAL_INF, REAL(0), zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
+    s.best_at = (maskv)((int)(WIDTH * team_item())) + LANE_NUMBERS;
+
+    for (uint tile = WIDTH * (uint)team_item(); tile < classes; tile += TILE * step) {
+        const uint end = tile + TILE * step;
+        realv tops = REALV(-REAL_INF);
+        FOR_VECTORS(tile, end, classes, {
+            realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
+            tops = fmax(tops, x);
+        })
+        real top = max_lanes(tops);
+        if (top > s.top) rebase(k, &s, top);
+
+        realv exp_sum = REALV(0), u_sum = REALV(0), dot = REALV(0), ent = REALV(0);
+        FOR_VECTORS(tile, end, classes, {
+            realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
+            realv d = deviation(k, x, s.ref);
+            realv e = exp(d);
+            exp_sum += e;
+#if U != U_NONE
+            realv u = load_u(k, row, c, lanes);
+#if OP == OP_SOFTMAX
+            u_sum += e == REALV(0) ? REALV(0) : e * u;
+#else
+            u_sum += u;
+            dot -= u == REALV(0) ? REALV(0) : u * d;
+#endif
+#endif
+#if STATS
+            ent -= e == REALV(0) ? REALV(0) : e * d;
+            maskv better = (x > s.best) | (isnan(x) & (isnan(s.best) == (maskv)0));
+            s.best = better ? x : s.best;
+            s.best_at = better ? (maskv)(int)c + LANE_NUMBERS : s.best_at;
+            maskv beats = (x > REALV(x_target)) | isnan(x);
+            s.beaten += beats ? (maskv)1 : (maskv)0;
+#endif
+        })
+        block_sum_add(&s.exp, exp_sum);
+#if U != U_NONE
+        block_sum_add(&s.u, u_sum);
+        block_sum_add(&s.dot, dot);
+#endif
+#if STATS
+        block_sum_add(&s.ent, ent);
+#endif
+    }
+    return s;
+}
+
+/* The sum over the row of exp(z - ref), less 1: exact where the sum is so near 1 that its own rounding would
+ * be most of the loss. Only for rows whose largest logit stands alone. */
+static real sum_less_one(const call *k, long base, real top, real ref) {
+    const clx_params *p = k->p;
+    const uint classes = (uint)p->classes;
+    const uint step = WIDTH * (uint)team_items();
+    realv rest = REALV(0);
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
+        realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
+        rest += x == REALV(top) ? REALV(0) : exp(deviation(k, x, ref));
+    })
+    return team_sum(sum_lanes(rest), k->scratch) + expm1(deviation_1(k, top, ref));
+}
+
+static bool row_has_nan(const call *k, long base) {
+    const clx_params *p = k->p;
+    const uint classes = (uint)p->classes;
+    const uint step = WIDTH * (uint)team_items();
+    realv nans = REALV(0);
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
+        realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, REAL(0));
+        nans += isnan(x) ? REALV(1) : REALV(0);
+    })
+    return team_sum(sum_lanes(nans), k->scratch) != 0;
+}
+
+/* ---------------------------------------------------------------- the row ---------------------------- */
+
+/* A row, read: lse = ref + log_sum. Where the row has no softmax (a NaN, a +inf, nothing but -inf), log_sum
+ * and inverse_sum are NaN. */
+typedef struct row_sums {
+    real ref, log_sum, inverse_sum; /* inverse_sum: 1 / sum exp(z - ref) */
+    real lse, lse_residual;
+    real u, dot, entropy; /* u of softmax: sum u p */
+    long argmax, beaten;
+} row_sums;
+
+static row_sums sum_row(const call *k, long row, long base, real x_target) {
+    row_scan s = scan_row(k, row, base, x_target);
+    real top = team_max(s.top, k->scratch);
+    rebase(k, &s, top);
+
+    row_sums r = {s.ref, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    real sum = team_sum(block_sum_value(s.exp), k->scratch);
+    bool plain = sum > 0; /* not NaN, not 0 */
+    if (!plain) r.log_sum = REAL_NAN;
+    else if (sum < REAL(1.0078125)) r.log_sum = log1p(sum_less_one(k, base, top, s.ref));
+    else r.log_sum = log(sum);
+    r.inverse_sum = plain ? 1 / sum : REAL_NAN;
+
+    if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */
+        r.lse = s.ref + r.log_sum;
+        real part = r.lse - s.ref;
+        r.lse_residual = (s.ref - (r.lse - part)) + (r.log_sum - part);
+    } else {
+        bool has_nan = sum != 0 && row_has_nan(k, base);
+        r.lse = has_nan ? REAL_NAN : top;
+    }
+#if U != U_NONE
+    r.u = team_sum(block_sum_value(s.u), k->scratch);
+#if OP == OP_SOFTMAX
+    r.u *= r.inverse_sum;
+#else
+    r.dot = team_sum(block_sum_value(s.dot), k->scratch);
+#endif
+#endif
+#if STATS
+    r.entropy = r.log_sum + team_sum(block_sum_value(s.ent), k->scratch) * r.inverse_sum;
+    real best[WIDTH];
+    MASK_NAME at[WIDTH], beaten[WIDTH];
+    TO_LANES(s.best, best);
+    TO_LANES(s.best_at, at);
+    TO_LANES(s.beaten, beaten);
+    long nans_from = LONG_MAX, top_from = LONG_MAX;
+    for (int lane = 0; lane < WIDTH; lane++) {
+        if (isnan(best[lane])) nans_from = min(nans_from, (long)at[lane]);
+        if (best[lane] == top) top_from = min(top_from, (long)at[lane]);
+        r.beaten += beaten[lane];
+    }
+    nans_from = team_min_long(nans_from, k->scratch);
+    top_from = team_min_long(top_from, k->scratch);
+    r.argmax = nans_from != LONG_MAX ? nans_from : top_from;
+    r.beaten = team_sum_long(r.beaten, k->scratch);
+#endif
+    return r;
+}
+
+/* The row as the forward pass saved it, for a gradient made later. */
+static row_sums saved_row(const call *k, long row) {
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    real lse = GET(k, lse, row);
+    real residual = HAS(k, lse_residual) ? GET(k, lse_residual, row) : REAL(0);
+    r.ref = lse;
+    r.lse = lse;
+    r.log_sum = isfinite(lse) ? residual : REAL_NAN;
+    r.inverse_sum = exp(-r.log_sum);
+#if U != U_NONE
+    const uint classes = (uint)k->p->classes;
+    const uint step = WIDTH * (uint)team_items();
+    realv u = REALV(0);
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { u += load_u(k, row, c, lanes); })
+    r.u = team_sum(sum_lanes(u), k->scratch);
+#endif
+    return r;
+}
+
+#endif

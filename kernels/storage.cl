@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Numbers in memory and in registers: `real` (f32, or f64 with REAL_F64), `realv` (WIDTH of them), and
+ * loads and stores of f32, f16, bf16 and f64 elements. Half loads need no cl_khr_fp16.
+ *
+ * LOGITS, GRAD, PROBS (the type of probability targets) are numbers of clxent_dtype:
+ * 1 f32, 2 f16, 3 bf16, 4 f64. STRIDED: the classes of a row are not adjacent. */
+#ifndef CLX_STORAGE_CL
+#define CLX_STORAGE_CL
+#include "params.h"
+
+#ifndef REAL_F64
+#define REAL_F64 0
+#endif
+#ifndef WIDTH
+#define WIDTH 1
+#endif
+#ifndef STRIDED
+#define STRIDED 0
+#endif
+
+#if REAL_F64
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#define REAL_NAME double
+#define MASK_NAME long
+#define REAL_STORE 4
+#define REAL_OF(bits) as_double(bits)
+#define BITS_OF(x) as_ulong(x)
+#else
+#define REAL_NAME float
+#define MASK_NAME int
+#define REAL_STORE 1
+#define REAL_OF(bits) as_float((uint)(bits))
+#define BITS_OF(x) ((ulong)as_uint(x))
+#endif
+
+#ifndef LOGITS
+#define LOGITS REAL_STORE
+#endif
+#ifndef GRAD
+#define GRAD LOGITS
+#endif
+#ifndef PROBS
+#define PROBS LOGITS
+#endif
+
+#define CLX_JOIN_(a, b) a##b
+#define CLX_JOIN(a, b) CLX_JOIN_(a, b)
+#if WIDTH == 1
+#define CLX_V(type) type
+#else
+#define CLX_V(type) CLX_JOIN(type, WIDTH)
+#endif
+
+typedef REAL_NAME real;
+typedef CLX_V(REAL_NAME) realv;
+typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
+#define TO_REALV CLX_JOIN(convert_, CLX_V(REAL_NAME))
+#define TO_FLOATV CLX_JOIN(convert_, CLX_V(float))
+#define REAL(x) ((real)(x))
+#define REALV(x) ((realv)((real)(x)))
+#define REAL_NAN REAL(NAN)
+#define REAL_INF REAL(INFINITY)
+
+/* bf16 is the upper half of an f32: stores round to nearest even and keep a NaN a NaN. */
+static CLX_V(ushort) bf16_of(CLX_V(float) x) {
+    CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
+    CLX_V(uint) rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return CLX_JOIN(convert_, CLX_V(ushort))(isnan(x) ? (bits >> 16) | 0x40u : rounded);
+}
+
+#if WIDTH > 1
+static ushort bf16_of_1(float x) {
+    uint bits = as_uint(x);
+    uint rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (ushort)(isnan(x) ? (bits >> 16) | 0x40u : rounded);
+}
+#else
+#define bf16_of_1 bf16_of
+#endif
+
+/* By type number: the memory type; one element (_1), WIDTH adjacent ones (_V). */
+typedef float memory_1;
+typedef half memory_2;
+typedef ushort memory_3;
+#define LOAD_1_1(p, at) REAL((p)[at])
+#define LOAD_1_2(p, at) REAL(vload_half(at, p))
+#define LOAD_1_3(p, at) REAL(as_float((uint)(p)[at] << 16))
+#define LOAD_1_4(p, at) ((p)[at])
+#define STORE_1_1(x, p, at) ((p)[at] = (float)(x))
+#define STORE_1_2(x, p, at) vstore_half_rte((float)(x), at, p)
+#define STORE_1_3(x, p, at) ((p)[at] = bf16_of_1((float)(x)))
+#define STORE_1_4(x, p, at) ((p)[at] = (x))
+#if REAL_F64
+typedef double memory_4;
+#endif
+
+#if WIDTH > 1
+#define CLX_VLOAD CLX_JOIN(vload, WIDTH)
+#define CLX_VSTORE CLX_JOIN(vstore, WIDTH)
+#define LOAD_V_1(p, at) TO_REALV(CLX_VLOAD(0, (p) + (at)))
+#define LOAD_V_2(p, at) TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, (p) + (at)))
+#define LOAD_V_3(p, at)                                                                                      \
+    TO_REALV(CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(CLX_VLOAD(0, (p) + (at))) << 16))
+#define LOAD_V_4(p, at) CLX_VLOAD(0, (p) + (at))
+#define STORE_V_1(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
+#define STORE_V_2(x, p, at) CLX_JOIN(CLX_JOIN(vstore_half, WIDTH), _rte)(TO_FLOATV(x), 0, (p) + (at))
+#define STORE_V_3(x, p, at) CLX_VSTORE(bf16_of(TO_FLOATV(x)), 0, (p) + (at))
+#define STORE_V_4(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
+#define FROM_LANES(lane) CLX_VLOAD(0, lane)
+#define TO_LANES(x, lane) CLX_VSTORE(x, 0, lane)
+#else
+#define LOAD_V_1 LOAD_1_1
+#define LOAD_V_2 LOAD_1_2
+#define LOAD_V_3 LOAD_1_3
+#define LOAD_V_4 LOAD_1_4
+#define STORE_V_1 STORE_1_1
+#define STORE_V_2 STORE_1_2
+#define STORE_V_3 STORE_1_3
+#define STORE_V_4 STORE_1_4
+#define FROM_LANES(lane) ((lane)[0])
+#define TO_LANES(x, lane) ((lane)[0] = (x))
+#endif
+
+/* load_NAME and store_NAME: `lanes` (1 to WIDTH) elements from `at`, `step` apart; the other lanes read as
+ * `fill` and are not stored. The call with a constant `lanes` of WIDTH compiles to one wide access. */
+#define DEFINE_LOAD(name, type)                                                                              \
+    static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes,      \
+                             real fill) {                                                                    \
+        if (!STRIDED && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                               \
+        real lane[WIDTH];                                                                                    \
+        for (int k = 0; k < WIDTH; k++)                                                                      \
+            lane[k] = k < lanes ? CLX_JOIN(LOAD_1_, type)(p, at + k * step) : fill;                          \
+        return FROM_LANES(lane);                                                                             \
+    }
+#define DEFINE_STORE(name, type)                                                                             \
+    static void store_##name(realv x, __global CLX_JOIN(memory_, type) * p, long at, long step, int lanes) { \
+        if (!STRIDED && lanes == WIDTH) {                                                                    \
+            CLX_JOIN(STORE_V_, type)(x, p, at);                                                              \
+            return;                                                                                          \
+        }                                                                                                    \
+        real lane[WIDTH];                                                                                    \
+        TO_LANES(x, lane);                                                                                   \
+        for (int k = 0; k < lanes; k++) CLX_JOIN(STORE_1_, type)(lane[k], p, at + k * step);                 \
+    }
+#define LOGITS_T CLX_JOIN(memory_, LOGITS)
+#define GRAD_T CLX_JOIN(memory_, GRAD)
+#define PROBS_T CLX_JOIN(memory_, PROBS)
+#define LOAD_LOGIT CLX_JOIN(LOAD_1_, LOGITS)
+#define STORE_GRAD CLX_JOIN(STORE_1_, GRAD)
+DEFINE_LOAD(logits, LOGITS)
+DEFINE_LOAD(probs, PROBS)
+DEFINE_LOAD(real, REAL_STORE)
+DEFINE_STORE(grad, GRAD)
+DEFINE_STORE(real, REAL_STORE)
+
+/* Of the lanes of a vector: the sum (pairwise) and the largest (NaNs passed over). */
+static real sum_lanes(realv x) {
+    real lane[WIDTH];
+    TO_LANES(x, lane);
+    for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
+        for (int k = 0; k < half_; k++) lane[k] += lane[k + half_];
+    return lane[0];
+}
+
+static real max_lanes(realv x) {
+    real lane[WIDTH];
+    TO_LANES(x, lane);
+    for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
+        for (int k = 0; k < half_; k++) lane[k] = fmax(lane[k], lane[k + half_]);
+    return lane[0];
+}
+
+#endif
