@@ -4,7 +4,7 @@
  * counts, its weights.
  *
  * Launch rule of all kernels: argument 0 clx_params by value; 1 to 18 the arrays of CLX_ARRAY_MAP, an absent
- * one bound to any buffer; 19 the workspace; 20 local scratch, CLX_SCRATCH_BYTES a work-item. */
+ * one bound to any buffer; 19 the workspace; 20 local scratch (params.h). */
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
 #include "team.cl"

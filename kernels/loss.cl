@@ -162,48 +162,44 @@ static void zero_gradient(const call *k, long row, uint from, uint to) {
     })
 }
 
-/* What describes the logits, for every row. */
+/* Whether the logits are to be described, for every row. A saved lse is an input. */
+static bool is_described(const call *k) {
+    return (!FROM_LSE && (HAS(k, lse) || HAS(k, lse_residual))) || HAS(k, argmax) || HAS(k, entropy) ||
+           HAS(k, log_probs) || HAS(k, probs);
+}
+
 static void write_description(const call *k, long row, row_sums r) {
-    if (!(k->p->flags & CLX_FROM_LSE)) {
-        if (HAS(k, lse)) k->lse[AT(k, lse, row)] = r.lse;
-        if (HAS(k, lse_residual)) k->lse_residual[AT(k, lse_residual, row)] = r.lse_residual;
-    }
+    if (!FROM_LSE && HAS(k, lse)) k->lse[AT(k, lse, row)] = r.lse;
+    if (!FROM_LSE && HAS(k, lse_residual)) k->lse_residual[AT(k, lse_residual, row)] = r.lse_residual;
     if (HAS(k, argmax)) k->argmax[AT(k, argmax, row)] = r.argmax;
     if (HAS(k, entropy)) k->entropy[AT(k, entropy, row)] = r.entropy;
 }
 
-static bool is_described(const call *k) {
-    const bool lse_out = !(k->p->flags & CLX_FROM_LSE) && (HAS(k, lse) || HAS(k, lse_residual));
-    return lse_out || HAS(k, argmax) || HAS(k, entropy) || HAS(k, log_probs) || HAS(k, probs);
-}
-
-/* All of one row. A row that does not count is read only where its logits are to be described. */
+/* All of one row. A row that does not count is read only where its logits are to be described: the passes run
+ * over 0 classes then. */
 static void score_row(const call *k, long row) {
     const clx_params *p = k->p;
     const bool first = team_item() == 0;
     const row_target t = resolve_target(k, row);
     const bool counted = t.state == ROW_COUNTED;
-    const bool from_lse = p->flags & CLX_FROM_LSE;
+    const bool has_grad = counted && HAS(k, grad);
     const long base = AT(k, logits, row_start(k, row, p->logits_stride));
+    const real x_target = counted ? LOAD_LOGIT(k->logits, base + t.y * p->inner) : REAL(0);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    real x_target = 0;
 
-    if (counted) x_target = LOAD_LOGIT(k->logits, base + t.y * p->inner);
 #if OP != OP_NLL
-    if (counted || is_described(k)) {
-        r = from_lse ? saved_row(k, row) : sum_row(k, row, base, x_target);
-        if (first) write_description(k, row, r);
-    }
+    const bool read = counted || is_described(k);
+    r = sum_row(k, row, base, read ? (uint)p->classes : 0, x_target);
+    if (first && read) write_description(k, row, r);
 #endif
-#if OP == OP_CROSS_ENTROPY || OP == OP_NLL
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
     if (first && !counted) write_loss(k, row, REAL(0), REAL(0), REAL(0));
-    if (first && counted && !from_lse)
+    if (first && counted)
         write_counted_loss(k, row, t, r, OP == OP_NLL ? x_target : deviation_1(k, x_target, r.ref));
     if (first && HAS(k, rank)) k->rank[AT(k, rank, row)] = counted ? r.beaten - (isnan(x_target) ? 1 : 0) : 0;
 #endif
 
     team_barrier();
-    const bool has_grad = counted && HAS(k, grad);
     row_grad grad = {0, 0, 0, 0};
     if (has_grad) grad = row_gradient(k, row, t, r);
 #if OP == OP_NLL

@@ -42,8 +42,9 @@ enum { CLX_ARRAY_MAP(CLX_ARRAY_ENUM) CLX_ARRAYS = 18 };
 /* Arguments after params (0) and the arrays (1 to 18). */
 enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
-/* Local scratch of a kernel that works in groups: bytes a work-item. */
-enum { CLX_SCRATCH_BYTES = 16 };
+/* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
+ * reduce. */
+enum { CLX_ROW_SCRATCH_BYTES = 32, CLX_REDUCE_SCRATCH_BYTES = 64 };
 
 enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */
 enum { CLX_CLASS = 0, CLX_PROBABILITY = 1, CLX_NEXT_TOKEN = 2 };            /* clxent_targets */
@@ -53,8 +54,7 @@ enum {                 /* bits of clx_params.flags */
        CLX_IGNORE = 1, /* ignore_index is on */
        CLX_EMPTY_ZERO = 2,
        CLX_ATOMIC = 4,    /* rows add to the loss themselves */
-       CLX_FROM_LSE = 8,  /* lse is an input */
-       CLX_KEEP_ROWS = 16 /* rows store their loss in the scratch, to be reduced after them */
+       CLX_KEEP_ROWS = 8  /* rows store their loss in the scratch, to be reduced after them */
 };
 
 typedef struct clx_params {

@@ -27,14 +27,21 @@ static tally empty_tally(void) {
     return t;
 }
 
+static tally merge_tallies(tally a, tally b) {
+    a.counted += b.counted;
+    a.ignored += b.ignored;
+    a.bad += b.bad;
+    a.first_bad = min(a.first_bad, b.first_bad);
+    long_sum_merge(&a.divisor, b.divisor);
+    long_sum_merge(&a.z_divisor, b.z_divisor);
+    return a;
+}
+
+DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
+
 /* The team's tallies together, stored by its first item. */
 static void store_tally(const call *k, tally t, __global clx_counts *out) {
-    t.counted = team_sum_long(t.counted, k->scratch);
-    t.ignored = team_sum_long(t.ignored, k->scratch);
-    t.bad = team_sum_long(t.bad, k->scratch);
-    t.first_bad = team_min_long(t.first_bad, k->scratch);
-    t.divisor = team_long_sum(t.divisor, k->scratch);
-    t.z_divisor = team_long_sum(t.z_divisor, k->scratch);
+    t = team_tally(t, k->scratch);
     if (team_item() != 0) return;
     out->counted = t.counted;
     out->ignored = t.ignored;
@@ -44,6 +51,16 @@ static void store_tally(const call *k, tally t, __global clx_counts *out) {
     out->divisor_low = BITS_OF(t.divisor.low);
     out->z_divisor = BITS_OF(t.z_divisor.sum);
     out->z_divisor_low = BITS_OF(t.z_divisor.low);
+}
+
+static tally load_tally(__global const clx_counts *c) {
+    tally t = {c->counted, c->ignored, c->bad, c->first_bad, {0, 0}, {0, 0}};
+    if (t.first_bad < 0) t.first_bad = LONG_MAX;
+    t.divisor.sum = REAL_OF(c->divisor);
+    t.divisor.low = REAL_OF(c->divisor_low);
+    t.z_divisor.sum = REAL_OF(c->z_divisor);
+    t.z_divisor.low = REAL_OF(c->z_divisor_low);
+    return t;
 }
 
 __kernel void count_rows(CALL_ARGUMENTS) {
@@ -79,17 +96,8 @@ __kernel void finish_count(CALL_ARGUMENTS) {
     __global const clx_counts *partials = (__global const clx_counts *)(workspace + params.count_partials_at);
     __global clx_counts *totals = (__global clx_counts *)(workspace + params.totals_at);
     tally t = empty_tally();
-    for (long chunk = team_item(); chunk < chunks; chunk += team_items()) {
-        __global const clx_counts *c = partials + chunk;
-        t.counted += c->counted;
-        t.ignored += c->ignored;
-        t.bad += c->bad;
-        if (c->first_bad >= 0) t.first_bad = min(t.first_bad, c->first_bad);
-        long_sum divisor = {REAL_OF(c->divisor), REAL_OF(c->divisor_low)};
-        long_sum z_divisor = {REAL_OF(c->z_divisor), REAL_OF(c->z_divisor_low)};
-        long_sum_merge(&t.divisor, divisor);
-        long_sum_merge(&t.z_divisor, z_divisor);
-    }
+    for (long chunk = team_item(); chunk < chunks; chunk += team_items())
+        t = merge_tallies(t, load_tally(partials + chunk));
     store_tally(&k, t, totals);
     if (team_item() != 0) return;
     if (HAS(&k, counts)) {
@@ -106,15 +114,17 @@ __kernel void finish_count(CALL_ARGUMENTS) {
 
 /* ---------------------------------------------------------------- after the rows -------------------- */
 
-static void store_loss_sums(const call *k, long_sum ce, long_sum z, __global clx_loss_sums *out) {
-    ce = team_long_sum(ce, k->scratch);
-    z = team_long_sum(z, k->scratch);
-    if (team_item() != 0) return;
-    out->ce = BITS_OF(ce.sum);
-    out->ce_low = BITS_OF(ce.low);
-    out->z = BITS_OF(z.sum);
-    out->z_low = BITS_OF(z.low);
+typedef struct loss_sums {
+    long_sum ce, z;
+} loss_sums;
+
+static loss_sums merge_losses(loss_sums a, loss_sums b) {
+    long_sum_merge(&a.ce, b.ce);
+    long_sum_merge(&a.z, b.z);
+    return a;
 }
+
+DEFINE_TEAM_FOLD(team_losses, loss_sums, sum = merge_losses(sum, other))
 
 __kernel void sum_losses(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
@@ -122,31 +132,35 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
     __global const real *row_ce = (__global const real *)(workspace + params.row_ce_at);
     __global const real *row_z = (__global const real *)(workspace + params.row_z_at);
-    long_sum ce = {0, 0};
-    long_sum z = {0, 0};
+    loss_sums sums = {{0, 0}, {0, 0}};
     for (long row = chunk * CLX_CHUNK_ROWS + team_item(); row < end; row += team_items()) {
-        long_sum_add(&ce, row_ce[row]);
-        long_sum_add(&z, row_z[row]);
+        long_sum_add(&sums.ce, row_ce[row]);
+        long_sum_add(&sums.z, row_z[row]);
     }
-    store_loss_sums(&k, ce, z, (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk);
+    sums = team_losses(sums, k.scratch);
+    if (team_item() != 0) return;
+    __global clx_loss_sums *out = (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk;
+    out->ce = BITS_OF(sums.ce.sum);
+    out->ce_low = BITS_OF(sums.ce.low);
+    out->z = BITS_OF(sums.z.sum);
+    out->z_low = BITS_OF(sums.z.low);
 }
 
 __kernel void finish_loss(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long chunks = chunk_count(&params);
-    __global clx_loss_sums *partials = (__global clx_loss_sums *)(workspace + params.loss_partials_at);
-    long_sum ce = {0, 0};
-    long_sum z = {0, 0};
+    __global const clx_loss_sums *partials =
+        (__global const clx_loss_sums *)(workspace + params.loss_partials_at);
+    loss_sums sums = {{0, 0}, {0, 0}};
     for (long chunk = team_item(); chunk < chunks; chunk += team_items()) {
-        long_sum chunk_ce = {REAL_OF(partials[chunk].ce), REAL_OF(partials[chunk].ce_low)};
-        long_sum chunk_z = {REAL_OF(partials[chunk].z), REAL_OF(partials[chunk].z_low)};
-        long_sum_merge(&ce, chunk_ce);
-        long_sum_merge(&z, chunk_z);
+        __global const clx_loss_sums *c = partials + chunk;
+        loss_sums others = {{REAL_OF(c->ce), REAL_OF(c->ce_low)}, {REAL_OF(c->z), REAL_OF(c->z_low)}};
+        sums = merge_losses(sums, others);
     }
-    real ce_sum = long_sum_value(team_long_sum(ce, k.scratch));
-    real z_sum = long_sum_value(team_long_sum(z, k.scratch));
+    sums = team_losses(sums, k.scratch);
     if (team_item() != 0) return;
-    real value = ce_sum / ce_divisor(&k) + (k.z_loss == 0 ? REAL(0) : z_sum / z_divisor(&k));
+    real value = long_sum_value(sums.ce) / ce_divisor(&k);
+    if (k.z_loss != 0) value += long_sum_value(sums.z) / z_divisor(&k);
     if (params.reduction == CLX_MEAN && totals_of(&k)->counted == 0) value = empty_mean(&params);
     loss[AT(&k, loss, 0)] = value;
 }

@@ -15,7 +15,8 @@
  *
  * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
  * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
- * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). */
+ * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was run
+ * by an earlier call, which saved lse. */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -34,6 +35,9 @@
 #endif
 #ifndef U
 #define U 0
+#endif
+#ifndef FROM_LSE
+#define FROM_LSE 0
 #endif
 #define OP_CROSS_ENTROPY 0
 #define OP_NLL 1
@@ -103,6 +107,11 @@ static real reference(const call *k, real top) {
     return top == -REAL_INF ? REAL(0) : deviation_1(k, top, REAL(0));
 }
 
+DEFINE_TEAM_FOLD(team_max, real, sum = fmax(sum, other))
+DEFINE_TEAM_FOLD(team_sum4, real4, sum += other)
+DEFINE_TEAM_FOLD(team_sum_long, long, sum += other)
+DEFINE_TEAM_FOLD(team_min_long, long, sum = min(sum, other))
+
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
 /* What an item has gathered from the classes that it has met. */
@@ -159,9 +168,8 @@ static void rebase(const call *k, row_scan *s, real top) {
     s->ref = ref;
 }
 
-static row_scan scan_row(const call *k, long row, long base, real x_target) {
+static row_scan scan_row(const call *k, long row, long base, uint classes, real x_target) {
     const clx_params *p = k->p;
-    const uint classes = (uint)p->classes;
     const uint step = WIDTH * (uint)team_items();
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {-REAL_INF, REAL(0), zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
@@ -213,30 +221,22 @@ static row_scan scan_row(const call *k, long row, long base, real x_target) {
     return s;
 }
 
-/* The sum over the row of exp(z - ref), less 1: exact where the sum is so near 1 that its own rounding would
- * be most of the loss. Only for rows whose largest logit stands alone. */
-static real sum_less_one(const call *k, long base, real top, real ref) {
+/* For the few rows that need a closer look: (0) the sum over the row of exp(z - ref), less 1, exact where the
+ * sum is so near 1 that its own rounding would be most of the loss (then the largest logit stands alone);
+ * (1) how many NaNs there are. */
+static real4 look_closer(const call *k, long base, real top, real ref) {
     const clx_params *p = k->p;
     const uint classes = (uint)p->classes;
     const uint step = WIDTH * (uint)team_items();
-    realv rest = REALV(0);
+    realv rest = REALV(0), nans = REALV(0);
     FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
         realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
         rest += x == REALV(top) ? REALV(0) : exp(deviation(k, x, ref));
-    })
-    return team_sum(sum_lanes(rest), k->scratch) + expm1(deviation_1(k, top, ref));
-}
-
-static bool row_has_nan(const call *k, long base) {
-    const clx_params *p = k->p;
-    const uint classes = (uint)p->classes;
-    const uint step = WIDTH * (uint)team_items();
-    realv nans = REALV(0);
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
-        realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, REAL(0));
         nans += isnan(x) ? REALV(1) : REALV(0);
     })
-    return team_sum(sum_lanes(nans), k->scratch) != 0;
+    real4 sums = team_sum4((real4)(sum_lanes(rest), sum_lanes(nans), 0, 0), k->scratch);
+    sums.x += expm1(deviation_1(k, top, ref));
+    return sums;
 }
 
 /* ---------------------------------------------------------------- the row ---------------------------- */
@@ -250,73 +250,79 @@ typedef struct row_sums {
     long argmax, beaten;
 } row_sums;
 
-static row_sums sum_row(const call *k, long row, long base, real x_target) {
-    row_scan s = scan_row(k, row, base, x_target);
-    real top = team_max(s.top, k->scratch);
+#if FROM_LSE
+/* The row as the forward pass saved it, for a gradient made later. `classes` 0: nothing of it is read. */
+static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target) {
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    r.ref = GET(k, lse, row);
+    r.lse = r.ref;
+    r.log_sum = HAS(k, lse_residual) ? GET(k, lse_residual, row) : REAL(0);
+    if (!isfinite(r.lse)) r.log_sum = REAL_NAN;
+    r.inverse_sum = exp(-r.log_sum);
+#if U != U_NONE
+    const uint step = WIDTH * (uint)team_items();
+    block_sum u = {REALV(0), REALV(0)};
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, row, c, lanes)); })
+    r.u = team_sum4((real4)(block_sum_value(u), 0, 0, 0), k->scratch).x;
+#endif
+    return r;
+}
+
+#else
+/* The lanes' and the items' first largest logit: the first NaN if there is one. */
+static long first_best(const call *k, const row_scan *s, real top) {
+    const long after_nans = 1L << 32; /* more than any class */
+    real best[WIDTH];
+    MASK_NAME at[WIDTH];
+    TO_LANES(s->best, best);
+    TO_LANES(s->best_at, at);
+    long first = LONG_MAX;
+    for (int lane = 0; lane < WIDTH; lane++) {
+        if (isnan(best[lane])) first = min(first, (long)at[lane]);
+        if (best[lane] == top) first = min(first, (long)at[lane] + after_nans);
+    }
+    first = team_min_long(first, k->scratch);
+    return first >= after_nans ? first - after_nans : first;
+}
+
+/* The row, read. `classes` 0: nothing of it is read, and nothing that is returned matters. */
+static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target) {
+    row_scan s = scan_row(k, row, base, classes, x_target);
+    const real top = team_max(s.top, k->scratch);
     rebase(k, &s, top);
+    const real4 sums = team_sum4((real4)(block_sum_value(s.exp), block_sum_value(s.u), block_sum_value(s.dot),
+                                         block_sum_value(s.ent)),
+                                 k->scratch);
 
-    row_sums r = {s.ref, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    real sum = team_sum(block_sum_value(s.exp), k->scratch);
-    bool plain = sum > 0; /* not NaN, not 0 */
-    if (!plain) r.log_sum = REAL_NAN;
-    else if (sum < REAL(1.0078125)) r.log_sum = log1p(sum_less_one(k, base, top, s.ref));
-    else r.log_sum = log(sum);
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    const real sum = sums.x;
+    const bool plain = sum > 0; /* not NaN, not 0 */
+    r.ref = s.ref;
+    r.log_sum = plain ? log(sum) : REAL_NAN;
+    r.lse = top; /* where it is not plain: -inf or +inf, but for a NaN */
+    if (classes > 0 && !(sum >= REAL(1.0078125))) {
+        const real4 closer = look_closer(k, base, top, s.ref);
+        if (plain) r.log_sum = log1p(closer.x);
+        else if (closer.y != 0) r.lse = REAL_NAN;
+    }
     r.inverse_sum = plain ? 1 / sum : REAL_NAN;
-
     if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */
         r.lse = s.ref + r.log_sum;
-        real part = r.lse - s.ref;
+        const real part = r.lse - s.ref;
         r.lse_residual = (s.ref - (r.lse - part)) + (r.log_sum - part);
-    } else {
-        bool has_nan = sum != 0 && row_has_nan(k, base);
-        r.lse = has_nan ? REAL_NAN : top;
     }
-#if U != U_NONE
-    r.u = team_sum(block_sum_value(s.u), k->scratch);
-#if OP == OP_SOFTMAX
-    r.u *= r.inverse_sum;
-#else
-    r.dot = team_sum(block_sum_value(s.dot), k->scratch);
-#endif
-#endif
+    r.u = OP == OP_SOFTMAX ? sums.y * r.inverse_sum : sums.y;
+    r.dot = sums.z;
+    r.entropy = r.log_sum + sums.w * r.inverse_sum;
 #if STATS
-    r.entropy = r.log_sum + team_sum(block_sum_value(s.ent), k->scratch) * r.inverse_sum;
-    real best[WIDTH];
-    MASK_NAME at[WIDTH], beaten[WIDTH];
-    TO_LANES(s.best, best);
-    TO_LANES(s.best_at, at);
+    r.argmax = first_best(k, &s, top);
+    MASK_NAME beaten[WIDTH];
     TO_LANES(s.beaten, beaten);
-    long nans_from = LONG_MAX, top_from = LONG_MAX;
-    for (int lane = 0; lane < WIDTH; lane++) {
-        if (isnan(best[lane])) nans_from = min(nans_from, (long)at[lane]);
-        if (best[lane] == top) top_from = min(top_from, (long)at[lane]);
-        r.beaten += beaten[lane];
-    }
-    nans_from = team_min_long(nans_from, k->scratch);
-    top_from = team_min_long(top_from, k->scratch);
-    r.argmax = nans_from != LONG_MAX ? nans_from : top_from;
+    for (int lane = 0; lane < WIDTH; lane++) r.beaten += beaten[lane];
     r.beaten = team_sum_long(r.beaten, k->scratch);
 #endif
     return r;
 }
-
-/* The row as the forward pass saved it, for a gradient made later. */
-static row_sums saved_row(const call *k, long row) {
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    real lse = GET(k, lse, row);
-    real residual = HAS(k, lse_residual) ? GET(k, lse_residual, row) : REAL(0);
-    r.ref = lse;
-    r.lse = lse;
-    r.log_sum = isfinite(lse) ? residual : REAL_NAN;
-    r.inverse_sum = exp(-r.log_sum);
-#if U != U_NONE
-    const uint classes = (uint)k->p->classes;
-    const uint step = WIDTH * (uint)team_items();
-    realv u = REALV(0);
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { u += load_u(k, row, c, lanes); })
-    r.u = team_sum(sum_lanes(u), k->scratch);
 #endif
-    return r;
-}
 
 #endif

@@ -53,6 +53,7 @@
 #endif
 
 typedef REAL_NAME real;
+typedef CLX_JOIN(REAL_NAME, 4) real4;
 typedef CLX_V(REAL_NAME) realv;
 typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
 #define TO_REALV CLX_JOIN(convert_, CLX_V(REAL_NAME))

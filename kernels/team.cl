@@ -12,7 +12,7 @@
 #define TEAM 0
 #endif
 
-typedef __local uchar team_scratch; /* CLX_SCRATCH_BYTES a work-item */
+typedef __local uchar team_scratch; /* the largest type reduced, a work-item */
 
 #if TEAM
 
@@ -24,78 +24,57 @@ static int team_items(void) {
     return (int)get_local_size(0);
 }
 
-/* Folds the upper half of `value[0 .. items)` onto the lower, until one is left. */
-#define TEAM_FOLD(scratch, type, name, own, combine)                                                         \
-    __local type *name = (__local type *)(scratch);                                                          \
-    int item = team_item();                                                                                  \
-    name[item] = (own);                                                                                      \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                            \
-    for (int half_ = team_items() / 2; half_ > 0; half_ /= 2) {                                              \
-        if (item < half_) {                                                                                  \
-            int other = item + half_;                                                                        \
-            combine;                                                                                         \
-        }                                                                                                    \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
-    }                                                                                                        \
-    type folded = name[0];                                                                                   \
-    barrier(CLK_LOCAL_MEM_FENCE);
-
 /* Behind it, every item may overwrite what any item has read. */
 static void team_barrier(void) {
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 }
 
-static real team_max(real x, team_scratch *scratch) {
-    TEAM_FOLD(scratch, real, v, x, v[item] = fmax(v[item], v[other]))
-    return folded;
-}
-
-static real team_sum(real x, team_scratch *scratch) {
-    TEAM_FOLD(scratch, real, v, x, v[item] += v[other])
-    return folded;
-}
-
-static long team_sum_long(long x, team_scratch *scratch) {
-    TEAM_FOLD(scratch, long, v, x, v[item] += v[other])
-    return folded;
-}
-
-static long team_min_long(long x, team_scratch *scratch) {
-    TEAM_FOLD(scratch, long, v, x, v[item] = min(v[item], v[other]))
-    return folded;
-}
-
-static long_sum team_long_sum(long_sum x, team_scratch *scratch) {
-    TEAM_FOLD(scratch, long_sum, v, x, long_sum mine = v[item]; long_sum_merge(&mine, v[other]);
-              v[item] = mine)
-    return folded;
-}
+/* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
+ * `sum`. */
+#define DEFINE_TEAM_FOLD(name, type, statement)                                                              \
+    static type name(type own, team_scratch *scratch) {                                                      \
+        enum { WAYS = 16 };                                                                                  \
+        __local type *v = (__local type *)scratch;                                                           \
+        const int item = team_item();                                                                        \
+        const int items = team_items();                                                                      \
+        v[item] = own;                                                                                       \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
+        if (item < WAYS) {                                                                                   \
+            type sum = own;                                                                                  \
+            for (int k = item + WAYS; k < items; k += WAYS) {                                                \
+                type other = v[k];                                                                           \
+                statement;                                                                                   \
+            }                                                                                                \
+            v[item] = sum;                                                                                   \
+        }                                                                                                    \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
+        type sum = v[0];                                                                                     \
+        for (int k = 1; k < WAYS && k < items; k++) {                                                        \
+            type other = v[k];                                                                               \
+            statement;                                                                                       \
+        }                                                                                                    \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
+        return sum;                                                                                          \
+    }
 
 #else
 
 static int team_item(void) {
     return 0;
 }
+
 static int team_items(void) {
     return 1;
 }
+
 static void team_barrier(void) {
 }
-static real team_max(real x, team_scratch *scratch) {
-    return x;
-}
-static real team_sum(real x, team_scratch *scratch) {
-    return x;
-}
-static long team_sum_long(long x, team_scratch *scratch) {
-    return x;
-}
-static long team_min_long(long x, team_scratch *scratch) {
-    return x;
-}
-static long_sum team_long_sum(long_sum x, team_scratch *scratch) {
-    return x;
-}
+
+#define DEFINE_TEAM_FOLD(name, type, statement)                                                              \
+    static type name(type own, team_scratch *scratch) {                                                      \
+        return own;                                                                                          \
+    }
 
 #endif
+
 #endif

@@ -375,7 +375,6 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t
         .segment_int = (clx_i32)d->segment_dtype,
         .flags = (d->use_ignore_index ? CLX_IGNORE : 0) |
                  (d->empty_mean == CLXENT_EMPTY_MEAN_ZERO ? CLX_EMPTY_ZERO : 0) | (atomic ? CLX_ATOMIC : 0) |
-                 (d->flags & CLXENT_GRAD_FROM_LSE ? CLX_FROM_LSE : 0) |
                  (reduced_loss && !atomic ? CLX_KEEP_ROWS : 0),
     };
     for (int i = 0; i < CLX_ARRAYS; i++) {

@@ -10,11 +10,19 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* The largest power of two up to `wanted` (itself one) that kernel and local memory allow. */
-static size_t team_size(const clxent_ctx *ctx, const clx_kernel *kernel, size_t wanted) {
+/* Adds a kernel of so many teams, one a work-group. `wanted`, a power of two, is lowered to what the kernel
+ * and local memory allow. */
+static void add_teams(clx_launch *launch, const clx_kernel *kernel, size_t groups, size_t wanted,
+                      size_t scratch_bytes) {
     size_t size = least(wanted, kernel->work_group_limit);
-    while (size > 1 && size * CLX_SCRATCH_BYTES > ctx->info.local_memory_bytes) size /= 2;
-    return size;
+    while (size > 1 && size * scratch_bytes > launch->plan->ctx->info.local_memory_bytes) size /= 2;
+    if (groups > 0) launch->steps[launch->count++] = (clx_step){kernel, groups, size, size * scratch_bytes};
+}
+
+/* Adds a kernel of independent work-items. */
+static void add_items(clx_launch *launch, const clx_kernel *kernel, size_t items, size_t local_size) {
+    launch->steps[launch->count++] =
+        (clx_step){kernel, (items + local_size - 1) / local_size, local_size, CLX_ROW_SCRATCH_BYTES};
 }
 
 clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call,
@@ -40,17 +48,13 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     return CLXENT_OK;
 }
 
-static void add_step(clx_launch *launch, const clx_kernel *kernel, size_t groups, size_t local_size) {
-    if (groups > 0) launch->steps[launch->count++] = (clx_step){kernel, groups, local_size};
-}
-
 /* A pair of reduce.cl's kernels: a group a chunk of rows, then one group. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
     enum { TEAM = 128 };
     const clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
-    add_step(launch, &kernels[0], chunks, team_size(launch->plan->ctx, &kernels[0], TEAM));
-    add_step(launch, &kernels[1], 1, team_size(launch->plan->ctx, &kernels[1], TEAM));
+    add_teams(launch, &kernels[0], chunks, TEAM, CLX_REDUCE_SCRATCH_BYTES);
+    add_teams(launch, &kernels[1], 1, TEAM, CLX_REDUCE_SCRATCH_BYTES);
 }
 
 void clx_launch_before(clx_launch *launch, const clx_call *call) {
@@ -74,17 +78,15 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     switch (plan->schedule) {
     case CLXENT_SCHEDULE_GROUP: {
         const bool small = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU;
-        add_step(launch, kernel, rows, team_size(plan->ctx, kernel, small ? 64 : 256));
+        add_teams(launch, kernel, rows, small ? 64 : 256, CLX_ROW_SCRATCH_BYTES);
         break;
     }
     case CLXENT_SCHEDULE_WIDE:
-        add_step(launch, kernel, rows, 1);
+        add_items(launch, kernel, rows, 1);
         break;
-    default: {
-        const size_t local_size = least(64, kernel->work_group_limit);
-        add_step(launch, kernel, (rows + local_size - 1) / local_size, local_size);
+    default:
+        add_items(launch, kernel, rows, least(64, kernel->work_group_limit));
         break;
-    }
     }
     return CLXENT_OK;
 }
@@ -104,8 +106,7 @@ static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     }
     if (code == CL_SUCCESS)
         code = cl->SetKernelArg(kernel, CLX_ARG_WORKSPACE, sizeof launch->workspace, &launch->workspace);
-    if (code == CL_SUCCESS)
-        code = cl->SetKernelArg(kernel, CLX_ARG_SCRATCH, step->local_size * CLX_SCRATCH_BYTES, NULL);
+    if (code == CL_SUCCESS) code = cl->SetKernelArg(kernel, CLX_ARG_SCRATCH, step->scratch_bytes, NULL);
     return code;
 }
 

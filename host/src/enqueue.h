@@ -7,7 +7,7 @@
 
 typedef struct clx_step {
     const clx_kernel *kernel;
-    size_t groups, local_size;
+    size_t groups, local_size, scratch_bytes;
 } clx_step;
 
 enum { CLX_MAX_STEPS = 5 };

@@ -53,6 +53,7 @@ clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clx
         .softcap = scalars->softcap != 0,
         .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
         .strided = d->inner > 1,
+        .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
         .u = probability                    ? CLX_U_PROBABILITY
              : scalars->label_smoothing > 0 ? CLX_U_WEIGHT
              : softmax && grad              ? CLX_U_GRAD_OUTPUT

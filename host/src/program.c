@@ -122,10 +122,10 @@ clxent_status clx_row_kernel(clxent_ctx *ctx, clxent_schedule schedule, const cl
     char options[256];
     snprintf(options, sizeof options,
              "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSTATS=%d -DSTRIDED=%d "
-             "-DU=%d",
+             "-DFROM_LSE=%d -DU=%d",
              language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
              (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->stats,
-             build->strided, build->u);
+             build->strided, build->from_lse, build->u);
     const clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

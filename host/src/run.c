@@ -74,6 +74,7 @@ static clxent_status collect_block(staged_call *s, bool keep_errors_only) {
         if (!clx_matrix_of(&s->plan->desc, i, &stride, &outer_elements)) continue;
         if (!keep_errors_only && status == CLXENT_OK) status = collect(s, i);
         clx_stage_release(s->plan->ctx, &s->staged[i]);
+        s->launch.arrays[i] = NULL;
     }
     return status;
 }
