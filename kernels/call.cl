@@ -27,28 +27,25 @@ typedef struct call {
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
 } call;
 
-#define CALL_ARGUMENTS                                                                                       \
-    const clx_params params, __global const LOGITS_T *logits, __global const uchar *targets,                 \
-        __global const real *class_weight, __global const real *row_weight, __global const uchar *segment,   \
-        __global const real *grad_output, __global real *loss, __global real *row_loss,                      \
-        __global real *log_prob, __global real *lse, __global real *lse_residual, __global long *argmax,     \
-        __global long *rank, __global real *entropy, __global real *log_probs, __global real *probs,         \
+#define CALL_ARGUMENTS                                                                                     \
+    const clx_params params, __global const LOGITS_T *logits, __global const uchar *targets,               \
+        __global const real *class_weight, __global const real *row_weight, __global const uchar *segment, \
+        __global const real *grad_output, __global real *loss, __global real *row_loss,                    \
+        __global real *log_prob, __global real *lse, __global real *lse_residual, __global long *argmax,   \
+        __global long *rank, __global real *entropy, __global real *log_probs, __global real *probs,       \
         __global GRAD_T *grad, __global long *counts, __global uchar *workspace, team_scratch *scratch
 
-#define CALL_INIT                                                                                            \
-    {&params,  logits,       targets,                                                                        \
-     class_weight, row_weight, segment,                                                                      \
-     grad_output, loss,    row_loss,                                                                         \
-     log_prob, lse,    lse_residual,                                                                         \
-     argmax,  rank,   entropy,                                                                               \
-     log_probs, probs, grad,                                                                                 \
-     counts,  workspace,  scratch,                                                                           \
-     REAL_OF(params.label_smoothing), REAL_OF(params.z_loss), REAL_OF(params.softcap),                       \
-     REAL_OF(params.logit_scale), REAL_OF(params.grad_output)}
+#define CALL_INIT                                                                                           \
+    {                                                                                                       \
+        &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
+            lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
+            REAL_OF(params.label_smoothing), REAL_OF(params.z_loss), REAL_OF(params.softcap),               \
+            REAL_OF(params.logit_scale), REAL_OF(params.grad_output)                                        \
+    }
 
 #define HAS(c, name) (((c)->p->present >> CLX_A_##name) & 1)
 /* Where element `i` of an array stands. */
-#define AT(c, name, i) ((c)->p->at[CLX_A_##name] + (i))
+#define AT(c, name, i)  ((c)->p->at[CLX_A_##name] + (i))
 #define GET(c, name, i) ((c)->name[AT(c, name, i)])
 
 /* Element (row, class 0) of an (N,C) array whose outer indices stand `stride` apart. */
@@ -68,10 +65,14 @@ typedef struct row_target {
 
 static long load_integer(__global const uchar *p, int type, long at) {
     switch (type) {
-    case CLX_INT_I64: return ((__global const long *)p)[at];
-    case CLX_INT_I32: return ((__global const int *)p)[at];
-    case CLX_INT_U16: return ((__global const ushort *)p)[at];
-    default: return p[at];
+    case CLX_INT_I64:
+        return ((__global const long *)p)[at];
+    case CLX_INT_I32:
+        return ((__global const int *)p)[at];
+    case CLX_INT_U16:
+        return ((__global const ushort *)p)[at];
+    default:
+        return p[at];
     }
 }
 

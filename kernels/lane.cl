@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Schedule "lane": one work-item a row, for few classes, and for classes that are not adjacent in memory while
- * the rows are ((N,C,d..) layouts).
+ * Schedule "lane": one work-item a row, for few classes, and for classes that are not adjacent in memory
+ * while the rows are ((N,C,d..) layouts).
  *
  * Launch rule: any local size; global size at least end_row - first_row.
  * Tunables: TILE, loads between two looks at the maximum. */

@@ -132,8 +132,7 @@ static void write_classes(const call *k, long row, long base, row_target t, row_
         realv d = deviation(k, x, r.ref);
         realv e = exp(d);
         if (HAS(k, log_probs)) store_real(d - r.log_sum, k->log_probs, out + (long)c * inner, inner, lanes);
-        if (HAS(k, probs))
-            store_real(e * r.inverse_sum, k->probs, probs_out + (long)c * inner, inner, lanes);
+        if (HAS(k, probs)) store_real(e * r.inverse_sum, k->probs, probs_out + (long)c * inner, inner, lanes);
         if (has_grad) {
             realv u = load_u(k, row, c, lanes);
             realv q = OP == OP_SOFTMAX ? u : grad.u_factor * u;
@@ -157,9 +156,8 @@ static void zero_gradient(const call *k, long row, uint from, uint to) {
     const clx_params *p = k->p;
     const uint step = WIDTH * (uint)team_items();
     const long grad_out = AT(k, grad, row_start(k, row, p->grad_stride));
-    FOR_VECTORS(from + WIDTH * (uint)team_item(), to, to, {
-        store_grad(REALV(0), k->grad, grad_out + (long)c * p->inner, p->inner, lanes);
-    })
+    FOR_VECTORS(from + WIDTH * (uint)team_item(), to, to,
+                { store_grad(REALV(0), k->grad, grad_out + (long)c * p->inner, p->inner, lanes); })
 }
 
 /* Whether the logits are to be described, for every row. A saved lse is an input. */

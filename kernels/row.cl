@@ -15,8 +15,8 @@
  *
  * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
  * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
- * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was run
- * by an earlier call, which saved lse. */
+ * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was
+ * run by an earlier call, which saved lse. */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -40,13 +40,13 @@
 #define FROM_LSE 0
 #endif
 #define OP_CROSS_ENTROPY 0
-#define OP_NLL 1
-#define OP_SOFTMAX 2
-#define OP_LOG_SOFTMAX 3
-#define U_NONE 0
-#define U_WEIGHT 1
-#define U_PROBABILITY 2
-#define U_GRAD_OUTPUT 3
+#define OP_NLL           1
+#define OP_SOFTMAX       2
+#define OP_LOG_SOFTMAX   3
+#define U_NONE           0
+#define U_WEIGHT         1
+#define U_PROBABILITY    2
+#define U_GRAD_OUTPUT    3
 
 #if WIDTH == 1
 #define LANE_NUMBERS ((maskv)0)
@@ -59,19 +59,19 @@
 /* `statement` for the vectors of one tile or row: n_ vectors of the item from class `from`, with `c` the
  * class of lane 0 and `lanes` the lanes that hold classes. Full vectors first, so that their `lanes` is a
  * constant. */
-#define FOR_VECTORS(from, end, classes, statement)                                                           \
-    {                                                                                                        \
-        uint c_ = (from);                                                                                    \
-        for (; c_ < (end) && c_ + WIDTH <= (classes); c_ += step) {                                          \
-            const uint c = c_;                                                                               \
-            const int lanes = WIDTH;                                                                         \
-            statement                                                                                        \
-        }                                                                                                    \
-        if (WIDTH > 1 && c_ < (end) && c_ < (classes)) {                                                     \
-            const uint c = c_;                                                                               \
-            const int lanes = (int)((classes)-c_);                                                           \
-            statement                                                                                        \
-        }                                                                                                    \
+#define FOR_VECTORS(from, end, classes, statement)                  \
+    {                                                               \
+        uint c_ = (from);                                           \
+        for (; c_ < (end) && c_ + WIDTH <= (classes); c_ += step) { \
+            const uint c = c_;                                      \
+            const int lanes = WIDTH;                                \
+            statement                                               \
+        }                                                           \
+        if (WIDTH > 1 && c_ < (end) && c_ < (classes)) {            \
+            const uint c = c_;                                      \
+            const int lanes = (int)((classes)-c_);                  \
+            statement                                               \
+        }                                                           \
     }
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
@@ -290,9 +290,9 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
     row_scan s = scan_row(k, row, base, classes, x_target);
     const real top = team_max(s.top, k->scratch);
     rebase(k, &s, top);
-    const real4 sums = team_sum4((real4)(block_sum_value(s.exp), block_sum_value(s.u), block_sum_value(s.dot),
-                                         block_sum_value(s.ent)),
-                                 k->scratch);
+    const real4 sums = team_sum4(
+        (real4)(block_sum_value(s.exp), block_sum_value(s.u), block_sum_value(s.dot), block_sum_value(s.ent)),
+        k->scratch);
 
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     const real sum = sums.x;
@@ -302,8 +302,10 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
     r.lse = top; /* where it is not plain: -inf or +inf, but for a NaN */
     if (classes > 0 && !(sum >= REAL(1.0078125))) {
         const real4 closer = look_closer(k, base, top, s.ref);
-        if (plain) r.log_sum = log1p(closer.x);
-        else if (closer.y != 0) r.lse = REAL_NAN;
+        if (plain)
+            r.log_sum = log1p(closer.x);
+        else if (closer.y != 0)
+            r.lse = REAL_NAN;
     }
     r.inverse_sum = plain ? 1 / sum : REAL_NAN;
     if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */

@@ -21,17 +21,17 @@
 
 #if REAL_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
-#define REAL_NAME double
-#define MASK_NAME long
-#define REAL_STORE 4
+#define REAL_NAME     double
+#define MASK_NAME     long
+#define REAL_STORE    4
 #define REAL_OF(bits) as_double(bits)
-#define BITS_OF(x) as_ulong(x)
+#define BITS_OF(x)    as_ulong(x)
 #else
-#define REAL_NAME float
-#define MASK_NAME int
-#define REAL_STORE 1
+#define REAL_NAME     float
+#define MASK_NAME     int
+#define REAL_STORE    1
 #define REAL_OF(bits) as_float((uint)(bits))
-#define BITS_OF(x) ((ulong)as_uint(x))
+#define BITS_OF(x)    ((ulong)as_uint(x))
 #endif
 
 #ifndef LOGITS
@@ -45,7 +45,7 @@
 #endif
 
 #define CLX_JOIN_(a, b) a##b
-#define CLX_JOIN(a, b) CLX_JOIN_(a, b)
+#define CLX_JOIN(a, b)  CLX_JOIN_(a, b)
 #if WIDTH == 1
 #define CLX_V(type) type
 #else
@@ -56,12 +56,12 @@ typedef REAL_NAME real;
 typedef CLX_JOIN(REAL_NAME, 4) real4;
 typedef CLX_V(REAL_NAME) realv;
 typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
-#define TO_REALV CLX_JOIN(convert_, CLX_V(REAL_NAME))
+#define TO_REALV  CLX_JOIN(convert_, CLX_V(REAL_NAME))
 #define TO_FLOATV CLX_JOIN(convert_, CLX_V(float))
-#define REAL(x) ((real)(x))
-#define REALV(x) ((realv)((real)(x)))
-#define REAL_NAN REAL(NAN)
-#define REAL_INF REAL(INFINITY)
+#define REAL(x)   ((real)(x))
+#define REALV(x)  ((realv)((real)(x)))
+#define REAL_NAN  REAL(NAN)
+#define REAL_INF  REAL(INFINITY)
 
 /* bf16 is the upper half of an f32: stores round to nearest even and keep a NaN a NaN. */
 static CLX_V(ushort) bf16_of(CLX_V(float) x) {
@@ -84,10 +84,10 @@ static ushort bf16_of_1(float x) {
 typedef float memory_1;
 typedef half memory_2;
 typedef ushort memory_3;
-#define LOAD_1_1(p, at) REAL((p)[at])
-#define LOAD_1_2(p, at) REAL(vload_half(at, p))
-#define LOAD_1_3(p, at) REAL(as_float((uint)(p)[at] << 16))
-#define LOAD_1_4(p, at) ((p)[at])
+#define LOAD_1_1(p, at)     REAL((p)[at])
+#define LOAD_1_2(p, at)     REAL(vload_half(at, p))
+#define LOAD_1_3(p, at)     REAL(as_float((uint)(p)[at] << 16))
+#define LOAD_1_4(p, at)     ((p)[at])
 #define STORE_1_1(x, p, at) ((p)[at] = (float)(x))
 #define STORE_1_2(x, p, at) vstore_half_rte((float)(x), at, p)
 #define STORE_1_3(x, p, at) ((p)[at] = bf16_of_1((float)(x)))
@@ -97,42 +97,42 @@ typedef double memory_4;
 #endif
 
 #if WIDTH > 1
-#define CLX_VLOAD CLX_JOIN(vload, WIDTH)
-#define CLX_VSTORE CLX_JOIN(vstore, WIDTH)
+#define CLX_VLOAD       CLX_JOIN(vload, WIDTH)
+#define CLX_VSTORE      CLX_JOIN(vstore, WIDTH)
 #define LOAD_V_1(p, at) TO_REALV(CLX_VLOAD(0, (p) + (at)))
 #define LOAD_V_2(p, at) TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, (p) + (at)))
-#define LOAD_V_3(p, at)                                                                                      \
+#define LOAD_V_3(p, at) \
     TO_REALV(CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(CLX_VLOAD(0, (p) + (at))) << 16))
-#define LOAD_V_4(p, at) CLX_VLOAD(0, (p) + (at))
+#define LOAD_V_4(p, at)     CLX_VLOAD(0, (p) + (at))
 #define STORE_V_1(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
 #define STORE_V_2(x, p, at) CLX_JOIN(CLX_JOIN(vstore_half, WIDTH), _rte)(TO_FLOATV(x), 0, (p) + (at))
 #define STORE_V_3(x, p, at) CLX_VSTORE(bf16_of(TO_FLOATV(x)), 0, (p) + (at))
 #define STORE_V_4(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
-#define FROM_LANES(lane) CLX_VLOAD(0, lane)
-#define TO_LANES(x, lane) CLX_VSTORE(x, 0, lane)
+#define FROM_LANES(lane)    CLX_VLOAD(0, lane)
+#define TO_LANES(x, lane)   CLX_VSTORE(x, 0, lane)
 #else
-#define LOAD_V_1 LOAD_1_1
-#define LOAD_V_2 LOAD_1_2
-#define LOAD_V_3 LOAD_1_3
-#define LOAD_V_4 LOAD_1_4
-#define STORE_V_1 STORE_1_1
-#define STORE_V_2 STORE_1_2
-#define STORE_V_3 STORE_1_3
-#define STORE_V_4 STORE_1_4
-#define FROM_LANES(lane) ((lane)[0])
+#define LOAD_V_1          LOAD_1_1
+#define LOAD_V_2          LOAD_1_2
+#define LOAD_V_3          LOAD_1_3
+#define LOAD_V_4          LOAD_1_4
+#define STORE_V_1         STORE_1_1
+#define STORE_V_2         STORE_1_2
+#define STORE_V_3         STORE_1_3
+#define STORE_V_4         STORE_1_4
+#define FROM_LANES(lane)  ((lane)[0])
 #define TO_LANES(x, lane) ((lane)[0] = (x))
 #endif
 
 /* load_NAME and store_NAME: `lanes` (1 to WIDTH) elements from `at`, `step` apart; the other lanes read as
  * `fill` and are not stored. The call with a constant `lanes` of WIDTH compiles to one wide access. */
-#define DEFINE_LOAD(name, type)                                                                              \
-    static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes,      \
-                             real fill) {                                                                    \
-        if (!STRIDED && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                               \
-        real lane[WIDTH];                                                                                    \
-        for (int k = 0; k < WIDTH; k++)                                                                      \
-            lane[k] = k < lanes ? CLX_JOIN(LOAD_1_, type)(p, at + k * step) : fill;                          \
-        return FROM_LANES(lane);                                                                             \
+#define DEFINE_LOAD(name, type)                                                                         \
+    static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes, \
+                             real fill) {                                                               \
+        if (!STRIDED && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                          \
+        real lane[WIDTH];                                                                               \
+        for (int k = 0; k < WIDTH; k++)                                                                 \
+            lane[k] = k < lanes ? CLX_JOIN(LOAD_1_, type)(p, at + k * step) : fill;                     \
+        return FROM_LANES(lane);                                                                        \
     }
 #define DEFINE_STORE(name, type)                                                                             \
     static void store_##name(realv x, __global CLX_JOIN(memory_, type) * p, long at, long step, int lanes) { \
@@ -144,9 +144,9 @@ typedef double memory_4;
         TO_LANES(x, lane);                                                                                   \
         for (int k = 0; k < lanes; k++) CLX_JOIN(STORE_1_, type)(lane[k], p, at + k * step);                 \
     }
-#define LOGITS_T CLX_JOIN(memory_, LOGITS)
-#define GRAD_T CLX_JOIN(memory_, GRAD)
-#define PROBS_T CLX_JOIN(memory_, PROBS)
+#define LOGITS_T   CLX_JOIN(memory_, LOGITS)
+#define GRAD_T     CLX_JOIN(memory_, GRAD)
+#define PROBS_T    CLX_JOIN(memory_, PROBS)
 #define LOAD_LOGIT CLX_JOIN(LOAD_1_, LOGITS)
 #define STORE_GRAD CLX_JOIN(STORE_1_, GRAD)
 DEFINE_LOAD(logits, LOGITS)

@@ -31,30 +31,30 @@ static void team_barrier(void) {
 
 /* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
  * `sum`. */
-#define DEFINE_TEAM_FOLD(name, type, statement)                                                              \
-    static type name(type own, team_scratch *scratch) {                                                      \
-        enum { WAYS = 16 };                                                                                  \
-        __local type *v = (__local type *)scratch;                                                           \
-        const int item = team_item();                                                                        \
-        const int items = team_items();                                                                      \
-        v[item] = own;                                                                                       \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
-        if (item < WAYS) {                                                                                   \
-            type sum = own;                                                                                  \
-            for (int k = item + WAYS; k < items; k += WAYS) {                                                \
-                type other = v[k];                                                                           \
-                statement;                                                                                   \
-            }                                                                                                \
-            v[item] = sum;                                                                                   \
-        }                                                                                                    \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
-        type sum = v[0];                                                                                     \
-        for (int k = 1; k < WAYS && k < items; k++) {                                                        \
-            type other = v[k];                                                                               \
-            statement;                                                                                       \
-        }                                                                                                    \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                        \
-        return sum;                                                                                          \
+#define DEFINE_TEAM_FOLD(name, type, statement)               \
+    static type name(type own, team_scratch *scratch) {       \
+        enum { WAYS = 16 };                                   \
+        __local type *v = (__local type *)scratch;            \
+        const int item = team_item();                         \
+        const int items = team_items();                       \
+        v[item] = own;                                        \
+        barrier(CLK_LOCAL_MEM_FENCE);                         \
+        if (item < WAYS) {                                    \
+            type sum = own;                                   \
+            for (int k = item + WAYS; k < items; k += WAYS) { \
+                type other = v[k];                            \
+                statement;                                    \
+            }                                                 \
+            v[item] = sum;                                    \
+        }                                                     \
+        barrier(CLK_LOCAL_MEM_FENCE);                         \
+        type sum = v[0];                                      \
+        for (int k = 1; k < WAYS && k < items; k++) {         \
+            type other = v[k];                                \
+            statement;                                        \
+        }                                                     \
+        barrier(CLK_LOCAL_MEM_FENCE);                         \
+        return sum;                                           \
     }
 
 #else
@@ -67,12 +67,11 @@ static int team_items(void) {
     return 1;
 }
 
-static void team_barrier(void) {
-}
+static void team_barrier(void) {}
 
-#define DEFINE_TEAM_FOLD(name, type, statement)                                                              \
-    static type name(type own, team_scratch *scratch) {                                                      \
-        return own;                                                                                          \
+#define DEFINE_TEAM_FOLD(name, type, statement)         \
+    static type name(type own, team_scratch *scratch) { \
+        return own;                                     \
     }
 
 #endif
