@@ -38,10 +38,25 @@ static void write_loss(const call *k, long row, real log_prob, real ce, real z) 
     }
 }
 
-/* Scores a counted row; `d_target` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c), or
+/* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. */
+static long_sum target_deviation(const call *k, real x, real ref) {
+    long_sum d = {deviation_1(k, x, ref), 0};
+#if !SOFTCAP
+    if (isfinite(d.sum)) {
+        const real scaled = k->logit_scale * x;
+        d.sum = scaled;
+        d.low = fma(k->logit_scale, x, -scaled);
+        long_sum_add(&d, -ref);
+    }
+#endif
+    return d;
+}
+
+/* Scores a counted row; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c), or
  * sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
-static void write_counted_loss(const call *k, long row, row_target t, row_sums r, real d_target) {
-    real log_prob = d_target - r.log_sum;
+static void write_counted_loss(const call *k, long row, row_target t, row_sums r, long_sum d) {
+    if (isfinite(d.sum)) long_sum_add(&d, -r.log_sum);
+    const real log_prob = isnan(r.log_sum) ? REAL_NAN : long_sum_value(d);
 #if OP == OP_CROSS_ENTROPY && U == U_PROBABILITY
     real ce = r.u * r.log_sum + r.dot;
 #else
@@ -103,7 +118,7 @@ static realv logit_gradient(const call *k, row_sums r, row_grad grad, realv x, r
 #if OP == OP_SOFTMAX
     realv by_z = grad.spread * p * (q - r.u);
 #else
-    realv by_z = grad.spread * p - q;
+    realv by_z = fma(REALV(grad.spread), p, -q);
 #endif
 #if SOFTCAP
     realv t = capped(k, x);
@@ -192,8 +207,10 @@ static void score_row(const call *k, long row) {
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
     if (first && !counted) write_loss(k, row, REAL(0), REAL(0), REAL(0));
-    if (first && counted)
-        write_counted_loss(k, row, t, r, OP == OP_NLL ? x_target : deviation_1(k, x_target, r.ref));
+    if (first && counted) {
+        const long_sum x_part = {x_target, 0};
+        write_counted_loss(k, row, t, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
+    }
     if (first && HAS(k, rank)) k->rank[AT(k, rank, row)] = counted ? r.beaten - (isnan(x_target) ? 1 : 0) : 0;
 #endif
 

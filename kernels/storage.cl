@@ -9,6 +9,9 @@
 #define CLX_STORAGE_CL
 #include "params.h"
 
+/* Sums in two parts need every rounding where it is written; where a product is to be fused, fma says so. */
+#pragma OPENCL FP_CONTRACT OFF
+
 #ifndef REAL_F64
 #define REAL_F64 0
 #endif
