@@ -53,8 +53,8 @@ enum { CLX_INT_I64 = 5, CLX_INT_I32 = 6, CLX_INT_U16 = 7, CLX_INT_U8 = 8 }; /* c
 enum {                 /* bits of clx_params.flags */
        CLX_IGNORE = 1, /* ignore_index is on */
        CLX_EMPTY_ZERO = 2,
-       CLX_ATOMIC = 4,    /* rows add to the loss themselves */
-       CLX_KEEP_ROWS = 8  /* rows store their loss in the scratch, to be reduced after them */
+       CLX_ATOMIC = 4,   /* rows add to the loss themselves */
+       CLX_KEEP_ROWS = 8 /* rows store their loss in the scratch, to be reduced after them */
 };
 
 typedef struct clx_params {

@@ -56,22 +56,14 @@
 #define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #endif
 
-/* `statement` for the vectors of one tile or row: n_ vectors of the item from class `from`, with `c` the
- * class of lane 0 and `lanes` the lanes that hold classes. Full vectors first, so that their `lanes` is a
- * constant. */
-#define FOR_VECTORS(from, end, classes, statement)                  \
-    {                                                               \
-        uint c_ = (from);                                           \
-        for (; c_ < (end) && c_ + WIDTH <= (classes); c_ += step) { \
-            const uint c = c_;                                      \
-            const int lanes = WIDTH;                                \
-            statement                                               \
-        }                                                           \
-        if (WIDTH > 1 && c_ < (end) && c_ < (classes)) {            \
-            const uint c = c_;                                      \
-            const int lanes = (int)((classes)-c_);                  \
-            statement                                               \
-        }                                                           \
+/* `statement` for the item's vectors from class `from` on, below `end` and below `classes`: `c` is the class
+ * of lane 0, `lanes` how many lanes hold classes, all but in the row's last vector. (A tail after the loop
+ * instead of a shorter last vector in it is what PoCL 3.1 gets wrong: it takes the loop's counter for
+ * uniform.) */
+#define FOR_VECTORS(from, end, classes, statement)                             \
+    for (uint c = (from); c < (end) && c < (classes); c += step) {             \
+        const int lanes = WIDTH == 1 ? 1 : (int)min((uint)WIDTH, (classes)-c); \
+        statement                                                              \
     }
 
 /* ---------------------------------------------------------------- one logit -------------------------- */

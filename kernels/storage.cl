@@ -83,6 +83,20 @@ static ushort bf16_of_1(float x) {
 #define bf16_of_1 bf16_of
 #endif
 
+/* f16 to nearest even, overflow to inf. By hand, since vstore_half16 wants an alignment on PoCL that rows of
+ * an odd number of classes do not have. Below 2^-14 the addition of 0.5 does the rounding. */
+static CLX_V(ushort) f16_of(CLX_V(float) x) {
+    CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
+    CLX_V(uint) sign = (bits >> 16) & 0x8000u;
+    CLX_V(uint) size = bits & 0x7fffffffu;
+    CLX_V(uint) normal = (size - 0x37fff001u + ((size >> 13) & 1u)) >> 13;
+    CLX_V(uint) small = CLX_JOIN(as_, CLX_V(uint))(fabs(x) + 0.5f) - 0x3f000000u;
+    CLX_V(uint) half_bits = size < 0x38800000u ? small : normal;
+    half_bits = size >= 0x47800000u ? (CLX_V(uint))(0x7c00u) : half_bits;
+    half_bits = size > 0x7f800000u ? (CLX_V(uint))(0x7e00u) : half_bits;
+    return CLX_JOIN(convert_, CLX_V(ushort))(sign | half_bits);
+}
+
 /* By type number: the memory type; one element (_1), WIDTH adjacent ones (_V). */
 typedef float memory_1;
 typedef half memory_2;
@@ -108,7 +122,7 @@ typedef double memory_4;
     TO_REALV(CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(CLX_VLOAD(0, (p) + (at))) << 16))
 #define LOAD_V_4(p, at)     CLX_VLOAD(0, (p) + (at))
 #define STORE_V_1(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
-#define STORE_V_2(x, p, at) CLX_JOIN(CLX_JOIN(vstore_half, WIDTH), _rte)(TO_FLOATV(x), 0, (p) + (at))
+#define STORE_V_2(x, p, at) CLX_VSTORE(f16_of(TO_FLOATV(x)), 0, (__global ushort *)(p) + (at))
 #define STORE_V_3(x, p, at) CLX_VSTORE(bf16_of(TO_FLOATV(x)), 0, (p) + (at))
 #define STORE_V_4(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
 #define FROM_LANES(lane)    CLX_VLOAD(0, lane)
@@ -145,7 +159,8 @@ typedef double memory_4;
         }                                                                                                    \
         real lane[WIDTH];                                                                                    \
         TO_LANES(x, lane);                                                                                   \
-        for (int k = 0; k < lanes; k++) CLX_JOIN(STORE_1_, type)(lane[k], p, at + k * step);                 \
+        for (int k = 0; k < WIDTH; k++)                                                                      \
+            if (k < lanes) CLX_JOIN(STORE_1_, type)(lane[k], p, at + k * step);                              \
     }
 #define LOGITS_T   CLX_JOIN(memory_, LOGITS)
 #define GRAD_T     CLX_JOIN(memory_, GRAD)

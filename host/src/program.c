@@ -110,8 +110,11 @@ fail:
     return status;
 }
 
-/* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. */
+/* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's
+ * interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets them not
+ * inlined. */
 static const char *language_option(const clxent_ctx *ctx) {
+    if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0) return "-cl-std=CL1.2 -cl-opt-disable ";
     return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
 }
 

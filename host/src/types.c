@@ -70,3 +70,7 @@ void clxent_arrays_init(clxent_arrays *arrays) {
 void clxent_buffers_init(clxent_buffers *buffers) {
     if (buffers) *buffers = (clxent_buffers)CLXENT_BUFFERS_INIT;
 }
+
+void clxent_device_info_init(clxent_device_info *info) {
+    if (info) *info = (clxent_device_info)CLXENT_DEVICE_INFO_INIT;
+}

@@ -406,6 +406,7 @@ typedef struct clxent_device_info {
         sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
             0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                    \
     }
+CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 
 /* Writes the first `capacity` devices to `out` (which may be NULL when capacity is 0) and the number of
  * all to *count. Sets each struct_size. When there is none: ERR_NO_DEVICE, and err (which may be NULL)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` puts where: headers, both libraries, the tool, and the files by which
+# find_package(clxent) and pkg-config find them. All of it may be moved afterwards. The kernels are inside
+# the libraries, and OpenCL itself is looked up at run time, so neither appears here.
+
+# The default form. Programs name clxent::clxent, clxent::shared or clxent::static, installed or not.
+add_library(clxent::clxent ALIAS clxent_shared)
+
+if(NOT CLXENT_INSTALL)
+  return()
+endif()
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/host/include/clxent DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN *.h)
+install(TARGETS clxent_shared clxent_static EXPORT clxentTargets
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET clxent_tool)
+  install(TARGETS clxent_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# find_package(clxent)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/clxent)
+set(package_build ${PROJECT_BINARY_DIR}/package)
+install(EXPORT clxentTargets NAMESPACE clxent:: DESTINATION ${package_folder})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/clxentConfig.cmake.in ${package_build}/clxentConfig.cmake
+  INSTALL_DESTINATION ${package_folder} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(${package_build}/clxentConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${package_build}/clxentConfig.cmake ${package_build}/clxentConfigVersion.cmake
+  DESTINATION ${package_folder})
+
+# pkg-config. The prefix is found from where the .pc file stands, however deep lib, lib64 or
+# lib/<architecture> is; a folder that was given as an absolute path stays absolute.
+set(pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_PREFIX}/${pc_folder} ${CMAKE_INSTALL_PREFIX})
+  string(REGEX REPLACE "/$" "" pc_to_prefix ${pc_to_prefix})
+  set(pc_prefix "\${pcfiledir}/${pc_to_prefix}")
+endif()
+foreach(folder LIBDIR INCLUDEDIR)
+  if(IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
+    set(pc_${folder} ${CMAKE_INSTALL_${folder}})
+  else()
+    set(pc_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
+  endif()
+endforeach()
+# What the static library needs is what the target says it needs.
+get_target_property(pc_needs clxent_static INTERFACE_LINK_LIBRARIES)
+list(TRANSFORM pc_needs PREPEND "-l")
+string(REPLACE ";" " " pc_needs "${pc_needs}")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/clxent.pc.in ${package_build}/clxent.pc @ONLY)
+install(FILES ${package_build}/clxent.pc DESTINATION ${pc_folder})
