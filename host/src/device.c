@@ -49,6 +49,10 @@ static clxent_schedule schedule_of(const clxent_device_info *info) {
                                                                  : CLXENT_SCHEDULE_GROUP;
 }
 
+uint64_t clx_device_loop_limit(const clxent_device_info *info) {
+    return contains(info->name, "llvmpipe") ? 65535 : 0;
+}
+
 clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,
                                   clxent_error *err) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;

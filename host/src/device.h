@@ -13,6 +13,9 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
 clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id *device,
                                 clxent_device_info *info, clxent_error *err);
 
+/* Loop iterations after which the device silently leaves a work-item's loops; 0: it never does. */
+uint64_t clx_device_loop_limit(const clxent_device_info *info);
+
 /* Writes into err why there is no device and what to do. `platforms`: how many answered; `names`: theirs. */
 clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *names);
 

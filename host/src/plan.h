@@ -32,8 +32,8 @@ clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_de
 clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *scalars);
 clxent_scalars clx_desc_scalars(const clxent_desc *desc);
 
-/* schedule.c: the schedule of this desc on this device. */
-clxent_schedule clx_choose_schedule(const clxent_device_info *device, const clxent_desc *desc);
+/* schedule.c: the schedule of this desc on this device. Refuses one that the device would get wrong. */
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out);
 
 /* Scratch of a call: byte offsets, in the order of clx_params. */
 typedef struct clx_workspace {

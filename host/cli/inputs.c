@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See inputs.h. Values are not looked at here: what a target may be, the library says.
+ */
+#include "inputs.h"
+#include "values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_operand(operand *to, const char *path, const tool_command *command) {
+    char message[1400];
+    to->path = path;
+    if (tensor_open(&to->tensor, path, message, sizeof message) == 0) return EXIT_GOOD;
+    return tool_error(command, EXIT_DATA, "%s", message);
+}
+
+static int not_floating(const operand *o, const tool_command *command) {
+    return tool_error(command, EXIT_DATA,
+                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64", o->path,
+                      dtype_name(o->tensor.dtype));
+}
+
+static int not_integer(const operand *o, const tool_command *command) {
+    return tool_error(command, EXIT_DATA, "%s: type %s is not an integer type; expected i64, i32, u16 or u8",
+                      o->path, dtype_name(o->tensor.dtype));
+}
+
+/* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
+static int wrong_shape(const inputs *in, const operand *o, const char *wanted, const tool_options *options,
+                       const tool_command *command) {
+    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT];
+    return tool_error(command, EXIT_DATA,
+                      "%s: shape %s does not fit %s of shape %s, classes on axis %" PRId64 ": expected %s",
+                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->logits.path,
+                      tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
+                      options->class_axis, wanted);
+}
+
+static int same_shape(const tensor *t, int ndim, const int64_t *shape) {
+    return t->ndim == ndim && memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0;
+}
+
+/* As the rows, or, where there is one row only, any shape of one element. */
+static int has_rows_shape(const inputs *in, const tensor *t) {
+    return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
+}
+
+/* The operand as an array of the given type, converted when it is of another. */
+static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
+    const tensor *t = &o->tensor;
+    if (t->dtype == dtype) {
+        *array = CLXENT_ARRAY(t->data, t->bytes);
+        return EXIT_GOOD;
+    }
+    const size_t size = clxent_dtype_size(dtype);
+    const size_t bytes = (size_t)t->count <= SIZE_MAX / size ? (size_t)t->count * size : SIZE_MAX;
+    o->converted = malloc(bytes ? bytes : 1);
+    if (!o->converted)
+        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
+                          bytes, dtype_name(dtype));
+    values_convert(dtype, o->converted, t->dtype, t->data, t->count);
+    *array = CLXENT_ARRAY(o->converted, bytes);
+    return EXIT_GOOD;
+}
+
+static int open_logits(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *logits = &in->logits;
+    const tensor *t = &logits->tensor;
+    char text[TENSOR_SHAPE_TEXT];
+    int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(t->dtype)) return not_floating(logits, command);
+    if (t->ndim == 0)
+        return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
+                          logits->path);
+    if (options->class_axis < -t->ndim || options->class_axis >= t->ndim)
+        return tool_error(command, EXIT_USAGE,
+                          "--class-axis %" PRId64 ": %s has shape %s, so it must be in [%d, %d]",
+                          options->class_axis, logits->path, tensor_shape_text(text, t->ndim, t->shape),
+                          -t->ndim, t->ndim - 1);
+
+    const int axis = (int)(options->class_axis < 0 ? options->class_axis + t->ndim : options->class_axis);
+    in->desc.classes = t->shape[axis];
+    in->desc.rows = in->desc.inner = 1;
+    for (int d = 0; d < t->ndim; d++) {
+        if (d == axis) continue;
+        in->rows_shape[in->rows_ndim++] = t->shape[d];
+        in->desc.rows *= t->shape[d]; /* no overflow: count did not */
+        if (d > axis) in->desc.inner *= t->shape[d];
+    }
+    if (in->desc.inner == 0) in->desc.inner = 1; /* no rows at all */
+    if (in->desc.classes == 0)
+        return tool_error(command, EXIT_DATA, "%s: shape %s has 0 classes on axis %d; at least 1 is needed",
+                          logits->path, tensor_shape_text(text, t->ndim, t->shape), axis);
+
+    in->desc.logits_dtype = options->dtype ? (clxent_dtype)options->dtype : t->dtype;
+    in->real = in->desc.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
+    /* .npy cannot hold bf16 */
+    in->desc.grad_dtype = in->desc.logits_dtype == CLXENT_BF16 ? CLXENT_F32 : in->desc.logits_dtype;
+    clxent_array *array = in->desc.op == CLXENT_NLL ? &in->arrays.log_probs : &in->arrays.logits;
+    return hand_over(array, logits, in->desc.logits_dtype, command);
+}
+
+/* Tokens (..., T) or (..., T+1) beside logits (..., T, V). */
+static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
+    const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
+    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : logits->ndim - 1))
+        return tool_error(command, EXIT_USAGE, "--next-token needs logits (B,T,V) or (T,V), classes last");
+    const int last = in->rows_ndim - 1;
+    const int64_t length = in->rows_shape[last];
+    int64_t longer[TENSOR_MAX_DIMS];
+    memcpy(longer, in->rows_shape, sizeof longer);
+    longer[last]++;
+    if (!same_shape(tokens, in->rows_ndim, in->rows_shape) && !same_shape(tokens, in->rows_ndim, longer)) {
+        char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], wanted[2 * TENSOR_SHAPE_TEXT + 8];
+        snprintf(wanted, sizeof wanted, "%s or %s", tensor_shape_text(a, in->rows_ndim, in->rows_shape),
+                 tensor_shape_text(b, in->rows_ndim, longer));
+        return wrong_shape(in, &in->targets, wanted, options, command);
+    }
+    in->desc.sequence_length = length;
+    in->desc.tokens_per_sequence = tokens->shape[last];
+    return EXIT_GOOD;
+}
+
+static int open_targets(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *targets = &in->targets;
+    const tensor *t = &targets->tensor, *logits = &in->logits.tensor;
+    char text[TENSOR_SHAPE_TEXT];
+    int failed = open_operand(targets, options->targets, command);
+    if (failed) return failed;
+
+    if (dtype_is_floating(t->dtype)) {
+        if (in->desc.op == CLXENT_NLL || options->next_token) return not_integer(targets, command);
+        if (options->rank || options->log_prob || options->use_ignore_index)
+            return tool_error(command, EXIT_USAGE, "%s: not defined for probability targets (%s is %s)",
+                              options->rank       ? "--rank"
+                              : options->log_prob ? "--log-prob"
+                                                  : "--ignore-index",
+                              targets->path, dtype_name(t->dtype));
+        if (!same_shape(t, logits->ndim, logits->shape))
+            return wrong_shape(in, targets, tensor_shape_text(text, logits->ndim, logits->shape), options,
+                               command);
+        in->desc.targets = CLXENT_TARGETS_PROBABILITY;
+        in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 with f64 logits only */
+        return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
+    }
+
+    in->desc.targets = options->next_token ? CLXENT_TARGETS_NEXT_TOKEN : CLXENT_TARGETS_CLASS;
+    if (options->next_token)
+        failed = fit_tokens(in, options, command);
+    else if (!has_rows_shape(in, t))
+        failed = wrong_shape(in, targets, tensor_shape_text(text, in->rows_ndim, in->rows_shape), options,
+                             command);
+    in->desc.targets_dtype = t->dtype;
+    return failed ? failed : hand_over(&in->arrays.targets, targets, t->dtype, command);
+}
+
+static int open_segment(inputs *in, const tool_options *options, const tool_command *command) {
+    char text[TENSOR_SHAPE_TEXT];
+    const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
+    const int failed = open_operand(&in->segment, options->segment, command);
+    if (failed) return failed;
+    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, command);
+    if (!same_shape(t, tokens->ndim, tokens->shape))
+        return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
+                           command);
+    in->desc.segment_dtype = t->dtype;
+    return hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
+}
+
+/* A floating file of the given shape, handed over as `real`. */
+static int open_real(inputs *in, operand *o, clxent_array *array, const char *path, int ndim,
+                     const int64_t *shape, const tool_options *options, const tool_command *command) {
+    char text[TENSOR_SHAPE_TEXT];
+    const int failed = open_operand(o, path, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
+    if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
+        return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
+    return hand_over(array, o, in->real, command);
+}
+
+/* One number for mean and sum. For none one a row, or one number for them all. */
+static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *o = &in->grad_output;
+    int failed = open_operand(o, options->grad_output, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
+    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1) {
+        in->desc.grad_output = value_at(o->tensor.dtype, o->tensor.data, 0);
+        return EXIT_GOOD;
+    }
+    if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
+        char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
+        if (in->desc.reduction == CLXENT_NONE)
+            snprintf(wanted, sizeof wanted, "%s or one number",
+                     tensor_shape_text(text, in->rows_ndim, in->rows_shape));
+        return wrong_shape(in, o, wanted, options, command);
+    }
+    return hand_over(&in->arrays.grad_output, o, in->real, command);
+}
+
+static void describe_options(clxent_desc *desc, const tool_options *options) {
+    desc->reduction = (clxent_reduction)options->reduction;
+    desc->empty_mean = (clxent_empty_mean)options->empty_mean;
+    desc->schedule = (clxent_schedule)options->schedule;
+    desc->use_ignore_index = options->use_ignore_index;
+    desc->ignore_index = options->ignore_index;
+    desc->label_smoothing = options->label_smoothing;
+    desc->z_loss = options->z_loss;
+    desc->softcap = options->softcap;
+    desc->logit_scale = options->logit_scale;
+}
+
+int inputs_open(inputs *in, clxent_op op, const tool_command *command, const tool_options *options) {
+    *in = (inputs){.desc = CLXENT_DESC_INIT, .arrays = CLXENT_ARRAYS_INIT};
+    describe_options(&in->desc, options);
+    in->desc.op = op;
+    int failed = open_logits(in, options, command);
+    if (!failed && options->targets) failed = open_targets(in, options, command);
+    if (!failed && options->segment) failed = open_segment(in, options, command);
+    if (!failed && options->weight)
+        failed = open_real(in, &in->weight, &in->arrays.class_weight, options->weight, 1, &in->desc.classes,
+                           options, command);
+    if (!failed && options->row_weight)
+        failed = open_real(in, &in->row_weight, &in->arrays.row_weight, options->row_weight, in->rows_ndim,
+                           in->rows_shape, options, command);
+    if (!failed && options->grad_output) failed = open_grad_output(in, options, command);
+    return failed;
+}
+
+void inputs_close(inputs *in) {
+    operand *const all[] = {&in->logits,     &in->targets, &in->weight,
+                            &in->row_weight, &in->segment, &in->grad_output};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free(all[i]->converted);
+        tensor_close(&all[i]->tensor);
+    }
+}
+
+int inputs_target(const inputs *in, int64_t row, int64_t *target) {
+    const clxent_desc *d = &in->desc;
+    int64_t at = row;
+    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN) {
+        const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
+        const tensor *segment = &in->segment.tensor;
+        if (next >= d->tokens_per_sequence) return 0;
+        at = sequence * d->tokens_per_sequence + next;
+        if (segment->data && integer_at(segment->dtype, segment->data, at) !=
+                                 integer_at(segment->dtype, segment->data, at - 1))
+            return 0;
+    }
+    *target = integer_at(in->targets.tensor.dtype, in->targets.tensor.data, at);
+    if (d->use_ignore_index && *target == d->ignore_index) return 0;
+    return *target >= 0 && *target < d->classes;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The option table, and the parser and the help that it drives.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct choice {
+    const char *name;
+    int value;
+} choice;
+
+static const choice reductions[] = {
+    {"none", CLXENT_NONE}, {"mean", CLXENT_MEAN}, {"sum", CLXENT_SUM}, {NULL, 0}};
+static const choice empty_means[] = {
+    {"nan", CLXENT_EMPTY_MEAN_NAN}, {"zero", CLXENT_EMPTY_MEAN_ZERO}, {NULL, 0}};
+static const choice dtypes[] = {
+    {"f32", CLXENT_F32}, {"f16", CLXENT_F16}, {"bf16", CLXENT_BF16}, {"f64", CLXENT_F64}, {NULL, 0}};
+static const choice schedules[] = {{"lane", CLXENT_SCHEDULE_LANE},
+                                   {"group", CLXENT_SCHEDULE_GROUP},
+                                   {"wide", CLXENT_SCHEDULE_WIDE},
+                                   {NULL, 0}};
+
+typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE } option_kind;
+
+typedef struct option_row {
+    const char *name, *argument;
+    option_kind kind;
+    size_t at; /* in tool_options */
+    unsigned commands, required;
+    const char *help;
+    const choice *choices;
+    double least, most;
+    size_t given_at; /* INTEGER: a flag that says it was given; 0: none (at 0 stands logits) */
+} option_row;
+
+enum {
+    LOSS = COMMAND_LOSS,
+    NLL = COMMAND_NLL,
+    BOTH = COMMAND_LOSS | COMMAND_NLL,
+    SOFTMAX = COMMAND_SOFTMAX | COMMAND_LOG_SOFTMAX,
+    ALL_DATA = BOTH | SOFTMAX,
+    REPORTS = ALL_DATA | COMMAND_DEVICES | COMMAND_VERIFY
+};
+
+#define AT(member) offsetof(tool_options, member)
+
+static const option_row table[] = {
+    {"logits", "F", INPUT, AT(logits), LOSS | SOFTMAX, LOSS | SOFTMAX,
+     .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64"},
+    {"log-probs", "F", INPUT, AT(log_probs_in), NLL, NLL,
+     .help = "log-probabilities, (C), (N,C), (B,T,V) ..."},
+    {"targets", "F", INPUT, AT(targets), BOTH, BOTH,
+     .help = "class numbers (i64 i32 u16 u8), of the logits' shape without the class axis;\n"
+             "loss also: probabilities, of a floating type and the logits' shape"},
+    {"weight", "F", INPUT, AT(weight), BOTH, 0, .help = "a weight for each class, (C)"},
+    {"row-weight", "F", INPUT, AT(row_weight), LOSS, 0, .help = "a weight for each row"},
+    {"next-token", NULL, FLAG, AT(next_token), LOSS, 0,
+     .help = "targets are tokens, (B,T) or (B,T+1): row (b,t) is scored against token (b,t+1)"},
+    {"segment", "F", INPUT, AT(segment), LOSS, 0,
+     .help = "of the tokens' shape: a row whose next token has another segment is not scored"},
+    {"grad-output", "F", INPUT, AT(grad_output), BOTH, 0,
+     .help = "multiplies --grad: one number, or one a row (reduction none)"},
+    {"reduction", "R", CHOICE, AT(reduction), BOTH, 0, .help = "none, mean (default) or sum",
+     .choices = reductions},
+    {"ignore-index", "I", INTEGER, AT(ignore_index), BOTH, 0,
+     .help = "targets of this value are not scored (default: off)", .given_at = AT(use_ignore_index)},
+    {"empty-mean", "E", CHOICE, AT(empty_mean), BOTH, 0,
+     .help = "the mean when no row is scored: nan (default) or zero", .choices = empty_means},
+    {"label-smoothing", "E", NUMBER, AT(label_smoothing), LOSS, 0, .help = "in [0, 1]", .least = 0,
+     .most = 1},
+    {"z-loss", "S", NUMBER, AT(z_loss), LOSS, 0, .help = "adds S * lse^2 to each row", .least = 0,
+     .most = HUGE_VAL},
+    {"softcap", "C", NUMBER, AT(softcap), LOSS | SOFTMAX, 0,
+     .help = "logits become C tanh(logit / C); 0: off", .least = 0, .most = HUGE_VAL},
+    {"logit-scale", "S", NUMBER, AT(logit_scale), LOSS | SOFTMAX, 0,
+     .help = "multiplies the logits first (1/temperature)", .least = -1, .most = HUGE_VAL},
+    {"class-axis", "A", INTEGER, AT(class_axis), ALL_DATA, 0,
+     .help = "the axis of the classes (default: -1, the last)"},
+    {"loss", "F", OUTPUT, AT(loss), BOTH, 0, .help = "the loss: a scalar, or one a row (reduction none)"},
+    {"per-row", "F", OUTPUT, AT(per_row), BOTH, 0, .help = "each row's loss, weighted, not divided"},
+    {"log-prob", "F", OUTPUT, AT(log_prob), BOTH, 0, .help = "each target's log-probability"},
+    {"lse", "F", OUTPUT, AT(lse), LOSS, 0, .help = "each row's log-sum-exp"},
+    {"argmax", "F", OUTPUT, AT(argmax), BOTH, 0, .help = "each row's most likely class, i64"},
+    {"rank", "F", OUTPUT, AT(rank), LOSS, 0, .help = "how many classes beat the target, i64"},
+    {"entropy", "F", OUTPUT, AT(entropy), LOSS, 0, .help = "each row's entropy, in nats"},
+    {"log-probs", "F", OUTPUT, AT(log_probs), LOSS, 0, .help = "all log-probabilities, of the logits' shape"},
+    {"grad", "F", OUTPUT, AT(grad), BOTH, 0,
+     .help = "the loss's gradient by the input, of its shape and type (bf16: f32)"},
+    {"out", "F", OUTPUT, AT(out), SOFTMAX, SOFTMAX,
+     .help = "the result, of the logits' shape; f32, for f64 logits f64"},
+    {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
+     .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)", .choices = dtypes},
+    {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY, 0,
+     .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
+    {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
+     .help = "device memory to use at most, K M G allowed; 0: all there is"},
+    {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
+     .help = "lane, group or wide, rather than the device's best; for tests", .choices = schedules},
+    {"json", NULL, FLAG, AT(json), REPORTS, 0, .help = "print one JSON object"},
+};
+enum { ROWS = sizeof table / sizeof *table };
+
+static void print_help(const tool_command *command) {
+    printf("usage: clxent %s", command->name);
+    for (int i = 0; i < ROWS; i++)
+        if (table[i].required & command->bit) printf(" --%s %s", table[i].name, table[i].argument);
+    printf(" [options]\n\n%s\n", command->about);
+    for (int i = 0; i < ROWS; i++) {
+        char left[64];
+        if (!(table[i].commands & command->bit)) continue;
+        snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? " " : "",
+                 table[i].argument ? table[i].argument : "");
+        for (const char *line = table[i].help; line; left[0] = '\0') {
+            const char *end = strchr(line, '\n');
+            printf("  %-20s  %.*s\n", left, end ? (int)(end - line) : (int)strlen(line), line);
+            line = end ? end + 1 : NULL;
+        }
+    }
+    printf("  %-20s  this text\n", "--help");
+}
+
+static int parse_number(double *out, const tool_command *command, const option_row *row, const char *text) {
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || *end) return tool_error(command, EXIT_USAGE, "--%s %s: not a number", row->name, text);
+    if (row->least < 0) { /* the open interval: logit_scale */
+        if (!(value > 0 && isfinite(value)))
+            return tool_error(command, EXIT_USAGE, "--%s %s: must be finite and more than 0", row->name,
+                              text);
+    } else if (isinf(row->most)) {
+        if (!(value >= row->least && isfinite(value)))
+            return tool_error(command, EXIT_USAGE, "--%s %s: must be finite and %g or more", row->name, text,
+                              row->least);
+    } else if (!(value >= row->least && value <= row->most)) {
+        return tool_error(command, EXIT_USAGE, "--%s %s: must be in [%g, %g]", row->name, text, row->least,
+                          row->most);
+    }
+    *out = value;
+    return EXIT_GOOD;
+}
+
+static int parse_integer(int64_t *out, const tool_command *command, const option_row *row, const char *text) {
+    char *end;
+    errno = 0;
+    const intmax_t value = strtoimax(text, &end, 10);
+    if (end == text || *end)
+        return tool_error(command, EXIT_USAGE, "--%s %s: not an integer", row->name, text);
+    if (errno == ERANGE || value < INT64_MIN || value > INT64_MAX)
+        return tool_error(command, EXIT_USAGE, "--%s %s: must be in [-2^63, 2^63 - 1]", row->name, text);
+    *out = value;
+    return EXIT_GOOD;
+}
+
+static int parse_bytes(uint64_t *out, const tool_command *command, const option_row *row, const char *text) {
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    const uintmax_t value = strtoumax(text, &end, 10);
+    if (*text < '0' || *text > '9')
+        return tool_error(command, EXIT_USAGE, "--%s %s: not a number of bytes, such as 512M", row->name,
+                          text);
+    int shift = 0;
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (unit) {
+        shift = 10 * (int)(unit - units + 1);
+        end++;
+    }
+    if (*end)
+        return tool_error(command, EXIT_USAGE, "--%s %s: not a number of bytes, such as 512M", row->name,
+                          text);
+    if (errno == ERANGE || value > UINT64_MAX >> shift)
+        return tool_error(command, EXIT_USAGE, "--%s %s: must be less than 2^64 bytes", row->name, text);
+    *out = (uint64_t)value << shift;
+    return EXIT_GOOD;
+}
+
+static int parse_choice(int *out, const tool_command *command, const option_row *row, const char *text) {
+    char names[64] = "";
+    for (const choice *c = row->choices; c->name; c++) {
+        if (strcmp(c->name, text) == 0) {
+            *out = c->value;
+            return EXIT_GOOD;
+        }
+        const size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->name);
+    }
+    return tool_error(command, EXIT_USAGE, "--%s %s: must be one of %s", row->name, text, names);
+}
+
+static int parse_value(tool_options *out, const tool_command *command, const option_row *row,
+                       const char *text) {
+    void *at = (char *)out + row->at;
+    switch (row->kind) {
+    case FLAG:
+        *(int *)at = 1;
+        return EXIT_GOOD;
+    case NUMBER:
+        return parse_number(at, command, row, text);
+    case BYTES:
+        return parse_bytes(at, command, row, text);
+    case CHOICE:
+        return parse_choice(at, command, row, text);
+    case INTEGER:
+        if (row->given_at) *(int *)((char *)out + row->given_at) = 1;
+        return parse_integer(at, command, row, text);
+    case INPUT:
+    case OUTPUT:
+        if (!*text) return tool_error(command, EXIT_USAGE, "--%s: the file name is empty", row->name);
+        *(const char **)at = text;
+        return EXIT_GOOD;
+    case TEXT:
+        *(const char **)at = text;
+        return EXIT_GOOD;
+    }
+    return EXIT_USAGE;
+}
+
+/* An option that getopt does not know: of another command, or of none. */
+static int unknown_option(const tool_command *command, const char *text) {
+    const size_t length = strcspn(text, "=");
+    for (int i = 0; i < ROWS; i++)
+        if (strncmp(text, "--", 2) == 0 && strlen(table[i].name) == length - 2 &&
+            strncmp(table[i].name, text + 2, length - 2) == 0)
+            return tool_error(command, EXIT_USAGE, "%.*s is an option of other commands", (int)length, text);
+    return tool_error(command, EXIT_USAGE, "unknown option %s", text);
+}
+
+/* What only the whole line shows: what is missing, and two outputs in one file. */
+static int check(const tool_options *o, const tool_command *command) {
+    for (int i = 0; i < ROWS; i++) {
+        if (!(table[i].commands & command->bit)) continue;
+        if (table[i].kind != INPUT && table[i].kind != OUTPUT) continue;
+        const char *file = *(const char *const *)((const char *)o + table[i].at);
+        if (!file && (table[i].required & command->bit))
+            return tool_error(command, EXIT_USAGE, "--%s %s is needed", table[i].name, table[i].argument);
+        if (!file || table[i].kind != OUTPUT) continue;
+        for (int j = 0; j < i; j++) {
+            if (!(table[j].commands & command->bit) || table[j].kind != OUTPUT) continue;
+            const char *other = *(const char *const *)((const char *)o + table[j].at);
+            if (other && strcmp(other, file) == 0)
+                return tool_error(command, EXIT_USAGE, "--%s and --%s would both be written to %s",
+                                  table[j].name, table[i].name, file);
+        }
+    }
+    if (o->segment && !o->next_token)
+        return tool_error(command, EXIT_USAGE, "--segment is of use with --next-token only");
+    return EXIT_GOOD;
+}
+
+int options_parse(tool_options *out, const tool_command *command, int argc, char **argv) {
+    struct option long_options[ROWS + 2];
+    int given[ROWS] = {0}, n = 0, c;
+    *out = (tool_options){.reduction = CLXENT_MEAN, .class_axis = -1, .logit_scale = 1};
+    for (int i = 0; i < ROWS; i++)
+        if (table[i].commands & command->bit)
+            long_options[n++] = (struct option){
+                table[i].name, table[i].argument ? required_argument : no_argument, NULL, 256 + i};
+    long_options[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    long_options[n] = (struct option){NULL, 0, NULL, 0};
+
+    opterr = 0;
+    optind = 1;
+    while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (c == 'h') {
+            print_help(command);
+            return -1;
+        }
+        if (c == ':') return tool_error(command, EXIT_USAGE, "%s needs a value", argv[optind - 1]);
+        if (c == '?' && optopt > 256)
+            return tool_error(command, EXIT_USAGE, "%s takes no value", argv[optind - 1]);
+        if (c == '?') return unknown_option(command, argv[optind - 1]);
+        const int i = c - 256;
+        if (given[i]++) return tool_error(command, EXIT_USAGE, "--%s is given twice", table[i].name);
+        const int failed = parse_value(out, command, &table[i], optarg);
+        if (failed) return failed;
+    }
+    if (optind < argc) return tool_error(command, EXIT_USAGE, "unexpected argument %s", argv[optind]);
+    return check(out, command);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line as a struct: what each command was asked. Which option belongs to which command, its
+ * limits and its help stand in one table in options.c. What files hold is inputs.h's to check.
+ */
+#ifndef CLXENT_CLI_OPTIONS_H
+#define CLXENT_CLI_OPTIONS_H
+
+#include "tool.h"
+
+/* A file option that was not given is NULL. */
+typedef struct tool_options {
+    /* inputs */
+    const char *logits, *log_probs_in, *targets, *weight, *row_weight, *segment, *grad_output;
+    /* outputs */
+    const char *loss, *per_row, *log_prob, *lse, *argmax, *rank, *entropy, *log_probs, *grad, *out;
+    /* the loss */
+    int reduction; /* clxent_reduction */
+    int empty_mean;
+    int next_token, use_ignore_index;
+    int64_t ignore_index, class_axis;
+    double label_smoothing, z_loss, softcap, logit_scale;
+    /* the device */
+    int dtype;    /* clxent_dtype; DEFAULT: the file's */
+    int schedule; /* clxent_schedule */
+    uint64_t memory;
+    const char *device;
+    int json;
+} tool_options;
+
+/* argv[0] is the command's name. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked
+ * for and printed. */
+int options_parse(tool_options *out, const tool_command *command, int argc, char **argv);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See session.h.
+ */
+#include "session.h"
+
+#include <stdio.h>
+#include <time.h>
+
+int session_exit_code(clxent_status status) {
+    switch (status) {
+    case CLXENT_OK:
+        return EXIT_GOOD;
+    case CLXENT_ERR_ARGUMENT:
+        return EXIT_USAGE;
+    case CLXENT_ERR_SHAPE:
+    case CLXENT_ERR_DTYPE:
+    case CLXENT_ERR_TARGET:
+    case CLXENT_ERR_BUFFER:
+        return EXIT_DATA;
+    case CLXENT_ERR_UNSUPPORTED:
+    case CLXENT_ERR_NO_DEVICE:
+    case CLXENT_ERR_OPENCL:
+    case CLXENT_ERR_BUILD:
+    case CLXENT_ERR_MEMORY:
+        break;
+    }
+    return EXIT_DEVICE;
+}
+
+int session_open(session *s, const tool_command *command, const char *device, uint64_t memory_bytes) {
+    clxent_error error;
+    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
+    options.device = device;
+    options.memory_bytes = memory_bytes;
+    *s = (session){.command = command, .device = CLXENT_DEVICE_INFO_INIT};
+    clxent_status status = clxent_ctx_create(&s->ctx, &options, &error);
+    if (status != CLXENT_OK) return tool_error(command, session_exit_code(status), "%s", error.message);
+    status = clxent_ctx_device(s->ctx, &s->device);
+    return status == CLXENT_OK ? EXIT_GOOD : session_failed(s, status);
+}
+
+void session_close(session *s) {
+    clxent_ctx_destroy(s->ctx);
+    s->ctx = NULL;
+}
+
+int session_failed(const session *s, clxent_status status) {
+    const char *message = clxent_ctx_last_error(s->ctx);
+    tool_error(s->command, session_exit_code(status), "%s", *message ? message : clxent_status_text(status));
+    if (status == CLXENT_ERR_BUILD) fprintf(stderr, "%s\n", clxent_ctx_build_log(s->ctx));
+    return session_exit_code(status);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+clxent_status session_run(const session *s, const clxent_desc *desc, const clxent_arrays *arrays,
+                          double *seconds) {
+    clxent_plan *plan = NULL;
+    clxent_status status = clxent_plan_create(&plan, s->ctx, desc);
+    if (status == CLXENT_OK) {
+        const double start = now();
+        status = clxent_run(plan, arrays);
+        if (seconds) *seconds = now() - start;
+    }
+    clxent_plan_destroy(plan);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Elements as numbers, across the types of tensors: names, reading one, converting many.
+ */
+#ifndef CLXENT_CLI_VALUES_H
+#define CLXENT_CLI_VALUES_H
+
+#include <clxent/clxent.h>
+
+/* "f32", "i64", ...; "?" for a value not in the list. */
+const char *dtype_name(clxent_dtype dtype);
+
+/* The type with that name; CLXENT_DTYPE_DEFAULT when there is none. */
+clxent_dtype dtype_named(const char *name);
+
+int dtype_is_floating(clxent_dtype dtype);
+
+/* Element i. Exact, but for i64 beyond 2^53 read as a double. */
+double value_at(clxent_dtype dtype, const void *data, int64_t i);
+
+/* Element i of an integer type. */
+int64_t integer_at(clxent_dtype dtype, const void *data, int64_t i);
+
+/* Converts between floating types, rounding once, to nearest even; beyond the range: infinity. */
+void values_convert(clxent_dtype to, void *out, clxent_dtype from, const void *in, int64_t count);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Trains a byte-level bigram language model: a 256 x 256 table of logits, whose row is chosen by the
+ * previous byte. Shows clxent inside a program that owns its OpenCL queue and buffers:
+ *
+ *     gather    (own kernel)      logits[position] = table[text[position]]
+ *     loss      (clxent_enqueue)  of the next byte; the gradient takes the logits' place
+ *     add_rows  (own kernel)      gradients of the positions, added up by table row
+ *     adam      (own kernel)      one step of the table
+ *
+ * All of it is enqueued on one in-order queue and nothing waits but the reading of the loss now and then.
+ * A text longer than CHUNK goes through the same buffers in pieces; a step always sees the whole text.
+ *
+ * The best loss that any such table can have is the text's own conditional entropy H(next | previous),
+ * which the counts of byte pairs give exactly. The program ends well only if training gets there.
+ *
+ *     bigram [FILE]     default: the text that BIGRAM_TEXT names
+ */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue, which devices of every version have */
+#include <clxent/clxent_opencl.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 256, CHUNK = 16384, STEPS = 60, REPORT_EVERY = 10 };
+static const double learning_rate = 0.5, tolerance = 0.01;
+static const size_t longest_text = (size_t)1 << 30;
+
+typedef struct model {
+    const unsigned char *text;
+    size_t positions; /* bytes that have a next byte */
+    size_t chunks;
+
+    cl_context context;
+    cl_command_queue queue;
+    cl_program program;
+    cl_kernel gather, add_rows, adam;
+    cl_mem device_text, table, table_grad, mean, variance; /* mean and variance of the gradient: Adam's */
+    cl_mem logits;                                         /* of one chunk; then their gradient */
+    cl_mem order, starts;                                  /* see group_by_previous_byte() */
+    cl_mem losses;                                         /* sum over the rows of each chunk */
+
+    clxent_ctx *ctx;
+    clxent_plan *plan;
+} model;
+
+/* Every call that can fail goes through one of these two: they say what failed and leave the function. */
+#define CL(call)                                                                         \
+    do {                                                                                 \
+        cl_int code_ = (call);                                                           \
+        if (code_) return fprintf(stderr, "%s: OpenCL error %d\n", #call, code_), false; \
+    } while (0)
+#define CLXENT(call, message)                                                \
+    do {                                                                     \
+        if (call) return fprintf(stderr, "%s: %s\n", #call, message), false; \
+    } while (0)
+
+static size_t chunk_rows(const model *m, size_t chunk) {
+    const size_t left = m->positions - chunk * CHUNK;
+    return left < CHUNK ? left : CHUNK;
+}
+
+/* The whole file, one NUL behind it; NULL after a message. */
+static unsigned char *read_file(const char *path, size_t *size) {
+    unsigned char *bytes = NULL;
+    FILE *file = fopen(path, "rb");
+    long end = -1;
+    if (file && !fseek(file, 0, SEEK_END)) end = ftell(file);
+    if (end >= 0 && (size_t)end <= longest_text) {
+        rewind(file);
+        *size = (size_t)end;
+        bytes = malloc(*size + 1);
+        if (bytes && fread(bytes, 1, *size, file) == *size)
+            bytes[*size] = 0;
+        else
+            free(bytes), bytes = NULL;
+    } else if (end >= 0) {
+        errno = EFBIG;
+    }
+    if (!bytes) fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    if (file) fclose(file);
+    return bytes;
+}
+
+/* H(next | previous) in nats, from the counts of byte pairs. */
+static double conditional_entropy(const unsigned char *text, size_t positions) {
+    static size_t pairs[CLASSES][CLASSES], previous[CLASSES];
+    for (size_t p = 0; p < positions; p++) {
+        pairs[text[p]][text[p + 1]]++;
+        previous[text[p]]++;
+    }
+    double sum = 0;
+    for (int a = 0; a < CLASSES; a++)
+        for (int b = 0; b < CLASSES; b++)
+            if (pairs[a][b]) sum += (double)pairs[a][b] * log((double)previous[a] / (double)pairs[a][b]);
+    return sum / (double)positions;
+}
+
+/* The first device of the first platform that has one. (The environment variable OCL_ICD_VENDORS tells the
+ * OpenCL loader which platforms there are.) */
+static bool open_device(model *m) {
+    enum { MOST = 16 };
+    cl_platform_id platforms[MOST];
+    cl_device_id device = NULL;
+    cl_uint count = 0;
+    CL(clGetPlatformIDs(MOST, platforms, &count));
+    for (cl_uint i = 0; i < count && i < MOST && !device; i++)
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 1, &device, NULL)) device = NULL;
+    if (!device) return fprintf(stderr, "no OpenCL platform here has a device\n"), false;
+
+    char name[256];
+    CL(clGetDeviceInfo(device, CL_DEVICE_NAME, sizeof name, name, NULL));
+    printf("device   %s\n", name);
+
+    cl_int code;
+    m->context = clCreateContext(NULL, 1, &device, NULL, NULL, &code);
+    CL(code);
+    m->queue = clCreateCommandQueue(m->context, device, 0, &code);
+    CL(code);
+    return true;
+}
+
+static bool build_kernels(model *m) {
+    size_t size;
+    char *source = (char *)read_file(BIGRAM_KERNELS, &size);
+    if (!source) return false;
+    cl_int code;
+    m->program = clCreateProgramWithSource(m->context, 1, (const char **)&source, &size, &code);
+    free(source);
+    CL(code);
+    CL(clBuildProgram(m->program, 0, NULL, "", NULL, NULL));
+    m->gather = clCreateKernel(m->program, "gather", &code);
+    CL(code);
+    m->add_rows = clCreateKernel(m->program, "add_rows", &code);
+    CL(code);
+    m->adam = clCreateKernel(m->program, "adam", &code);
+    CL(code);
+    return true;
+}
+
+/* For each chunk: its positions in the order of their previous byte, and where each byte's begin. */
+static void group_by_previous_byte(const model *m, cl_uint *order, cl_uint *starts) {
+    for (size_t chunk = 0; chunk < m->chunks; chunk++, starts += CLASSES + 1) {
+        const unsigned char *text = m->text + chunk * CHUNK;
+        const size_t rows = chunk_rows(m, chunk);
+        cl_uint next[CLASSES];
+        memset(starts, 0, (CLASSES + 1) * sizeof *starts);
+        for (size_t p = 0; p < rows; p++) starts[text[p] + 1]++;
+        for (int byte = 0; byte < CLASSES; byte++) starts[byte + 1] += starts[byte];
+        memcpy(next, starts, sizeof next);
+        for (size_t p = 0; p < rows; p++) order[chunk * CHUNK + next[text[p]]++] = (cl_uint)p;
+    }
+}
+
+/* A buffer with the given contents; NULL contents: zeros. */
+static bool make_buffer(const model *m, cl_mem *out, size_t bytes, const void *contents) {
+    void *zeros = contents ? NULL : calloc(1, bytes);
+    if (!contents && !zeros) return fprintf(stderr, "no memory for %zu bytes\n", bytes), false;
+    cl_int code;
+    *out = clCreateBuffer(m->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes,
+                          contents ? (void *)contents : zeros, &code);
+    free(zeros);
+    CL(code);
+    return true;
+}
+
+static bool make_buffers(model *m) {
+    const size_t table_bytes = CLASSES * CLASSES * sizeof(cl_float);
+    const size_t order_bytes = m->positions * sizeof(cl_uint);
+    const size_t starts_bytes = m->chunks * (CLASSES + 1) * sizeof(cl_uint);
+    cl_uint *order = malloc(order_bytes), *starts = malloc(starts_bytes);
+    bool good = order && starts;
+    if (good) {
+        group_by_previous_byte(m, order, starts);
+        good = make_buffer(m, &m->order, order_bytes, order) &&
+               make_buffer(m, &m->starts, starts_bytes, starts) &&
+               make_buffer(m, &m->device_text, m->positions + 1, m->text) &&
+               make_buffer(m, &m->table, table_bytes, NULL) && /* all classes alike: loss ln 256 */
+               make_buffer(m, &m->table_grad, table_bytes, NULL) &&
+               make_buffer(m, &m->mean, table_bytes, NULL) &&
+               make_buffer(m, &m->variance, table_bytes, NULL) &&
+               make_buffer(m, &m->logits, chunk_rows(m, 0) * CLASSES * sizeof(cl_float), NULL) &&
+               make_buffer(m, &m->losses, m->chunks * sizeof(cl_float), NULL);
+    } else {
+        fprintf(stderr, "no memory for %zu positions\n", m->positions);
+    }
+    free(order);
+    free(starts);
+    return good;
+}
+
+static bool make_plan(model *m) {
+    clxent_error err;
+    CLXENT(clxent_ctx_create_from_queue(&m->ctx, m->queue, NULL, &err), err.message);
+
+    clxent_desc desc = CLXENT_DESC_INIT;
+    desc.rows = (int64_t)chunk_rows(m, 0);
+    desc.classes = CLASSES;
+    desc.targets_dtype = CLXENT_U8; /* the text itself */
+    /* The mean over the whole text: sums of the chunks, their gradients over the number of positions. */
+    desc.reduction = CLXENT_SUM;
+    desc.grad_output = 1.0 / (double)m->positions;
+    desc.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
+    CLXENT(clxent_plan_create(&m->plan, m->ctx, &desc), clxent_ctx_last_error(m->ctx));
+    return true;
+}
+
+/* The arguments that never change; enqueue_chunk() and train() set the others. */
+static bool set_fixed_arguments(const model *m) {
+    CL(clSetKernelArg(m->gather, 0, sizeof(cl_mem), &m->table));
+    CL(clSetKernelArg(m->gather, 1, sizeof(cl_mem), &m->device_text));
+    CL(clSetKernelArg(m->gather, 3, sizeof(cl_mem), &m->logits));
+    CL(clSetKernelArg(m->add_rows, 0, sizeof(cl_mem), &m->logits));
+    CL(clSetKernelArg(m->add_rows, 1, sizeof(cl_mem), &m->order));
+    CL(clSetKernelArg(m->add_rows, 3, sizeof(cl_mem), &m->starts));
+    CL(clSetKernelArg(m->add_rows, 5, sizeof(cl_mem), &m->table_grad));
+    CL(clSetKernelArg(m->adam, 0, sizeof(cl_mem), &m->table));
+    CL(clSetKernelArg(m->adam, 1, sizeof(cl_mem), &m->table_grad));
+    CL(clSetKernelArg(m->adam, 2, sizeof(cl_mem), &m->mean));
+    CL(clSetKernelArg(m->adam, 3, sizeof(cl_mem), &m->variance));
+    return true;
+}
+
+/* Loss and gradient of one chunk; the gradient is added to table_grad. */
+static bool enqueue_chunk(const model *m, size_t chunk) {
+    const cl_ulong first = chunk * CHUNK, starts_at = chunk * (CLASSES + 1);
+    const size_t rows = chunk_rows(m, chunk);
+    const size_t per_position[2] = {CLASSES, rows}, per_entry[2] = {CLASSES, CLASSES};
+
+    CL(clSetKernelArg(m->gather, 2, sizeof first, &first));
+    CL(clEnqueueNDRangeKernel(m->queue, m->gather, 2, NULL, per_position, NULL, 0, NULL, NULL));
+
+    clxent_buffers buffers = CLXENT_BUFFERS_INIT;
+    buffers.rows = (int64_t)rows;
+    buffers.logits.mem = m->logits;
+    buffers.targets.mem = m->device_text;
+    buffers.targets.offset = first + 1; /* the next byte */
+    buffers.loss.mem = m->losses;
+    buffers.loss.offset = chunk * sizeof(cl_float);
+    buffers.grad = buffers.logits; /* in place */
+    CLXENT(clxent_enqueue(m->plan, &buffers, 0, NULL, NULL), clxent_ctx_last_error(m->ctx));
+
+    CL(clSetKernelArg(m->add_rows, 2, sizeof first, &first));
+    CL(clSetKernelArg(m->add_rows, 4, sizeof starts_at, &starts_at));
+    CL(clEnqueueNDRangeKernel(m->queue, m->add_rows, 2, NULL, per_entry, NULL, 0, NULL, NULL));
+    return true;
+}
+
+/* Waits for the losses of the chunks; their mean over the positions. */
+static bool read_loss(const model *m, double *loss) {
+    cl_float *sums = malloc(m->chunks * sizeof *sums);
+    if (!sums) return fprintf(stderr, "no memory for %zu losses\n", m->chunks), false;
+    const cl_int code =
+        clEnqueueReadBuffer(m->queue, m->losses, CL_TRUE, 0, m->chunks * sizeof *sums, sums, 0, NULL, NULL);
+    *loss = 0;
+    for (size_t chunk = 0; !code && chunk < m->chunks; chunk++) *loss += sums[chunk];
+    *loss /= (double)m->positions;
+    free(sums);
+    CL(code);
+    return true;
+}
+
+/* *loss becomes that of the finished table. */
+static bool train(const model *m, double *loss) {
+    const size_t per_entry[2] = {CLASSES, CLASSES};
+    for (int step = 0; step <= STEPS; step++) {
+        for (size_t chunk = 0; chunk < m->chunks; chunk++)
+            if (!enqueue_chunk(m, chunk)) return false;
+        if (step % REPORT_EVERY == 0) {
+            if (!read_loss(m, loss)) return false;
+            printf("step %3d  loss %.4f\n", step, *loss);
+        }
+        if (step == STEPS) break; /* the last pass only measured */
+        const float rate = (float)(learning_rate * sqrt(1 - pow(0.999, step + 1)) / (1 - pow(0.9, step + 1)));
+        CL(clSetKernelArg(m->adam, 4, sizeof rate, &rate));
+        CL(clEnqueueNDRangeKernel(m->queue, m->adam, 2, NULL, per_entry, NULL, 0, NULL, NULL));
+    }
+    return true;
+}
+
+static void release(model *m) {
+    clxent_plan_destroy(m->plan);
+    clxent_ctx_destroy(m->ctx);
+    const cl_mem buffers[] = {m->device_text, m->table, m->table_grad, m->mean,  m->variance,
+                              m->logits,      m->order, m->starts,     m->losses};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        if (buffers[i]) clReleaseMemObject(buffers[i]);
+    if (m->gather) clReleaseKernel(m->gather);
+    if (m->add_rows) clReleaseKernel(m->add_rows);
+    if (m->adam) clReleaseKernel(m->adam);
+    if (m->program) clReleaseProgram(m->program);
+    if (m->queue) clReleaseCommandQueue(m->queue);
+    if (m->context) clReleaseContext(m->context);
+}
+
+int main(int argc, char **argv) {
+    const char *path = argc > 1 ? argv[1] : BIGRAM_TEXT;
+    size_t size;
+    unsigned char *text = read_file(path, &size);
+    if (!text) return 1;
+    if (size < 2) {
+        fprintf(stderr, "%s: %zu bytes; a next byte needs at least 2\n", path, size);
+        free(text);
+        return 1;
+    }
+    printf("text     %s, %zu bytes\n", path, size);
+
+    model m = {.text = text, .positions = size - 1, .chunks = (size - 1 + CHUNK - 1) / CHUNK};
+    const double entropy = conditional_entropy(text, m.positions);
+    double loss = 0;
+    const bool trained = open_device(&m) && build_kernels(&m) && make_buffers(&m) && make_plan(&m) &&
+                         set_fixed_arguments(&m) && train(&m, &loss);
+    release(&m);
+    free(text);
+    if (!trained) return 1;
+
+    const bool reached = fabs(loss - entropy) < tolerance;
+    printf("loss     %.4f nats a byte\n", loss);
+    printf("entropy  %.4f nats a byte, H(next | previous) of the text\n", entropy);
+    printf("%s: the difference is %.4f, the limit %.4f\n", reached ? "reached" : "NOT reached",
+           loss - entropy, tolerance);
+    return reached ? 0 : 1;
+}

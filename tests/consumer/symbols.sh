@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# symbols.sh HEADERS LIST SHARED STATIC: the shared library exports the functions that the public headers
+# declare, no more and no fewer, and LIST, which a reviewer sees change, says the same. It has a SONAME; the
+# static library adds no name to a program's global ones that does not begin with the project's prefix.
+set -eu
+headers=$1 list=$2 shared=$3 static=$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LC_ALL=C # one sort order
+
+sed -n 's/^CLXENT_API .*[ *]\(clxent_[a-z0-9_]*\)(.*/\1/p' "$headers"/*.h | sort >"$work/declared"
+nm -D --defined-only "$shared" | awk '{ print $NF }' | sed 's/@.*//' | sort >"$work/exported"
+grep -v '^#' "$list" >"$work/listed"
+
+diff "$work/listed" "$work/declared" || { echo "symbols.sh: $list (<) and the headers (>) differ" >&2; exit 1; }
+diff "$work/listed" "$work/exported" || { echo "symbols.sh: $list (<) and $shared (>) differ" >&2; exit 1; }
+
+major=$(sed -n 's/^#define CLXENT_VERSION_MAJOR //p' "$headers/clxent.h")
+readelf -d "$shared" | grep "SONAME.*\[libclxent\.so\.$major\]" ||
+    { echo "symbols.sh: $shared has no SONAME libclxent.so.$major" >&2; exit 1; }
+
+nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | grep -v -e '^clxent_' -e '^clx_' &&
+    { echo "symbols.sh: the names above are global in $static" >&2; exit 1; }
+echo "$(wc -l <"$work/listed") functions"

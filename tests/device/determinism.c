@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The promise on bits: the same input gives the same bits every run, a row's results do not depend on
+ * the rows beside it, AUTO is one of the forced schedules, and sums over many rows are compensated.
+ * ATOMIC gives up the last bits of the scalar loss and nothing else. */
+#include "problem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { N = 12, C = 331 };
+static float logits[N * C], weight[C], row_weight[N];
+static const int64_t targets[N] = {0, 330, 17, 64, -1, 300, 5, 5, 128, 255, 256, 1};
+
+static void begin_everything(problem *p) {
+    for (int k = 0; k < N * C; k++) logits[k] = 0.0371F * (float)(k * 7919 % 1009) - 11;
+    for (int c = 0; c < C; c++) weight[c] = 0.3F + 0.017F * (float)c;
+    for (int r = 0; r < N; r++) row_weight[r] = 0.1F + 0.3F * (float)r;
+    logits[3 * C + 100] = -INFINITY;
+    begin(p, N, C, logits, targets);
+    set_ignore_index(p, -1);
+    set_class_weight(p, weight);
+    set_row_weight(p, row_weight);
+    p->desc.z_loss = 1e-3;
+    p->desc.label_smoothing = 0;
+}
+
+/* Every output's bits, as they stand behind the descriptor. */
+static void assert_same_outputs(const problem *got, const problem *expected) {
+    const size_t from = offsetof(problem, loss);
+    assert_memory_equal((const char *)got + from, (const char *)expected + from, sizeof *got - from);
+}
+
+static void same_bits_every_run(void) {
+    static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
+    const int runs = expect_effort() == EFFORT_TINY ? 3 : 50;
+    for (int i = 0; i < 3; i++) {
+        static problem first, again, other;
+        begin_everything(&first);
+        first.desc.reduction = reductions[i];
+        solve(&first);
+        for (int run = 1; run < runs; run++) {
+            if (run % 10 == 0) { /* something else in between, over the same memory */
+                begin(&other, 3, 7, logits, (const int64_t[]){1, 2, 3});
+                solve(&other);
+            }
+            begin_everything(&again);
+            again.desc.reduction = reductions[i];
+            solve(&again);
+            assert_same_outputs(&again, &first);
+        }
+    }
+}
+
+/* Bits of one row's outputs. */
+static void assert_same_row(const problem *got, int row, const problem *expected, int at) {
+    assert_memory_equal(&got->row_loss[row], &expected->row_loss[at], sizeof(float));
+    assert_memory_equal(&got->log_prob[row], &expected->log_prob[at], sizeof(float));
+    assert_memory_equal(&got->lse[row], &expected->lse[at], sizeof(float));
+    assert_memory_equal(&got->lse_residual[row], &expected->lse_residual[at], sizeof(float));
+    assert_memory_equal(&got->entropy[row], &expected->entropy[at], sizeof(float));
+    assert_memory_equal(&got->log_probs[row * C], &expected->log_probs[at * C], C * sizeof(float));
+    assert_memory_equal(&got->grad[row * C], &expected->grad[at * C], C * sizeof(float));
+    assert_int_equal(got->argmax[row], expected->argmax[at]);
+    assert_int_equal(got->rank[row], expected->rank[at]);
+}
+
+static void rows_do_not_depend_on_each_other(void) {
+    static problem all, some;
+    begin_everything(&all);
+    all.desc.reduction = CLXENT_SUM;
+    solve(&all);
+    for (int rows = 1; rows < N; rows += 5) { /* a call with fewer rows than its plan */
+        begin_everything(&some);
+        some.desc.reduction = CLXENT_SUM;
+        some.arrays.rows = rows;
+        solve(&some);
+        for (int r = 0; r < rows; r++) assert_same_row(&some, r, &all, r);
+    }
+    if (test_schedule() == CLXENT_SCHEDULE_AUTO) return; /* may choose by N */
+    for (int r = 0; r < N; r++) {                        /* each alone, at its own alignment */
+        begin_everything(&some);
+        some.desc.reduction = CLXENT_SUM;
+        some.desc.rows = 1;
+        some.arrays.logits = CLXENT_ARRAY(logits + r * C, C * sizeof(float));
+        some.arrays.targets = CLXENT_ARRAY(targets + r, sizeof(int64_t));
+        some.arrays.row_weight = CLXENT_ARRAY(row_weight + r, sizeof(float));
+        solve(&some);
+        assert_same_row(&some, 0, &all, r);
+    }
+}
+
+static void auto_is_the_schedule_it_reports(void) {
+    if (test_schedule() != CLXENT_SCHEDULE_AUTO) return;
+    static problem automatic, forced;
+    begin_everything(&automatic);
+    solve(&automatic);
+    begin_everything(&forced);
+    clxent_plan *plan;
+    assert_int_equal(clxent_plan_create(&plan, test_ctx(), &automatic.desc), CLXENT_OK);
+    assert_int_equal(clxent_plan_schedule(plan, &forced.desc.schedule), CLXENT_OK);
+    clxent_plan_destroy(plan);
+    solve(&forced);
+    assert_same_outputs(&forced, &automatic);
+}
+
+static void atomic_changes_only_the_last_bits_of_the_loss(void) {
+    static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
+    for (int i = 0; i < 3; i++) {
+        static problem plain, atomic;
+        begin_everything(&plain);
+        plain.desc.reduction = reductions[i];
+        solve(&plain);
+        begin_everything(&atomic);
+        atomic.desc.reduction = reductions[i];
+        atomic.desc.flags = CLXENT_ATOMIC;
+        solve(&atomic);
+        if (reductions[i] == CLXENT_NONE) {
+            assert_memory_equal(atomic.loss, plain.loss, N * sizeof(float));
+        } else {
+            assert_near(atomic.loss[0], plain.loss[0], N * 1.2e-7 * fabs((double)plain.loss[0]));
+        }
+        for (int r = 0; r < N; r++) assert_same_row(&atomic, r, &plain, r);
+        assert_memory_equal(atomic.counts, plain.counts, sizeof plain.counts);
+    }
+}
+
+/* ATOMIC keeps the rules of empty batches, which it must not divide or leave unwritten. */
+static void atomic_of_nothing(void) {
+    static problem p;
+    begin_everything(&p);
+    p.desc.flags = CLXENT_ATOMIC;
+    p.arrays.targets = CLXENT_ARRAY(((const int64_t[N]){9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}), sizeof targets);
+    set_ignore_index(&p, 9);
+    solve(&p);
+    assert_same(p.loss[0], NAN);
+    p.desc.empty_mean = CLXENT_EMPTY_MEAN_ZERO;
+    solve(&p);
+    assert_same(p.loss[0], 0);
+    p.desc.rows = 0;
+    p.desc.reduction = CLXENT_SUM;
+    solve(&p);
+    assert_same(p.loss[0], 0);
+}
+
+/* A loss over many rows is the sum of its rows to an ulp: no long chain of roundings. */
+static void sums_of_many_rows(void) {
+    const int64_t rows = expect_effort() == EFFORT_TINY ? 700 : 70001;
+    float *x = calloc((size_t)rows * 2, sizeof *x), *row_loss = calloc((size_t)rows, sizeof *row_loss);
+    int64_t *y = calloc((size_t)rows, sizeof *y);
+    assert_true(x && row_loss && y);
+    for (int64_t r = 0; r < rows; r++) x[2 * r] = 0.013F * (float)(r % 997);
+    for (int mean = 0; mean < 2; mean++) {
+        float loss = 0;
+        clxent_desc desc = CLXENT_DESC_INIT;
+        desc.rows = rows;
+        desc.classes = 2;
+        desc.reduction = mean ? CLXENT_MEAN : CLXENT_SUM;
+        desc.schedule = test_schedule();
+        clxent_arrays arrays = CLXENT_ARRAYS_INIT;
+        arrays.logits = CLXENT_ARRAY(x, (size_t)rows * 2 * sizeof *x);
+        arrays.targets = CLXENT_ARRAY(y, (size_t)rows * sizeof *y);
+        arrays.loss = CLXENT_ARRAY(&loss, sizeof loss);
+        arrays.row_loss = CLXENT_ARRAY(row_loss, (size_t)rows * sizeof *row_loss);
+        clxent_plan *plan;
+        assert_int_equal(clxent_plan_create(&plan, test_ctx(), &desc), CLXENT_OK);
+        assert_int_equal(clxent_run(plan, &arrays), CLXENT_OK);
+        clxent_plan_destroy(plan);
+        double sum = 0;
+        for (int64_t r = 0; r < rows; r++) sum += (double)row_loss[r];
+        const double expected = mean ? sum / (double)rows : sum;
+        assert_near(loss, expected, 2 * 6e-8 * expected);
+    }
+    free(y);
+    free(row_loss);
+    free(x);
+}
+
+int main(void) {
+    static const rule rules[] = {
+        RULE(same_bits_every_run),
+        RULE(rows_do_not_depend_on_each_other),
+        RULE(auto_is_the_schedule_it_reports),
+        RULE(atomic_changes_only_the_last_bits_of_the_loss),
+        RULE(atomic_of_nothing),
+        RULE(sums_of_many_rows),
+    };
+    return check_rules("determinism", rules, sizeof rules / sizeof *rules);
+}

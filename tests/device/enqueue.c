@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clxent_enqueue() on queues that the program owns: in order, out of order and profiling; ranges of one
+ * buffer; events in and out; calls one after the other without waiting; workspaces; reference counts.
+ * What it refuses is in enqueue_wrong_use.c. */
+#include "device_call.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static const cl_command_queue_properties queues[] = {0, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE,
+                                                     CL_QUEUE_PROFILING_ENABLE};
+enum { QUEUES = sizeof queues / sizeof *queues };
+
+static void enqueue(const owner *o, clxent_plan *plan, const clxent_buffers *b, cl_uint n_wait,
+                    const cl_event *wait, cl_event *event) {
+    expect_about("enqueue");
+    expect_status("enqueue", o->ctx, clxent_enqueue(plan, b, n_wait, wait, event), CLXENT_OK);
+}
+
+static cl_int status_of(cl_event event) {
+    cl_int status = CL_QUEUED;
+    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL));
+    return status;
+}
+
+/* One call on each kind of queue, and what its event says. */
+static void each_queue(void **state) {
+    (void)state;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        device_call call;
+        call_open(&o, &call, 3, true);
+        const clxent_buffers b = call_buffers(&call);
+        cl_event done = NULL;
+        enqueue(&o, plan, &b, 0, NULL, &done);
+        assert_non_null(done);
+        assert_cl(clWaitForEvents(1, &done));
+        assert_int_equal(status_of(done), CL_COMPLETE);
+        if (queues[i] & CL_QUEUE_PROFILING_ENABLE) {
+            cl_ulong from = 0, to = 0;
+            assert_cl(clGetEventProfilingInfo(done, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL));
+            assert_cl(clGetEventProfilingInfo(done, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL));
+            assert_true(to >= from && from > 0);
+        }
+        call_check(&o, &call, done, 0);
+        assert_cl(clReleaseEvent(done));
+        enqueue(&o, plan, &b, 0, NULL, NULL); /* no event wanted */
+        assert_cl(clFinish(o.queue));
+        call_check(&o, &call, NULL, 0);
+        call_close(&call);
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* The call returns though its inputs are not there, reads them only when its wait list lets it, and its
+ * event completes only then. */
+static void waits_without_blocking(void **state) {
+    (void)state;
+    if (expect_effort() == EFFORT_TINY) skip(); /* Oclgrind runs the queue inside clFlush: it would wait there */
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        device_call call;
+        call_open(&o, &call, 5, false); /* canaries: inputs come later */
+        const clxent_buffers b = call_buffers(&call);
+        cl_int code;
+        cl_event gate = clCreateUserEvent(o.context, &code), there, done;
+        assert_cl(code);
+        assert_cl(clEnqueueWriteBuffer(o.queue, call.mem, CL_FALSE, 0, CALL_BYTES, call.image, 1, &gate, &there));
+        enqueue(&o, plan, &b, 1, &there, &done);
+        assert_cl(clFlush(o.queue));
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        assert_int_not_equal(status_of(done), CL_COMPLETE);
+        assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+        call_check(&o, &call, done, 0);
+        assert_int_equal(status_of(done), CL_COMPLETE);
+        assert_cl(clReleaseEvent(gate));
+        assert_cl(clReleaseEvent(there));
+        assert_cl(clReleaseEvent(done));
+        call_close(&call);
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* Many calls of one plan, none waited for, share its workspace one after the other. */
+static void back_to_back(void **state) {
+    (void)state;
+    enum { CALLS = 12 };
+    static device_call calls[CALLS];
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        cl_event done[CALLS];
+        for (int k = 0; k < CALLS; k++) call_open(&o, &calls[k], (float)k, true);
+        for (int k = 0; k < CALLS; k++) {
+            const clxent_buffers b = call_buffers(&calls[k]);
+            enqueue(&o, plan, &b, 0, NULL, &done[k]);
+        }
+        for (int k = CALLS - 1; k >= 0; k--) {
+            call_check(&o, &calls[k], done[k], 0);
+            assert_cl(clReleaseEvent(done[k]));
+            call_close(&calls[k]);
+        }
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* Each call with a workspace of its own, of exactly the bytes asked for. */
+static void own_workspaces(void **state) {
+    (void)state;
+    enum { CALLS = 4 };
+    static device_call calls[CALLS];
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        size_t bytes = 0;
+        assert_int_equal(clxent_workspace_bytes(plan, &bytes), CLXENT_OK);
+        assert_in_range(bytes, 0, CALL_BYTES - AT_WORKSPACE - 8); /* a canary behind it is left */
+        cl_event done[CALLS];
+        for (int k = 0; k < CALLS; k++) {
+            call_open(&o, &calls[k], 0.5F * (float)k, true);
+            clxent_buffers b = call_buffers(&calls[k]);
+            b.workspace = (clxent_buffer){calls[k].mem, AT_WORKSPACE};
+            enqueue(&o, plan, &b, 0, NULL, &done[k]);
+        }
+        for (int k = 0; k < CALLS; k++) {
+            call_check(&o, &calls[k], done[k], bytes);
+            assert_cl(clReleaseEvent(done[k]));
+            call_close(&calls[k]);
+        }
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* A bad target is no failure here: it is told in counts, and its row counts nothing. */
+static void bad_targets_are_counted(void **state) {
+    (void)state;
+    owner o;
+    assert_true(owner_open(&o, 0));
+    clxent_plan *plan = owner_plan(&o);
+    device_call call;
+    call_open(&o, &call, 2, true);
+    const int64_t bad = CALL_CLASSES;
+    assert_cl(clEnqueueWriteBuffer(o.queue, call.mem, CL_TRUE, AT_TARGETS + 8 * 4, 8, &bad, 0, NULL, NULL));
+    const clxent_buffers b = call_buffers(&call);
+    enqueue(&o, plan, &b, 0, NULL, NULL);
+    float loss, row_loss[CALL_ROWS];
+    int64_t counts[4];
+    assert_cl(clEnqueueReadBuffer(o.queue, call.mem, CL_TRUE, AT_LOSS, 4, &loss, 0, NULL, NULL));
+    assert_cl(clEnqueueReadBuffer(o.queue, call.mem, CL_TRUE, AT_ROW_LOSS, 24, row_loss, 0, NULL, NULL));
+    assert_cl(clEnqueueReadBuffer(o.queue, call.mem, CL_TRUE, AT_COUNTS, 32, counts, 0, NULL, NULL));
+    const double expected = log1p((CALL_CLASSES - 1) * exp(-2));
+    assert_near(loss, expected, loss_bound(expected));
+    assert_same(row_loss[4], 0);
+    assert_near(row_loss[5], expected, loss_bound(expected));
+    assert_memory_equal(counts, ((const int64_t[]){CALL_ROWS - 1, 0, 1, 4}), sizeof counts);
+    call_close(&call);
+    clxent_plan_destroy(plan);
+    owner_close(&o);
+}
+
+/* No rows: the reduced loss is written all the same, and the event completes after the wait list. */
+static void no_rows(void **state) {
+    (void)state;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        device_call call;
+        call_open(&o, &call, 1, true);
+        clxent_buffers b = call_buffers(&call);
+        b.rows = 0;
+        cl_event done = NULL;
+        enqueue(&o, plan, &b, 0, NULL, &done);
+        assert_non_null(done);
+        float loss = 0;
+        int64_t counts[4] = {0};
+        assert_cl(clEnqueueReadBuffer(o.queue, call.mem, CL_TRUE, AT_LOSS, 4, &loss, 1, &done, NULL));
+        assert_cl(clEnqueueReadBuffer(o.queue, call.mem, CL_TRUE, AT_COUNTS, 32, counts, 1, &done, NULL));
+        assert_same(loss, NAN);
+        assert_memory_equal(counts, ((const int64_t[]){0, 0, 0, -1}), sizeof counts);
+        assert_cl(clReleaseEvent(done));
+
+        const clxent_buffers nothing = CLXENT_BUFFERS_INIT; /* nothing to compute at all */
+        clxent_buffers none = nothing;
+        none.rows = 0;
+        enqueue(&o, plan, &none, 0, NULL, &done);
+        assert_cl(clWaitForEvents(1, &done));
+        assert_cl(clReleaseEvent(done));
+        call_close(&call);
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* clxent_run() on the program's queue, whatever its order. */
+static void host_arrays_on_each_queue(void **state) {
+    (void)state;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        for (int k = 0; k < 20; k++) {
+            static float logits[CALL_ROWS * CALL_CLASSES], grad[CALL_ROWS * CALL_CLASSES];
+            const int64_t targets[CALL_ROWS] = {0, 0, 0, 0, 0, 0};
+            float loss = 0;
+            for (int r = 0; r < CALL_ROWS; r++) logits[r * CALL_CLASSES] = (float)k;
+            memset(grad, 0, sizeof grad);
+            clxent_arrays a = CLXENT_ARRAYS_INIT;
+            a.logits = CLXENT_ARRAY(logits, sizeof logits);
+            a.targets = CLXENT_ARRAY(targets, sizeof targets);
+            a.loss = CLXENT_ARRAY(&loss, sizeof loss);
+            a.grad = CLXENT_ARRAY(grad, sizeof grad);
+            expect_about("queue properties %u", (unsigned)queues[i]);
+            expect_status("run", o.ctx, clxent_run(plan, &a), CLXENT_OK);
+            const double expected = log1p((CALL_CLASSES - 1) * exp(-k));
+            assert_near(loss, expected, loss_bound(expected));
+            assert_near(grad[CALL_CLASSES], expm1(-expected) / CALL_ROWS, grad_bound(2.0 / CALL_ROWS));
+        }
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* Two plans on two contexts of one queue, and a context closed before its plan. */
+static void contexts_side_by_side(void **state) {
+    (void)state;
+    owner o;
+    assert_true(owner_open(&o, 0));
+    owner second = o;
+    assert_int_equal(clxent_ctx_create_from_queue(&second.ctx, o.queue, NULL, NULL), CLXENT_OK);
+    clxent_plan *plans[] = {owner_plan(&o), owner_plan(&second)};
+    clxent_ctx_destroy(second.ctx); /* its plan keeps the device open */
+    device_call calls[2];
+    for (int k = 0; k < 2; k++) {
+        call_open(&o, &calls[k], 1 + 2 * (float)k, true);
+        const clxent_buffers b = call_buffers(&calls[k]);
+        assert_int_equal(clxent_enqueue(plans[k], &b, 0, NULL, NULL), CLXENT_OK);
+    }
+    for (int k = 0; k < 2; k++) {
+        call_check(&o, &calls[k], NULL, 0);
+        call_close(&calls[k]);
+        clxent_plan_destroy(plans[k]);
+    }
+    owner_close(&o);
+}
+
+typedef struct references {
+    cl_uint context, queue, mem;
+} references;
+
+static references count_references(const owner *o, cl_mem mem) {
+    references c = {0};
+    assert_cl(clGetContextInfo(o->context, CL_CONTEXT_REFERENCE_COUNT, sizeof c.context, &c.context, NULL));
+    assert_cl(clGetCommandQueueInfo(o->queue, CL_QUEUE_REFERENCE_COUNT, sizeof c.queue, &c.queue, NULL));
+    assert_cl(clGetMemObjectInfo(mem, CL_MEM_REFERENCE_COUNT, sizeof c.mem, &c.mem, NULL));
+    return c;
+}
+
+/* What clxent retained it has released: the program's objects are its own again. */
+static void references_are_given_back(void **state) {
+    (void)state;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        device_call call;
+        call_open(&o, &call, 1, true);
+        clxent_ctx_destroy(o.ctx); /* opened again below, between the two counts */
+        assert_cl(clFinish(o.queue));
+        const references before = count_references(&o, call.mem);
+        assert_int_equal(clxent_ctx_create_from_queue(&o.ctx, o.queue, NULL, NULL), CLXENT_OK);
+        clxent_plan *plan = owner_plan(&o);
+        const clxent_buffers b = call_buffers(&call);
+        for (int k = 0; k < 3; k++) {
+            cl_event done;
+            enqueue(&o, plan, &b, 0, NULL, &done);
+            assert_cl(clWaitForEvents(1, &done));
+            assert_cl(clReleaseEvent(done));
+        }
+        clxent_buffers bad = b;
+        bad.loss.offset = CALL_BYTES;
+        assert_int_equal(clxent_enqueue(plan, &bad, 0, NULL, NULL), CLXENT_ERR_BUFFER);
+        clxent_plan_destroy(plan);
+        clxent_ctx_destroy(o.ctx);
+        o.ctx = NULL;
+        assert_cl(clFinish(o.queue));
+        const references after = count_references(&o, call.mem);
+        assert_int_equal(after.context, before.context);
+        assert_int_equal(after.queue, before.queue);
+        assert_int_equal(after.mem, before.mem);
+        call_close(&call);
+        owner_close(&o);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_queue),
+        cmocka_unit_test(waits_without_blocking),
+        cmocka_unit_test(back_to_back),
+        cmocka_unit_test(own_workspaces),
+        cmocka_unit_test(bad_targets_are_counted),
+        cmocka_unit_test(no_rows),
+        cmocka_unit_test(host_arrays_on_each_queue),
+        cmocka_unit_test(contexts_side_by_side),
+        cmocka_unit_test(references_are_given_back),
+    };
+    return cmocka_run_group_tests_name("enqueue", tests, NULL, NULL);
+}

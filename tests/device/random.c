@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The device against the reference: random shapes, layouts, values and options for each kind of kernel,
+ * on every schedule, every output within the bounds of reference.h. The seed is printed; a failure prints
+ * the whole problem and the element.   test_random [NAME]   runs one kind alone ("f16", "soft*").
+ */
+#include "trial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Cross entropy, class targets, f32 where nothing is said. The first VARIANTS_SMALL are tried on every
+ * device, the first VARIANTS_TINY on an interpreter too. */
+static const variant variants[] = {
+    {"plain", .op = CLXENT_CROSS_ENTROPY},
+    {"smoothing_stats", .smoothing = 1, .stats = 1},
+    {"softcap_next_token", .targets = CLXENT_TARGETS_NEXT_TOKEN, .softcap = 1},
+    {"probabilities", .targets = CLXENT_TARGETS_PROBABILITY},
+    {"bf16_stats", .logits = CLXENT_BF16, .stats = 1},
+    {"softmax", .op = CLXENT_SOFTMAX},
+    {"log_softmax", .op = CLXENT_LOG_SOFTMAX},
+    {"nll", .op = CLXENT_NLL},
+    {"f16", .logits = CLXENT_F16},
+    {"next_token_stats", .targets = CLXENT_TARGETS_NEXT_TOKEN, .stats = 1},
+    {"softcap_smoothing_stats", .softcap = 1, .smoothing = 1, .stats = 1},
+    {"softcap_probabilities", .targets = CLXENT_TARGETS_PROBABILITY, .probabilities = CLXENT_F16,
+     .softcap = 1, .smoothing = 1, .stats = 1},
+    {"smoothed_probabilities", .targets = CLXENT_TARGETS_PROBABILITY, .grad = CLXENT_F16,
+     .probabilities = CLXENT_BF16, .smoothing = 1},
+    {"f16_to_f32_smoothing", .logits = CLXENT_F16, .grad = CLXENT_F32, .smoothing = 1},
+    {"bf16_to_f16_softcap", .targets = CLXENT_TARGETS_NEXT_TOKEN, .logits = CLXENT_BF16, .grad = CLXENT_F16,
+     .softcap = 1},
+    {"f32_to_bf16", .grad = CLXENT_BF16},
+    {"bf16_probabilities", .targets = CLXENT_TARGETS_PROBABILITY, .logits = CLXENT_BF16,
+     .probabilities = CLXENT_F32},
+    {"f64_smoothing_stats", .logits = CLXENT_F64, .smoothing = 1, .stats = 1},
+    {"f64_softcap", .targets = CLXENT_TARGETS_NEXT_TOKEN, .logits = CLXENT_F64, .softcap = 1},
+    {"f64_probabilities", .targets = CLXENT_TARGETS_PROBABILITY, .logits = CLXENT_F64, .smoothing = 1},
+    {"nll_f16", .op = CLXENT_NLL, .logits = CLXENT_F16},
+    {"nll_f64", .op = CLXENT_NLL, .logits = CLXENT_F64},
+    {"softmax_softcap", .op = CLXENT_SOFTMAX, .softcap = 1},
+    {"softmax_bf16", .op = CLXENT_SOFTMAX, .logits = CLXENT_BF16, .grad = CLXENT_F32},
+    {"log_softmax_softcap_f16", .op = CLXENT_LOG_SOFTMAX, .logits = CLXENT_F16, .softcap = 1},
+    {"log_softmax_f64", .op = CLXENT_LOG_SOFTMAX, .logits = CLXENT_F64},
+};
+enum { VARIANTS = sizeof variants / sizeof variants[0], VARIANTS_TINY = 5, VARIANTS_SMALL = 9 };
+
+static const int64_t class_counts[] = {1,  2,  3,   7,   31,   32,   33,    63,
+                                       64, 65, 255, 257, 1000, 4097, 50257, 262144};
+enum { CLASS_COUNTS = sizeof class_counts / sizeof class_counts[0] };
+
+static clxent_ctx *ctx;
+static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
+static uint64_t seed;
+
+static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
+    trial t;
+    trial_draw(&t, v, limits, r);
+    clxent_plan *plan = NULL;
+    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &t.desc), CLXENT_OK);
+    expect_status("clxent_run", ctx, clxent_run(plan, &t.arrays), t.expect);
+    clxent_plan_destroy(plan);
+    trial_check(&t);
+    if (rng_chance(r, 0.3)) trial_check_saved(&t, ctx);
+    trial_free(&t);
+}
+
+/* Each number of classes once, on one schedule. */
+static void run_class_counts(const variant *v, clxent_schedule schedule, rng *r) {
+    const test_effort effort = expect_effort();
+    const int64_t most_elements[] = {[EFFORT_TINY] = 600, [EFFORT_SMALL] = 1 << 14, [EFFORT_FULL] = 1 << 17};
+    for (int i = 0; i < CLASS_COUNTS; i++) {
+        if (effort == EFFORT_TINY && class_counts[i] > 257) break;
+        if (effort == EFFORT_SMALL && class_counts[i] > 50257) break;
+        const trial_limits limits = {.classes = class_counts[i],
+                                     .rows = 5000,
+                                     .elements = most_elements[effort] >> rng_integer(r, 0, 4),
+                                     .schedule = schedule,
+                                     .device = &device};
+        run_trial(v, &limits, r);
+    }
+}
+
+static void check_variant(void **state) {
+    const variant *v = *state;
+    if (v->logits == CLXENT_F64 && !device.fp64) skip();
+    rng r = rng_start(seed + (uint64_t)(v - variants) * 1000003u);
+    for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_WIDE; schedule++) {
+        /* a vector kernel takes seconds to compile there: one is enough */
+        if (schedule == CLXENT_SCHEDULE_WIDE && expect_effort() == EFFORT_SMALL && v != variants) continue;
+        run_class_counts(v, (clxent_schedule)schedule, &r);
+    }
+}
+
+/* As many elements as are promised to be tested at once, most rows and most classes. */
+static void largest(void **state) {
+    (void)state;
+    if (expect_effort() != EFFORT_FULL) skip();
+    static const struct {
+        int variant;
+        int64_t rows, classes;
+    } shapes[] = {{0, 256, 262144}, {1, 5000, 4097}, {2, 200, 50257}, {4, 5000, 1000}};
+    rng r = rng_start(seed);
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        const trial_limits limits = {.classes = shapes[i].classes,
+                                     .rows = shapes[i].rows,
+                                     .fewest = shapes[i].rows,
+                                     .elements = (int64_t)1 << 26,
+                                     .schedule = CLXENT_SCHEDULE_AUTO,
+                                     .device = &device};
+        run_trial(&variants[shapes[i].variant], &limits, &r);
+    }
+}
+
+static int open_device(void **state) {
+    (void)state;
+    seed = rng_seed(1);
+    ctx = expect_ctx();
+    expect_status("clxent_ctx_device", ctx, clxent_ctx_device(ctx, &device), CLXENT_OK);
+    print_message("%s / %s\n", device.platform, device.name);
+    return 0;
+}
+
+static int close_device(void **state) {
+    (void)state;
+    clxent_ctx_destroy(ctx);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    const int counts[] = {
+        [EFFORT_TINY] = VARIANTS_TINY, [EFFORT_SMALL] = VARIANTS_SMALL, [EFFORT_FULL] = VARIANTS};
+    struct CMUnitTest tests[VARIANTS + 1];
+    const int count = counts[expect_effort()];
+    for (int i = 0; i < count; i++)
+        tests[i] = (struct CMUnitTest){variants[i].name, check_variant, NULL, NULL, (void *)&variants[i]};
+    tests[count] = (struct CMUnitTest){"largest", largest, NULL, NULL, NULL};
+    return _cmocka_run_group_tests("random", tests, (size_t)count + 1, open_device, close_device);
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# How a test is registered: clxent_host_test() for one that needs no device, clxent_device_test() for one that
+# runs on each OpenCL implementation that is installed, with the environment that selects it.
+
+find_file(CLXENT_ICD_POCL pocl.icd PATHS /etc/OpenCL/vendors NO_DEFAULT_PATH
+  DOC "PoCL's .icd file, for the tests")
+find_file(CLXENT_ICD_RUSTICL rusticl.icd PATHS /etc/OpenCL/vendors NO_DEFAULT_PATH
+  DOC "rusticl's .icd file, for the tests")
+find_library(CLXENT_ICD_OCLGRIND NAMES oclgrind-rt-icd PATH_SUFFIXES oclgrind
+  DOC "Oclgrind's ICD library, for the tests")
+mark_as_advanced(CLXENT_ICD_POCL CLXENT_ICD_RUSTICL CLXENT_ICD_OCLGRIND)
+
+# The environment of a test, as a list for the property ENVIRONMENT: clxent_test_env_<implementation>, of those
+# installed (clxent_test_implementations), and clxent_test_env, of the first of them, else of whatever is there.
+# CLXENT_DEVICE is emptied because a user's choice may not exist in the chosen implementation.
+set(clxent_test_env_pocl OCL_ICD_VENDORS=${CLXENT_ICD_POCL} POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache
+  CLXENT_DEVICE=)
+set(clxent_test_env_rusticl OCL_ICD_VENDORS=${CLXENT_ICD_RUSTICL} RUSTICL_ENABLE=llvmpipe
+  MESA_SHADER_CACHE_DIR=${PROJECT_BINARY_DIR}/mesa-cache CLXENT_DEVICE= CLXENT_TEST_EFFORT=small)
+set(clxent_test_env_oclgrind OCL_ICD_VENDORS=${CLXENT_ICD_OCLGRIND} CLXENT_DEVICE= CLXENT_TEST_EFFORT=tiny
+  OPENCL_LAYERS=${PROJECT_BINARY_DIR}/tests/layers/clxent_keep_buffers.so) # see that layer's file
+set(clxent_test_env)
+set(clxent_test_implementations)
+foreach(implementation pocl rusticl oclgrind)
+  string(TOUPPER ${implementation} IMPLEMENTATION)
+  if(CLXENT_ICD_${IMPLEMENTATION})
+    list(APPEND clxent_test_implementations ${implementation})
+    if(NOT clxent_test_env)
+      set(clxent_test_env ${clxent_test_env_${implementation}})
+    endif()
+  endif()
+endforeach()
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pocl-cache)
+message(STATUS "OpenCL implementations to test on: ${clxent_test_implementations}")
+
+function(clxent_test_program name)
+  add_executable(test_${name} ${ARGN})
+  target_link_libraries(test_${name} PRIVATE clxent_flags clxent_test_support clxent_reference)
+endfunction()
+
+# clxent_host_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds])
+# One ctest test, `name`, of the program test_<name>, label "host".
+function(clxent_host_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  clxent_test_program(${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${arg_LIBRARIES})
+  add_test(NAME ${name} COMMAND test_${name})
+  set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# clxent_device_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds] ON [pocl] [rusticl] [oclgrind])
+# The ctest tests `name.pocl`, `name.rusticl`, ..., each labelled with its implementation, on those of ON that are
+# installed. Where none of the three is, `name.device` on the device that clxent chooses by itself.
+function(clxent_device_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;ON")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 600)
+  endif()
+  clxent_test_program(${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${arg_LIBRARIES})
+  foreach(implementation ${arg_ON})
+    if(NOT implementation IN_LIST clxent_test_implementations)
+      continue()
+    endif()
+    set(test ${name}.${implementation})
+    set(wrapper)
+    if(implementation STREQUAL oclgrind)
+      set(wrapper ${PROJECT_SOURCE_DIR}/tests/support/oclgrind.sh ${CMAKE_CURRENT_BINARY_DIR}/${test}.log)
+    endif()
+    add_test(NAME ${test} COMMAND ${wrapper} $<TARGET_FILE:test_${name}>)
+    set_tests_properties(${test} PROPERTIES ENVIRONMENT "${clxent_test_env_${implementation}}"
+      LABELS ${implementation} TIMEOUT ${arg_TIMEOUT})
+  endforeach()
+  if(NOT clxent_test_implementations)
+    add_test(NAME ${name}.device COMMAND test_${name})
+    set_tests_properties(${name}.device PROPERTIES LABELS device TIMEOUT ${arg_TIMEOUT})
+  endif()
+endfunction()

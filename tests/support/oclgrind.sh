@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs a program under Oclgrind and fails when Oclgrind has found anything: by itself it only writes to its
+# log and lets the program succeed.   oclgrind.sh LOG PROGRAM [ARGUMENT...]
+set -u
+log=$1
+shift
+rm -f "$log"
+OCLGRIND_LOG=$log OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1
+export OCLGRIND_LOG OCLGRIND_DATA_RACES OCLGRIND_UNINITIALIZED
+"$@"
+status=$?
+if [ -s "$log" ]; then
+    echo "Oclgrind reports, in $log:"
+    head -n 60 "$log"
+    [ "$status" -ne 0 ] || status=1
+fi
+exit "$status"
