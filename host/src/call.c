@@ -162,7 +162,7 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-static bool overlap(const clx_slot *a, const clx_slot *b) {
+bool clx_overlap(const clx_slot *a, const clx_slot *b) {
     if (!a->present || !b->present || a->mem != b->mem) return false;
     const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
     return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
@@ -178,7 +178,7 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
         if (!call->slots[out].present || !call->slots[out].is_output) continue;
         for (int other = 0; other < CLX_ARRAYS; other++) {
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
-            if (other == out || (b->is_output && other > out) || !overlap(a, b)) continue;
+            if (other == out || (b->is_output && other > out) || !clx_overlap(a, b)) continue;
             if (out == CLX_A_grad && other == CLX_A_logits && is_in_place(d, b, a)) continue;
             if (out == CLX_A_grad && other == CLX_A_logits)
                 return clx_fail(err, CLXENT_ERR_BUFFER,

@@ -34,6 +34,9 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
 /* The shape of an array of (N,C): elements between outer indices and within one. False for the others. */
 bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
 
+/* Whether two arrays of a checked call share bytes. */
+bool clx_overlap(const clx_slot *a, const clx_slot *b);
+
 /* How messages call the array. */
 const char *clx_array_name(const clxent_desc *desc, int array);
 

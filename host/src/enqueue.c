@@ -157,7 +157,8 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
     return status;
 }
 
-static clxent_status check_workspace(clxent_plan *plan, const clxent_buffer *workspace) {
+static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
+                                     const clxent_buffer *workspace) {
     clxent_error *err = &plan->ctx->error;
     size_t size = 0;
     const size_t needed = (size_t)clx_workspace_of(&plan->desc).bytes;
@@ -169,6 +170,12 @@ static clxent_status check_workspace(clxent_plan *plan, const clxent_buffer *wor
     if (workspace->offset > size || size - workspace->offset < needed)
         return clx_fail(err, CLXENT_ERR_BUFFER, "workspace has %zu bytes from offset %zu, %zu are needed",
                         workspace->offset > size ? 0 : size - workspace->offset, workspace->offset, needed);
+    const clx_slot scratch = {
+        .present = true, .mem = workspace->mem, .offset = workspace->offset, .bytes = needed};
+    for (int i = 0; i < CLX_ARRAYS; i++)
+        if (clx_overlap(&scratch, &call->slots[i]))
+            return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%zu bytes) overlaps %s (%zu bytes)", needed,
+                            clx_array_name(&plan->desc, i), call->slots[i].bytes);
     return CLXENT_OK;
 }
 
@@ -213,7 +220,8 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     clxent_status status = clx_call_from_buffers(plan, buffers, &call);
     if (status != CLXENT_OK) return status;
     const bool own_workspace = buffers->workspace.mem == NULL;
-    if (!own_workspace && (status = check_workspace(plan, &buffers->workspace)) != CLXENT_OK) return status;
+    if (!own_workspace && (status = check_workspace(plan, &call, &buffers->workspace)) != CLXENT_OK)
+        return status;
 
     status = clx_launch_init(&launch, plan, &call, own_workspace ? NULL : &buffers->workspace);
     if (status != CLXENT_OK) return status;

@@ -28,6 +28,15 @@ static clxent_status collect(staged_call *s, int array) {
     return clx_stage_collect(s->plan->ctx, clx_array_name(&s->plan->desc, array), &s->staged[array]);
 }
 
+/* Enqueues the steps so far. On an out-of-order queue the next ones, and the copies, wait for them here. */
+static clxent_status submit(staged_call *s) {
+    clxent_ctx *ctx = s->plan->ctx;
+    const clxent_status status = clx_launch_submit(&s->launch, 0, NULL, NULL);
+    if (status != CLXENT_OK || !ctx->out_of_order) return status;
+    const cl_int code = ctx->cl.Finish(ctx->queue);
+    return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFinish");
+}
+
 /* Stages the arrays that are not (N,C). */
 static clxent_status stage_whole(staged_call *s) {
     int64_t stride = 0, outer_elements = 0;
@@ -123,7 +132,7 @@ static clxent_status run_blocks(staged_call *s) {
         status = stage_block(s, first, count);
         if (status == CLXENT_OK)
             status = clx_launch_rows(&s->launch, &s->call, first * d->inner, (first + count) * d->inner);
-        if (status == CLXENT_OK) status = clx_launch_submit(&s->launch, 0, NULL, NULL);
+        if (status == CLXENT_OK) status = submit(s);
         const clxent_status collected = collect_block(s, status != CLXENT_OK);
         if (status == CLXENT_OK) status = collected;
     }
@@ -179,12 +188,12 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
     if (status == CLXENT_OK) status = clx_launch_init(&s.launch, plan, &s.call, NULL);
     if (status == CLXENT_OK) {
         clx_launch_before(&s.launch, &s.call);
-        status = clx_launch_submit(&s.launch, 0, NULL, NULL);
+        status = submit(&s);
     }
     if (status == CLXENT_OK) status = run_blocks(&s);
     if (status == CLXENT_OK) {
         clx_launch_after(&s.launch, &s.call);
-        status = clx_launch_submit(&s.launch, 0, NULL, NULL);
+        status = submit(&s);
     }
     for (int i = 0; i < CLX_ARRAYS && status == CLXENT_OK; i++) status = collect(&s, i);
     /* Nothing that reads or writes the caller's arrays may outlive this call, least of all after a failure.

@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A layer between the OpenCL loader and Oclgrind that never lets a buffer go. Oclgrind 21.10 gives a new
- * buffer the address of a released one but keeps the old one's record of what was written, with the old size,
- * and then calls the new one's contents uninitialized. With every buffer kept, its reports can be believed.
- */
-#include <CL/cl_layer.h>
-#include <string.h>
-
-static struct _cl_icd_dispatch dispatch;
+ * Never lets a buffer go, for Oclgrind 21.10: that gives a new buffer the address of a released one but keeps
+ * the old one's record of what was written, with the old size, and then calls the new one's contents
+ * uninitialized. With every buffer kept, its reports can be believed. */
+#include "layer.h"
 
 static cl_int CL_API_CALL keep(cl_mem buffer) {
     (void)buffer;
     return CL_SUCCESS;
 }
 
-CL_API_ENTRY cl_int CL_API_CALL clGetLayerInfo(cl_layer_info name, size_t size, void *value,
-                                               size_t *size_ret) {
-    const cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    if (name != CL_LAYER_API_VERSION) return CL_INVALID_VALUE;
-    if (value) {
-        if (size < sizeof version) return CL_INVALID_VALUE;
-        memcpy(value, &version, sizeof version);
-    }
-    if (size_ret) *size_ret = sizeof version;
-    return CL_SUCCESS;
-}
-
-CL_API_ENTRY cl_int CL_API_CALL clInitLayer(cl_uint entries, const cl_icd_dispatch *target,
-                                            cl_uint *entries_ret, const cl_icd_dispatch **layer_ret) {
-    const cl_uint known = sizeof dispatch / sizeof(void *);
-    if (!target || !entries_ret || !layer_ret) return CL_INVALID_VALUE;
-    memcpy(&dispatch, target, (entries < known ? entries : known) * sizeof(void *));
-    dispatch.clReleaseMemObject = keep;
-    *entries_ret = known;
-    *layer_ret = &dispatch;
-    return CL_SUCCESS;
+void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispatch *next) {
+    (void)next;
+    dispatch->clReleaseMemObject = keep;
 }

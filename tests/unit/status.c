@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What needs no device: status values with their names and texts, element sizes, the version. The initial
+ * values of structs are tested in header/. */
+#include <clxent/clxent.h>
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The values that other programs store: written out, not taken from the list under test. */
+static const struct {
+    int code;
+    const char *name;
+} pinned[] = {
+    {0, "CLXENT_OK"},
+    {1, "CLXENT_ERR_ARGUMENT"},
+    {2, "CLXENT_ERR_SHAPE"},
+    {3, "CLXENT_ERR_DTYPE"},
+    {4, "CLXENT_ERR_TARGET"},
+    {5, "CLXENT_ERR_BUFFER"},
+    {6, "CLXENT_ERR_UNSUPPORTED"},
+    {7, "CLXENT_ERR_NO_DEVICE"},
+    {8, "CLXENT_ERR_OPENCL"},
+    {9, "CLXENT_ERR_BUILD"},
+    {10, "CLXENT_ERR_MEMORY"},
+};
+enum { STATUSES = sizeof pinned / sizeof *pinned };
+
+static void statuses(void **state) {
+    (void)state;
+    int listed = 0;
+#define CHECK(code, name, text)                                                     \
+    assert_true(listed < STATUSES);                                                 \
+    assert_int_equal(CLXENT_##name, pinned[listed].code);                           \
+    assert_int_equal(code, pinned[listed].code);                                    \
+    assert_string_equal(clxent_status_name(CLXENT_##name), pinned[listed++].name);  \
+    assert_string_equal(clxent_status_text(CLXENT_##name), text);
+    CLXENT_STATUS_MAP(CHECK)
+#undef CHECK
+    assert_int_equal(listed, STATUSES);
+    for (int i = 0; i < STATUSES; i++) {
+        const char *text = clxent_status_text((clxent_status)i);
+        assert_true(strlen(text) > 0);
+        for (int k = 0; k < i; k++) assert_string_not_equal(text, clxent_status_text((clxent_status)k));
+    }
+}
+
+static void unknown_statuses(void **state) {
+    (void)state;
+    static const int unknown[] = {-1, STATUSES, 1000, INT_MAX, INT_MIN};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        assert_string_equal(clxent_status_name((clxent_status)unknown[i]), "CLXENT_UNKNOWN");
+        assert_string_equal(clxent_status_text((clxent_status)unknown[i]), "unknown status");
+    }
+}
+
+static void element_sizes(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 4, 2, 2, 8, 8, 4, 2, 1}; /* by pinned value, CLXENT_DTYPE_DEFAULT first */
+    for (int i = 0; i < 9; i++) assert_int_equal(clxent_dtype_size((clxent_dtype)i), sizes[i]);
+    assert_int_equal(CLXENT_U8, 8);
+    assert_int_equal(clxent_dtype_size((clxent_dtype)9), 0);
+    assert_int_equal(clxent_dtype_size((clxent_dtype)-1), 0);
+}
+
+static void version(void **state) {
+    (void)state;
+    char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", CLXENT_VERSION_MAJOR, CLXENT_VERSION_MINOR, CLXENT_VERSION_PATCH);
+    assert_string_equal(clxent_version(), text);
+    assert_string_equal(clxent_version(), CLXENT_TEST_VERSION); /* and the build read the same */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statuses),
+        cmocka_unit_test(unknown_statuses),
+        cmocka_unit_test(element_sizes),
+        cmocka_unit_test(version),
+    };
+    return cmocka_run_group_tests_name("status", tests, NULL, NULL);
+}
