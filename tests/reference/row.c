@@ -177,7 +177,8 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
         const double p = probability(problem, s, x[c]), q = target_weight(problem, r, out->target, t, c);
         const double by_z = (p * total_q - q) / counts->divisor + z_slope * p;
         if (out->grad) out->grad[c] = masked(x[c]) ? 0.0 : g * by_z * slope(problem, x[c]);
-        if (out->grad_bound) out->grad_bound[c] = (3.0 * u + 0.1 * u * softcap) * f + smallest(problem);
+        if (out->grad_bound)
+            out->grad_bound[c] = (3.0 * u + 0.1 * u * softcap) * f + smallest(problem) * (1.0 + f);
     }
 }
 
@@ -234,8 +235,9 @@ static void softmax_backward(const reference_problem *problem, const double *x, 
         const double f = log ? fabs(g[c]) + p * (1.0 + d) * total_abs_g
                              : p * ((1.0 + d) * (fabs(g[c]) + mean_abs_g) + far_g);
         if (out->grad) out->grad[c] = problem->grad_scale * by_z * slope(problem, x[c]);
-        if (out->grad_bound)
-            out->grad_bound[c] = u * fabs(problem->grad_scale * problem->logit_scale) * f + smallest(problem);
+        const double k = fabs(problem->grad_scale * problem->logit_scale);
+        if (out->grad_bound) /* a probability that is flushed had its share of all of g */
+            out->grad_bound[c] = u * k * f + smallest(problem) * (1.0 + k * (fabs(g[c]) + total_abs_g));
     }
 }
 
