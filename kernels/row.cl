@@ -74,9 +74,10 @@ static real first_lane(realv x) {
     return lane[0];
 }
 
-/* tanh(scale x / cap): z is cap times it. */
+/* tanh(scale x / cap): z is cap times it. Of +inf exactly 1, which not every device's tanh gives. */
 static realv capped(const call *k, realv x) {
-    return tanh(x * (k->logit_scale / k->softcap));
+    realv t = tanh(x * (k->logit_scale / k->softcap));
+    return x == REALV(REAL_INF) ? REALV(1) : t;
 }
 
 /* z - ref, with one rounding where there is no cap; -inf for a masked class, also under a cap. */

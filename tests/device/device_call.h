@@ -32,8 +32,8 @@ enum {
     AT_TARGETS = 1016, /* 20 + 6 * 41 * 4 = 1004 */
     AT_LOSS = 1084,    /* 1016 + 6 * 8 = 1064 */
     AT_ROW_LOSS = 1092,
-    AT_GRAD = 1132,    /* 1092 + 24 = 1116 */
-    AT_COUNTS = 2128,  /* 1132 + 984 = 2116 */
+    AT_GRAD = 1132,   /* 1092 + 24 = 1116 */
+    AT_COUNTS = 2128, /* 1132 + 984 = 2116 */
     AT_WORKSPACE = 2168,
     CALL_BYTES = AT_WORKSPACE + 4096
 };

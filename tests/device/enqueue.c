@@ -64,7 +64,8 @@ static void each_queue(void **state) {
  * event completes only then. */
 static void waits_without_blocking(void **state) {
     (void)state;
-    if (expect_effort() == EFFORT_TINY) skip(); /* Oclgrind runs the queue inside clFlush: it would wait there */
+    if (expect_effort() == EFFORT_TINY)
+        skip(); /* Oclgrind runs the queue inside clFlush: it would wait there */
     for (int i = 0; i < QUEUES; i++) {
         owner o;
         if (!owner_open(&o, queues[i])) continue;
@@ -75,7 +76,8 @@ static void waits_without_blocking(void **state) {
         cl_int code;
         cl_event gate = clCreateUserEvent(o.context, &code), there, done;
         assert_cl(code);
-        assert_cl(clEnqueueWriteBuffer(o.queue, call.mem, CL_FALSE, 0, CALL_BYTES, call.image, 1, &gate, &there));
+        assert_cl(
+            clEnqueueWriteBuffer(o.queue, call.mem, CL_FALSE, 0, CALL_BYTES, call.image, 1, &gate, &there));
         enqueue(&o, plan, &b, 1, &there, &done);
         assert_cl(clFlush(o.queue));
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);

@@ -62,10 +62,12 @@ typedef struct rule {
     const char *name;
     void (*check)(void);
 } rule;
-#define RULE(function) {#function, function}
+#define RULE(function) \
+    { #function, function }
 
-/* Runs each rule under AUTO, LANE, GROUP and WIDE as one cmocka test each; WIDE only for the first rule
- * where a compiler takes seconds for its vectors (EFFORT_SMALL). @return main()'s exit code. */
+/* Runs each rule under AUTO, LANE, GROUP and WIDE as one cmocka test each. An interpreter (EFFORT_TINY) runs
+ * the last two alone; where a compiler takes seconds for vectors (EFFORT_SMALL), WIDE runs only the first
+ * rule. @return main()'s exit code. */
 int check_rules(const char *group, const rule *rules, size_t count);
 /* The same under AUTO alone, for what does not depend on the schedule. */
 int check_rules_once(const char *group, const rule *rules, size_t count);
@@ -79,12 +81,12 @@ double loss_bound(double magnitude);
 double grad_bound(double factor);
 
 /* NaN expects NaN, infinities expect themselves. */
-#define assert_near(got, expected, bound)                                                                    \
+#define assert_near(got, expected, bound) \
     assert_near_at((double)(got), (double)(expected), (bound), #got, __FILE__, __LINE__)
 #define assert_same(got, expected) assert_near(got, expected, 0.0)
 void assert_near_at(double got, double expected, double bound, const char *what, const char *file, int line);
 
-#define assert_each(array, count, expected, bound)                                                           \
+#define assert_each(array, count, expected, bound) \
     assert_each_at((array), (count), (double)(expected), (bound), #array, __FILE__, __LINE__)
 void assert_each_at(const float *got, size_t count, double expected, double bound, const char *what,
                     const char *file, int line);
@@ -93,7 +95,7 @@ void assert_each_at(const float *got, size_t count, double expected, double boun
 #define assert_says(message, parts) assert_says_at((message), (parts), __FILE__, __LINE__)
 void assert_says_at(const char *message, const char *parts, const char *file, int line);
 
-#define assert_counts(p, counted, ignored, bad, first)                                                       \
+#define assert_counts(p, counted, ignored, bad, first) \
     assert_counts_at((p), (const int64_t[4]){(counted), (ignored), (bad), (first)}, __FILE__, __LINE__)
 void assert_counts_at(const problem *p, const int64_t expected[4], const char *file, int line);
 

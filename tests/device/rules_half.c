@@ -33,8 +33,7 @@ static bool device_may_flush(double value) {
 
 static void run_or_fail(const clxent_desc *desc, const clxent_arrays *arrays) {
     clxent_plan *plan = NULL;
-    if (clxent_plan_create(&plan, test_ctx(), desc) != CLXENT_OK ||
-        clxent_run(plan, arrays) != CLXENT_OK) {
+    if (clxent_plan_create(&plan, test_ctx(), desc) != CLXENT_OK || clxent_run(plan, arrays) != CLXENT_OK) {
         fail_msg("%s", clxent_ctx_last_error(test_ctx()));
     }
     clxent_plan_destroy(plan);

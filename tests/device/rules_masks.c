@@ -26,8 +26,8 @@ static void masked_block(void) {
             memset(logits, 0, sizeof logits);
             for (size_t r = 0; r < 4; r++) {
                 const int64_t length = lengths[first + r];
-                const int64_t start = place == 2 ? C - length
-                                                 : (C - 1 - length) * places[place].shift_numerator / 2;
+                const int64_t start =
+                    place == 2 ? C - length : (C - 1 - length) * places[place].shift_numerator / 2;
                 for (int64_t c = start; c < start + length; c++) logits[(int64_t)r * C + c] = -INFINITY;
                 targets[r] = places[place].y;
             }
@@ -134,8 +134,7 @@ static void masked_target_of_weight_zero(void) {
 }
 
 /* Rows: NaN; +inf; nothing but -inf; a good one. */
-static const float odd_rows[4 * 3] = {0,         NAN,       1,         0, INFINITY, 1,
-                                      -INFINITY, -INFINITY, -INFINITY, 0, 0,        0};
+static const float odd_rows[4 * 3] = {0, NAN, 1, 0, INFINITY, 1, -INFINITY, -INFINITY, -INFINITY, 0, 0, 0};
 
 static void rows_without_an_answer(void) {
     problem p;

@@ -114,7 +114,8 @@ static void backward_alone(void) {
     assert_near(p.grad[3], -0.25, grad_bound(1));
 }
 
-static void begin_nll(problem *p, int64_t rows, int64_t classes, const float *log_probs, const int64_t *targets) {
+static void begin_nll(problem *p, int64_t rows, int64_t classes, const float *log_probs,
+                      const int64_t *targets) {
     begin(p, rows, classes, log_probs, targets);
     p->desc.op = CLXENT_NLL;
     p->arrays.log_probs = p->arrays.logits;
@@ -197,8 +198,10 @@ static void nll_empty_and_bad(void) {
 
 int main(void) {
     static const rule rules[] = {
-        RULE(softmax_and_its_log), RULE(softmax_of_the_tail), RULE(softmax_of_odd_rows), RULE(backward),
-        RULE(backward_alone),      RULE(nll_reductions),      RULE(nll_of_odd_values),   RULE(nll_empty_and_bad),
+        RULE(softmax_and_its_log), RULE(softmax_of_the_tail),
+        RULE(softmax_of_odd_rows), RULE(backward),
+        RULE(backward_alone),      RULE(nll_reductions),
+        RULE(nll_of_odd_values),   RULE(nll_empty_and_bad),
     };
     return check_rules("ops", rules, sizeof rules / sizeof *rules);
 }

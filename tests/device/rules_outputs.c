@@ -13,13 +13,12 @@
 
 static void argmax_first_maximum_and_nan(void) {
     enum { N = 6, C = 5 };
-    const float logits[N * C] = {
-        1,         3, 3,   0,   3, /* ties: the first */
-        0,         0, 0,   0,   0, /* all equal */
-        9,         1, NAN, NAN, 2, /* the first NaN wins */
-        1,         2, 3,   4,   5, /* the last */
-        -INFINITY, 0, -1,  0,   0, /* behind a masked class */
-        0,         1, 2,   2,   INFINITY};
+    const float logits[N * C] = {1,         3, 3,   0,   3, /* ties: the first */
+                                 0,         0, 0,   0,   0, /* all equal */
+                                 9,         1, NAN, NAN, 2, /* the first NaN wins */
+                                 1,         2, 3,   4,   5, /* the last */
+                                 -INFINITY, 0, -1,  0,   0, /* behind a masked class */
+                                 0,         1, 2,   2,   INFINITY};
     static const int64_t expected[N] = {1, 0, 2, 4, 1, 4};
     problem p;
     begin(&p, N, C, logits, (const int64_t[N]){0});
@@ -45,12 +44,11 @@ static void argmax_ties_at_a_distance(void) {
 
 static void rank_counts_what_beats_the_target(void) {
     enum { C = 5 };
-    const float logits[5 * C] = {
-        5, 4,   3,   2, 1,   /* distinct: rank is the place */
-        2, 2,   2,   2, 2,   /* equal: 0 */
-        1, NAN, 0,   2, NAN, /* NaNs count: 2 and one greater */
-        1, NAN, NAN, 2, 0,   /* a NaN target: the other NaNs */
-        3, 3,   3,   0, 1};
+    const float logits[5 * C] = {5, 4,   3,   2, 1,   /* distinct: rank is the place */
+                                 2, 2,   2,   2, 2,   /* equal: 0 */
+                                 1, NAN, 0,   2, NAN, /* NaNs count: 2 and one greater */
+                                 1, NAN, NAN, 2, 0,   /* a NaN target: the other NaNs */
+                                 3, 3,   3,   0, 1};
     problem p;
     begin(&p, 5, C, logits, (const int64_t[]){3, 2, 0, 1, 4});
     solve(&p);
@@ -220,8 +218,12 @@ static void outputs_do_not_depend_on_each_other(void) {
     begin(&full, N, C, logits, (const int64_t[]){0, 69, 5, -1, 33});
     set_ignore_index(&full, -1);
     solve(&full);
-    static const uint32_t wants[] = {CLXENT_OUT_LOSS, CLXENT_OUT_GRAD, CLXENT_OUT_LSE, CLXENT_OUT_LOG_PROBS,
-                                     CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK, CLXENT_OUT_ENTROPY};
+    static const uint32_t wants[] = {CLXENT_OUT_LOSS,
+                                     CLXENT_OUT_GRAD,
+                                     CLXENT_OUT_LSE,
+                                     CLXENT_OUT_LOG_PROBS,
+                                     CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK,
+                                     CLXENT_OUT_ENTROPY};
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
         part = full;
         part.want = wants[i];

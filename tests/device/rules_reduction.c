@@ -105,8 +105,10 @@ static void zero_rows(void) {
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         problem p;
         begin(&p, 4, 8, steps, step_targets);
-        if (i % 2) p.desc.rows = 0;
-        else p.arrays.rows = 0;
+        if (i % 2)
+            p.desc.rows = 0;
+        else
+            p.arrays.rows = 0;
         p.desc.reduction = cases[i / 2].reduction;
         p.desc.empty_mean = cases[i / 2].empty;
         solve(&p);

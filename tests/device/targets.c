@@ -115,8 +115,10 @@ static void ignore_index_of_each_type(void) {
             begin_ramp(&p, &store, integer_types[t], 2, 400, (const int64_t[]){cases[i].target, other});
             set_ignore_index(&p, cases[i].ignore);
             solve(&p);
-            if (cases[i].ignored) assert_row_not_scored(&p, 0);
-            else assert_row_scored(&p, 0, cases[i].target);
+            if (cases[i].ignored)
+                assert_row_not_scored(&p, 0);
+            else
+                assert_row_scored(&p, 0, cases[i].target);
             assert_row_scored(&p, 1, other);
             assert_counts(&p, 2 - cases[i].ignored, cases[i].ignored, 0, -1);
         }

@@ -98,8 +98,7 @@ static void packed_documents(void) {
 static void packed_documents_without_a_last_token(void) {
     static const int64_t tokens[] = {8, 0, 1, 2, 7, 4, 5, 6, 6, 8, 7, 0};
     static const int64_t segments[] = {-1, -1, -1, 7, 7, 7, 7, 7, (INT64_C(1) << 32) + 1, 1, 1, 1};
-    static const int64_t targets[] = {0,        1, UNSCORED, UNSCORED, 4, 5,
-                                      6, UNSCORED, UNSCORED, 7,        0, UNSCORED};
+    static const int64_t targets[] = {0, 1, UNSCORED, UNSCORED, 4, 5, 6, UNSCORED, UNSCORED, 7, 0, UNSCORED};
     packed store, segment_store;
     problem p;
     begin_tokens(&p, &store, CLXENT_U8, T, tokens);

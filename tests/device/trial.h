@@ -16,6 +16,7 @@ typedef struct variant {
     clxent_targets targets;
     clxent_dtype logits, grad, probabilities; /* default: logits f32, the others as the logits */
     int softcap, smoothing, stats;            /* stats: argmax, rank, entropy are asked for */
+    int saved;                                /* the gradient from a saved lse too, which is another kernel */
 } variant;
 
 typedef struct trial_limits {

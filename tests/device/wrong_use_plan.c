@@ -36,8 +36,7 @@
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->targets_dtype = CLXENT_I32))                              \
     X(probability_f64_of_f32, DTYPE, "targets_dtype|4|logits_dtype|1",                                       \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->targets_dtype = CLXENT_F64))                              \
-    X(segment_dtype_float, DTYPE, "segment_dtype|3",                                                         \
-      (next_token(d, 2, 3), d->segment_dtype = CLXENT_BF16))                                                 \
+    X(segment_dtype_float, DTYPE, "segment_dtype|3", (next_token(d, 2, 3), d->segment_dtype = CLXENT_BF16))  \
     X(rows_negative, SHAPE, "rows|-1|0", d->rows = -1)                                                       \
     X(classes_zero, SHAPE, "classes|0|1", d->classes = 0)                                                    \
     X(classes_negative, SHAPE, "classes|-5|1", d->classes = -5)                                              \
@@ -103,8 +102,7 @@
       (d->op = CLXENT_NLL, d->targets = CLXENT_TARGETS_PROBABILITY))                                         \
     X(nll_next_token, UNSUPPORTED, "targets|2|NLL", (d->op = CLXENT_NLL, next_token(d, 2, 3)))               \
     X(nll_lse, UNSUPPORTED, "outputs|0x8|NLL", (d->op = CLXENT_NLL, d->outputs = CLXENT_OUT_LSE))            \
-    X(nll_from_lse, UNSUPPORTED, "GRAD_FROM_LSE|NLL",                                                        \
-      (d->op = CLXENT_NLL, d->flags = CLXENT_GRAD_FROM_LSE))                                                 \
+    X(nll_from_lse, UNSUPPORTED, "GRAD_FROM_LSE|NLL", (d->op = CLXENT_NLL, d->flags = CLXENT_GRAD_FROM_LSE)) \
     X(softmax_smoothing, UNSUPPORTED, "label_smoothing|0.1|SOFTMAX",                                         \
       (d->op = CLXENT_SOFTMAX, d->label_smoothing = 0.1))                                                    \
     X(softmax_loss, UNSUPPORTED, "outputs|0x1|SOFTMAX",                                                      \
@@ -123,9 +121,9 @@ static void next_token(clxent_desc *d, int64_t positions, int64_t tokens) {
     d->tokens_per_sequence = tokens;
 }
 
-#define CHANGE(name, status, says, change)     \
+#define CHANGE(name, status, says, change)      \
     static void change_##name(clxent_desc *d) { \
-        (void)(change);                        \
+        (void)(change);                         \
     }
 WRONG_DESCS(CHANGE)
 #undef CHANGE

@@ -165,7 +165,8 @@ void reference_loss_finish(const reference_loss *loss, const reference_problem *
  *                rounding of an exponent by d_c / 2^24 moves p_c d_c by p_c d_c^2 / 2^24
  *   probs        u p_c (1 + d_c + log S + 2c) + the smallest normal number
  *   grad         (3u + 0.1u c) f, f = |g logit_scale| F, with F, the same for a whole row,
- *                  sum |q_c| / |D| + 2 z_loss (|m| + log S) |r| / |Dz|           for cross entropy, NLL
+ *                  sum |q_c| / |D| + 2 z_loss |r| max(|lse|, max(1, |m| + log S) / 3) / |Dz|
+ *                                                                             for cross entropy, NLL
  *                  p_c ((1 + d_c)(|g_c| + A) + B), A = sum |g_k| p_k, B = sum |g_k| p_k (1 + d_k)
  *                                                                                          for softmax
  *                  |g_c| + p_c (1 + d_c) sum |g_k|                                      for log-softmax

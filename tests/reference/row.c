@@ -169,10 +169,10 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     }
     const double g = grad_factor(problem, row), dz = problem->z_loss != 0.0 ? counts->z_divisor : 1.0;
     const double z_slope = 2.0 * problem->z_loss * r * s->lse / dz;
-    /* lse, a sum of two, is only as good as its terms */
-    const double lse_terms = fabs(s->max) + s->log_sum;
-    const double f = fabs(g * problem->logit_scale) *
-                     (total_abs_q / fabs(counts->divisor) + fabs(2.0 * problem->z_loss * r * lse_terms / dz));
+    /* lse, a sum of two, is only as good as lse_bound says, however small it is; the gradient's unit is 3u */
+    const double lse = fmax(fabs(s->lse), fmax(1.0, fabs(s->max) + s->log_sum) / 3.0);
+    const double z_magnitude = fabs(2.0 * problem->z_loss * r * lse / dz);
+    const double f = fabs(g * problem->logit_scale) * (total_abs_q / fabs(counts->divisor) + z_magnitude);
     for (int64_t c = 0; c < problem->classes; c++) {
         const double p = probability(problem, s, x[c]), q = target_weight(problem, r, out->target, t, c);
         const double by_z = (p * total_q - q) / counts->divisor + z_slope * p;

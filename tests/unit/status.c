@@ -36,12 +36,12 @@ enum { STATUSES = sizeof pinned / sizeof *pinned };
 static void statuses(void **state) {
     (void)state;
     int listed = 0;
-#define CHECK(code, name, text)                                                     \
+#define CHECK(code_, name_, text_)                                                  \
     assert_true(listed < STATUSES);                                                 \
-    assert_int_equal(CLXENT_##name, pinned[listed].code);                           \
-    assert_int_equal(code, pinned[listed].code);                                    \
-    assert_string_equal(clxent_status_name(CLXENT_##name), pinned[listed++].name);  \
-    assert_string_equal(clxent_status_text(CLXENT_##name), text);
+    assert_int_equal(CLXENT_##name_, pinned[listed].code);                          \
+    assert_int_equal(code_, pinned[listed].code);                                   \
+    assert_string_equal(clxent_status_name(CLXENT_##name_), pinned[listed++].name); \
+    assert_string_equal(clxent_status_text(CLXENT_##name_), text_);
     CLXENT_STATUS_MAP(CHECK)
 #undef CHECK
     assert_int_equal(listed, STATUSES);
@@ -63,7 +63,8 @@ static void unknown_statuses(void **state) {
 
 static void element_sizes(void **state) {
     (void)state;
-    static const size_t sizes[] = {0, 4, 2, 2, 8, 8, 4, 2, 1}; /* by pinned value, CLXENT_DTYPE_DEFAULT first */
+    static const size_t sizes[] = {0, 4, 2, 2, 8,
+                                   8, 4, 2, 1}; /* by pinned value, CLXENT_DTYPE_DEFAULT first */
     for (int i = 0; i < 9; i++) assert_int_equal(clxent_dtype_size((clxent_dtype)i), sizes[i]);
     assert_int_equal(CLXENT_U8, 8);
     assert_int_equal(clxent_dtype_size((clxent_dtype)9), 0);
