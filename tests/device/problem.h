@@ -37,6 +37,10 @@ enum {
 /* Cross entropy over f32 logits (rows, classes) and i64 targets, on the schedule under test. */
 void begin(problem *p, int64_t rows, int64_t classes, const float *logits, const int64_t *targets);
 
+/* The plan of the test's context. Fails the test where it is refused; skips it where the schedule under test
+ * would take more loop iterations than the device (llvmpipe) runs. */
+clxent_plan *make_plan(const clxent_desc *desc);
+
 /* Plan, run, destroy. Fails the test where the plan is refused or the status is not p->expect. Outputs
  * are filled with a pattern first, so one that was not written is seen. */
 void solve(problem *p);

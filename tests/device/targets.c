@@ -74,8 +74,7 @@ static void upper_half_of_unsigned(void) {
     arrays.logits = CLXENT_ARRAY(logits, sizeof logits);
     arrays.targets = CLXENT_ARRAY(&target, sizeof target);
     arrays.row_loss = CLXENT_ARRAY(row_loss, sizeof row_loss);
-    clxent_plan *plan;
-    assert_int_equal(clxent_plan_create(&plan, test_ctx(), &desc), CLXENT_OK);
+    clxent_plan *plan = make_plan(&desc);
     assert_int_equal(clxent_run(plan, &arrays), CLXENT_OK);
     clxent_plan_destroy(plan);
     const double loss = log1p((C - 1) * exp(-10));
@@ -196,8 +195,7 @@ static void message_of_a_bad_target(void) {
     arrays.targets = CLXENT_ARRAY(targets, sizeof targets);
     arrays.loss = CLXENT_ARRAY(&loss, sizeof loss);
     arrays.lse = CLXENT_ARRAY(lse, sizeof lse);
-    clxent_plan *plan;
-    assert_int_equal(clxent_plan_create(&plan, test_ctx(), &desc), CLXENT_OK);
+    clxent_plan *plan = make_plan(&desc);
     assert_int_equal(clxent_run(plan, &arrays), CLXENT_ERR_TARGET);
     assert_string_equal(clxent_ctx_last_error(test_ctx()), "row 17: target 50257 is not in [0, 50257)");
     clxent_plan_destroy(plan);

@@ -130,6 +130,7 @@ typedef enum row_style {
     STYLE_HUGE,
     STYLE_TIES,
     STYLE_CONFIDENT, /* one class far above all others */
+    STYLE_REPEATED,  /* likewise, the others equal: their sum rounds to the same side at every step */
     STYLE_COUNT,
     /* in trials that may mask */
     STYLE_MASKED = STYLE_COUNT,
@@ -151,7 +152,7 @@ typedef struct rare_values { /* which rare values a trial has */
 static void draw_row(trial *t, void *logits, int64_t row, row_style style, int64_t *special, rng *r) {
     const int64_t classes = t->desc.classes;
     const int64_t padded = t->desc.classes_padded ? t->desc.classes_padded : classes;
-    const double level = rng_uniform(r, -30.0, 30.0);
+    const double level = rng_uniform(r, -30.0, 30.0), above = rng_uniform(r, 5.0, 15.0);
     *special = rng_integer(r, 0, classes - 1);
     for (int64_t c = 0; c < classes; c++) {
         double x = 3.0 * rng_normal(r);
@@ -170,6 +171,9 @@ static void draw_row(trial *t, void *logits, int64_t row, row_style style, int64
             break;
         case STYLE_CONFIDENT:
             x = c == *special ? level + 60.0 : level + 0.3 * x;
+            break;
+        case STYLE_REPEATED:
+            x = c == *special ? level + above : level;
             break;
         case STYLE_MASKED:
             x = rng_chance(r, 0.4) && c != *special ? -INFINITY : x;
