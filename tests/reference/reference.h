@@ -159,7 +159,8 @@ void reference_loss_finish(const reference_loss *loss, const reference_problem *
 /* The bounds, for f32 arithmetic (u = 1e-6; for f64 all of it times 2^-29), c the softcap or 0:
  *   lse          u max(1, |m| + log S) + 2u c
  *   log_prob(s)  u max(1, d_c + log S) + 2u c
- *   row_loss     u max(1, sum_c |q_c| (d_c + log S) + |r| z_loss lse^2) + 2u c max(1, sum_c |q_c|)
+ *   row_loss     u max(k, sum_c |q_c| (d_c + log S) + |r| z_loss lse^2) + 2u c k, k = max(1, sum_c |q_c|):
+ *                weights beyond 1 magnify the error of a log_prob with the log_prob
  *   loss         the rows' bounds, each part over |D| or |Dz|, plus 1 unit in the last place
  *   entropy      u max(1, H) + 0.1u sum_c p_c d_c^2 + c (2u + 0.3u H), H = log S + sum_c p_c d_c: the
  *                rounding of an exponent by d_c / 2^24 moves p_c d_c by p_c d_c^2 / 2^24

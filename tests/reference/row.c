@@ -156,10 +156,10 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     out->loss_part = reference_sum_value(&loss);
     out->z_part = r * problem->z_loss * s->lse * s->lse;
     out->row_loss = out->loss_part + out->z_part;
-    /* u max(1, abs_loss + |z|), cut in two for the two divisors */
+    /* u max(scale, abs_loss + |z|), cut in two for the two divisors */
+    const double scale = fmax(1.0, total_abs_q);
     out->z_part_bound = u * fabs(out->z_part);
-    out->loss_part_bound =
-        u * (fmax(abs_loss, 1.0 - fabs(out->z_part)) + 2.0 * softcap * fmax(1.0, total_abs_q));
+    out->loss_part_bound = u * (fmax(abs_loss, scale - fabs(out->z_part)) + 2.0 * softcap * scale);
     out->row_loss_bound = out->loss_part_bound + out->z_part_bound;
 
     if (!out->grad && !out->grad_bound) return;
