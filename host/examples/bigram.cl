@@ -7,7 +7,8 @@
 #define CLASSES 256
 
 /* Dimension 1: the position. Its logits are the table's row of the byte that stands there. */
-__kernel void gather(__global const float *table, __global const uchar *text, ulong first, __global float *logits) {
+__kernel void gather(__global const float *table, __global const uchar *text, ulong first,
+                     __global float *logits) {
     const size_t class = get_global_id(0), position = get_global_id(1);
     logits[position * CLASSES + class] = table[text[first + position] * CLASSES + class];
 }

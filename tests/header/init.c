@@ -67,8 +67,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clxent_ctx_options), cmocka_unit_test(test_clxent_desc),
         cmocka_unit_test(test_clxent_scalars),     cmocka_unit_test(test_clxent_arrays),
-        cmocka_unit_test(test_clxent_buffers),
-        cmocka_unit_test(test_clxent_device_info),
+        cmocka_unit_test(test_clxent_buffers),     cmocka_unit_test(test_clxent_device_info),
         cmocka_unit_test(test_stated_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
