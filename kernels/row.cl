@@ -5,11 +5,11 @@
  *
  * Algorithm. One pass over the classes keeps, for what was read so far, the largest logit and sums that are
  * relative to it (an online softmax: Milakov and Gimelshein 2018), a tile at a time: first the tile's
- * maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Then, where asked,
- * a second pass writes log_probs, probs and the gradient.
- * Reads each logit once (twice with a second pass, from cache where the row fits), writes each asked element
- * once. The gradient may replace the logits: whatever a team reads of a row, but for the element being
- * replaced, it has read before the first store.
+ * maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums are chains of
+ * CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes log_probs, probs and
+ * the gradient. Reads each logit once (twice with a second pass, from cache where the row fits), writes each
+ * asked element once. The gradient may replace the logits: whatever a team reads of a row, but for the
+ * element being replaced, it has read before the first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
@@ -24,6 +24,7 @@
 #ifndef TILE
 #define TILE 8
 #endif
+#define CHAIN 8 /* additions one after the other before a compensated one; the error bound rests on it */
 #ifndef OP
 #define OP 0
 #endif
@@ -178,38 +179,40 @@ static row_scan scan_row(const call *k, long row, long base, uint classes, real 
         real top = max_lanes(tops);
         if (top > s.top) rebase(k, &s, top);
 
-        realv exp_sum = REALV(0), u_sum = REALV(0), dot = REALV(0), ent = REALV(0);
-        FOR_VECTORS(tile, end, classes, {
-            realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
-            realv d = deviation(k, x, s.ref);
-            realv e = exp(d);
-            exp_sum += e;
+        for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
+            realv exp_sum = REALV(0), u_sum = REALV(0), dot = REALV(0), ent = REALV(0);
+            FOR_VECTORS(block, min(end, block + CHAIN * step), classes, {
+                realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
+                realv d = deviation(k, x, s.ref);
+                realv e = exp(d);
+                exp_sum += e;
 #if U != U_NONE
-            realv u = load_u(k, row, c, lanes);
+                realv u = load_u(k, row, c, lanes);
 #if OP == OP_SOFTMAX
-            u_sum += e == REALV(0) ? REALV(0) : e * u;
+                u_sum += e == REALV(0) ? REALV(0) : e * u;
 #else
-            u_sum += u;
-            dot -= u == REALV(0) ? REALV(0) : u * d;
+                u_sum += u;
+                dot -= u == REALV(0) ? REALV(0) : u * d;
 #endif
 #endif
 #if STATS
-            ent -= e == REALV(0) ? REALV(0) : e * d;
-            maskv better = (x > s.best) | (isnan(x) & (isnan(s.best) == (maskv)0));
-            s.best = better ? x : s.best;
-            s.best_at = better ? (maskv)(int)c + LANE_NUMBERS : s.best_at;
-            maskv beats = (x > REALV(x_target)) | isnan(x);
-            s.beaten += beats ? (maskv)1 : (maskv)0;
+                ent -= e == REALV(0) ? REALV(0) : e * d;
+                maskv better = (x > s.best) | (isnan(x) & (isnan(s.best) == (maskv)0));
+                s.best = better ? x : s.best;
+                s.best_at = better ? (maskv)(int)c + LANE_NUMBERS : s.best_at;
+                maskv beats = (x > REALV(x_target)) | isnan(x);
+                s.beaten += beats ? (maskv)1 : (maskv)0;
 #endif
-        })
-        block_sum_add(&s.exp, exp_sum);
+            })
+            block_sum_add(&s.exp, exp_sum);
 #if U != U_NONE
-        block_sum_add(&s.u, u_sum);
-        block_sum_add(&s.dot, dot);
+            block_sum_add(&s.u, u_sum);
+            block_sum_add(&s.dot, dot);
 #endif
 #if STATS
-        block_sum_add(&s.ent, ent);
+            block_sum_add(&s.ent, ent);
 #endif
+        }
     }
     return s;
 }
@@ -221,13 +224,14 @@ static real4 look_closer(const call *k, long base, real top, real ref) {
     const clx_params *p = k->p;
     const uint classes = (uint)p->classes;
     const uint step = WIDTH * (uint)team_items();
-    realv rest = REALV(0), nans = REALV(0);
+    realv nans = REALV(0);
+    block_sum rest = {REALV(0), REALV(0)};
     FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
         realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
-        rest += x == REALV(top) ? REALV(0) : exp(deviation(k, x, ref));
+        block_sum_add(&rest, x == REALV(top) ? REALV(0) : exp(deviation(k, x, ref)));
         nans += isnan(x) ? REALV(1) : REALV(0);
     })
-    real4 sums = team_sum4((real4)(sum_lanes(rest), sum_lanes(nans), 0, 0), k->scratch);
+    real4 sums = team_sum4((real4)(block_sum_value(rest), sum_lanes(nans), 0, 0), k->scratch);
     sums.x += expm1(deviation_1(k, top, ref));
     return sums;
 }
@@ -293,7 +297,7 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
     r.ref = s.ref;
     r.log_sum = plain ? log(sum) : REAL_NAN;
     r.lse = top; /* where it is not plain: -inf or +inf, but for a NaN */
-    if (classes > 0 && !(sum >= REAL(1.0078125))) {
+    if (classes > 0 && !(sum >= REAL(1.125))) {
         const real4 closer = look_closer(k, base, top, s.ref);
         if (plain)
             r.log_sum = log1p(closer.x);

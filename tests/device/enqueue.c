@@ -296,7 +296,9 @@ static void open_use_close(owner *o, const device_call *call) {
  * references for the last commands it ran, so there the count only must not grow with every round. */
 static void references_are_given_back(void **state) {
     (void)state;
-    const cl_uint rounds = expect_effort() == EFFORT_TINY ? 4 : 20;
+    const cl_uint rounds = 20;
+    if (expect_effort() == EFFORT_TINY)
+        skip(); /* there a layer keeps every buffer, and with it the context */
     for (int i = 0; i < QUEUES; i++) {
         owner o;
         if (!owner_open(&o, queues[i])) continue;
