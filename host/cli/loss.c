@@ -138,11 +138,11 @@ static int compute_and_report(job *j) {
         if (argmax_failed) return argmax_failed;
     }
     j->report.score = score_rows(j);
-    const int unwritten = outputs_write(&j->out, j->command);
     if (j->options->json)
         report_loss_json(&j->report);
     else
         report_loss_table(&j->report);
+    const int unwritten = outputs_write(&j->out, j->command, !j->options->json);
     return failed ? failed : unwritten;
 }
 

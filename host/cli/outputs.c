@@ -3,8 +3,10 @@
  * See outputs.h.
  */
 #include "outputs.h"
+#include "values.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void *outputs_add(outputs *out, clxent_array *array, const char *path, clxent_dtype dtype, int ndim,
@@ -28,13 +30,17 @@ void *outputs_add(outputs *out, clxent_array *array, const char *path, clxent_dt
     return data;
 }
 
-int outputs_write(const outputs *out, const tool_command *command) {
+int outputs_write(const outputs *out, const tool_command *command, int say) {
     int failed = EXIT_GOOD;
     for (int i = 0; i < out->n; i++) {
         const output *o = &out->all[i];
-        char message[1400];
-        if (o->path && npy_write(o->path, o->dtype, o->ndim, o->shape, o->data, message, sizeof message) != 0)
+        char message[1400], shape[TENSOR_SHAPE_TEXT];
+        if (!o->path) continue;
+        if (npy_write(o->path, o->dtype, o->ndim, o->shape, o->data, message, sizeof message) != 0)
             failed = tool_error(command, EXIT_DATA, "%s", message);
+        else if (say)
+            printf("written         %s  %s %s\n", o->path, dtype_name(o->dtype),
+                   tensor_shape_text(shape, o->ndim, o->shape));
     }
     return failed;
 }

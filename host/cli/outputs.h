@@ -26,8 +26,9 @@ typedef struct outputs {
 void *outputs_add(outputs *out, clxent_array *array, const char *path, clxent_dtype dtype, int ndim,
                   const int64_t *shape, const tool_command *command);
 
-/* Writes all that have a path. EXIT_GOOD, or EXIT_DATA with a message for each that could not be written. */
-int outputs_write(const outputs *out, const tool_command *command);
+/* Writes all that have a path, and says so on standard output when `say`. EXIT_GOOD, or EXIT_DATA with a
+ * message for each that could not be written. */
+int outputs_write(const outputs *out, const tool_command *command, int say);
 void outputs_free(outputs *out);
 
 #endif

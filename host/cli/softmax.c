@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 static void report(const inputs *in, const session *s, const tool_options *options, double seconds) {
-    char shape[TENSOR_SHAPE_TEXT], duration[DURATION_TEXT];
+    char duration[DURATION_TEXT];
     if (options->json) {
         json_t *object = json_object();
         json_object_set_new(object, "out", json_text(options->out));
@@ -23,8 +23,6 @@ static void report(const inputs *in, const session *s, const tool_options *optio
         report_json(object);
         return;
     }
-    printf("written         %s  %s %s\n", options->out, dtype_name(in->real),
-           tensor_shape_text(shape, in->logits.tensor.ndim, in->logits.tensor.shape));
     printf("rows            %" PRId64 " of %" PRId64 " classes\n", in->desc.rows, in->desc.classes);
     printf("device          %s (%s)\n", s->device.name, s->device.platform);
     printf("time            %s\n", duration_text(duration, seconds));
@@ -43,7 +41,7 @@ static int compute(inputs *in, outputs *out, session *s, const tool_command *com
     in->desc.outputs = log ? CLXENT_OUT_LOG_PROBS : CLXENT_OUT_PROBS;
     const clxent_status status = session_run(s, &in->desc, &in->arrays, &seconds);
     if (status != CLXENT_OK) return session_failed(s, status);
-    failed = outputs_write(out, command);
+    failed = outputs_write(out, command, !options->json);
     if (!failed) report(in, s, options, seconds);
     return failed;
 }
