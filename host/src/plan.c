@@ -42,6 +42,9 @@ clx_workspace clx_workspace_of(const clxent_desc *desc) {
 clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                   const clx_kernel **out) {
     const clxent_desc *d = &plan->desc;
+    const uint32_t asked = outputs;
+    if (d->outputs)
+        outputs = d->outputs; /* one kernel for all that calls may ask: it looks for what is there */
     const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
     const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
     const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
@@ -54,10 +57,10 @@ clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clx
         .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
-        .u = probability                    ? CLX_U_PROBABILITY
-             : scalars->label_smoothing > 0 ? CLX_U_WEIGHT
-             : softmax && grad              ? CLX_U_GRAD_OUTPUT
-                                            : CLX_U_NONE,
+        .u = probability                            ? CLX_U_PROBABILITY
+             : scalars->label_smoothing > 0         ? CLX_U_WEIGHT
+             : softmax && (asked & CLXENT_OUT_GRAD) ? CLX_U_GRAD_OUTPUT
+                                                    : CLX_U_NONE,
     };
     return clx_row_kernel(plan->ctx, plan->schedule, &build, out);
 }
@@ -81,6 +84,8 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
     const clx_kernel *rows = NULL;
     status = clx_plan_row_kernel(plan, plan->desc.outputs, &scalars, &rows);
+    if (status == CLXENT_OK) /* and for calls that leave the gradient out */
+        status = clx_plan_row_kernel(plan, plan->desc.outputs & ~(uint32_t)CLXENT_OUT_GRAD, &scalars, &rows);
     if (status != CLXENT_OK) goto fail;
     *out = plan;
     return CLXENT_OK;

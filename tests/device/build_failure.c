@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -18,6 +19,7 @@ static void plan_is_refused(void **state) {
     desc.rows = 2;
     desc.classes = 3;
     assert_string_equal(clxent_ctx_build_log(ctx), "");
+    assert_int_equal(setenv("CLXENT_BREAK_BUILDS", "1", 1), 0);
     for (int attempt = 0; attempt < 2; attempt++) {
         assert_int_equal(clxent_plan_create(&plan, ctx, &desc), CLXENT_ERR_BUILD);
         assert_null(plan);
@@ -25,12 +27,62 @@ static void plan_is_refused(void **state) {
         assert_non_null(strstr(clxent_ctx_last_error(ctx), "-DREAL_F64=0"));
         assert_non_null(strstr(clxent_ctx_build_log(ctx), "this_is_no_type"));
     }
-    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
-    assert_int_equal(clxent_ctx_device(ctx, &info), CLXENT_OK);
+    assert_int_equal(unsetenv("CLXENT_BREAK_BUILDS"), 0);
+    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+    clxent_plan_destroy(plan);
     clxent_ctx_destroy(ctx);
 }
 
+/* One call of the plan for each output alone, and for all of them. */
+static void call_for(clxent_ctx *ctx, clxent_plan *plan, clxent_op op) {
+    static float logits[2][3], grad_output[2][3], loss, probs[2][3], grad[2][3];
+    static int64_t targets[2], argmax[2];
+    for (unsigned which = 1; which < 8; which++) {
+        clxent_arrays a = CLXENT_ARRAYS_INIT;
+        a.logits = CLXENT_ARRAY(logits, sizeof logits);
+        if (which & 1) a.argmax = CLXENT_ARRAY(argmax, sizeof argmax);
+        if (which & 2) a.grad = CLXENT_ARRAY(grad, sizeof grad);
+        if (op == CLXENT_SOFTMAX) {
+            if (which & 4) a.probs = CLXENT_ARRAY(probs, sizeof probs);
+            if (which & 2) a.grad_output = CLXENT_ARRAY(grad_output, sizeof grad_output);
+        } else {
+            a.targets = CLXENT_ARRAY(targets, sizeof targets);
+            if (which & 4) a.loss = CLXENT_ARRAY(&loss, sizeof loss);
+        }
+        expect_status("clxent_run", ctx, clxent_run(plan, &a), CLXENT_OK);
+    }
+}
+
+static void calls_compile_nothing(void **state) {
+    (void)state;
+    const struct {
+        clxent_op op;
+        uint32_t outputs;
+    } plans[] = {
+        {CLXENT_CROSS_ENTROPY, CLXENT_OUT_LOSS | CLXENT_OUT_ARGMAX | CLXENT_OUT_GRAD},
+        {CLXENT_SOFTMAX, CLXENT_OUT_PROBS | CLXENT_OUT_ARGMAX | CLXENT_OUT_GRAD},
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        clxent_ctx *ctx = expect_ctx();
+        clxent_plan *plan = NULL;
+        clxent_desc desc = CLXENT_DESC_INIT;
+        desc.op = plans[i].op;
+        desc.outputs = plans[i].outputs;
+        desc.rows = 2;
+        desc.classes = 3;
+        expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+        assert_int_equal(setenv("CLXENT_BREAK_BUILDS", "1", 1), 0);
+        call_for(ctx, plan, desc.op);
+        assert_int_equal(unsetenv("CLXENT_BREAK_BUILDS"), 0);
+        clxent_plan_destroy(plan);
+        clxent_ctx_destroy(ctx);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plan_is_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plan_is_refused),
+        cmocka_unit_test(calls_compile_nothing),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,7 +128,8 @@ CLXENT_API void clxent_plan_destroy(clxent_plan *plan); /* NULL is fine */
 /* Computes every output that is not NULL from host arrays, and waits for it. The arrays stay the
  * caller's. Returns ERR_TARGET, with "row 17: target 50257 is not in [0, 50257)", when a target is
  * neither a class nor ignored; all outputs are written then, those rows counting nothing.
- * ERR_BUFFER, ERR_ARGUMENT, ERR_TARGET, ERR_OPENCL, ERR_BUILD, ERR_MEMORY. */
+ * ERR_BUFFER, ERR_ARGUMENT, ERR_SHAPE (rows), ERR_UNSUPPORTED (scalars), ERR_TARGET, ERR_OPENCL, ERR_BUILD,
+ * ERR_MEMORY. */
 typedef struct clxent_arrays clxent_arrays;
 CLXENT_API clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays);
 
@@ -282,7 +283,8 @@ struct clxent_desc {
 CLXENT_API void clxent_desc_init(clxent_desc *desc);
 
 /* The scalars of one call, in place of the plan's. Start from CLXENT_SCALARS_INIT or from
- * clxent_plan_scalars(). softcap can change, but not from or to 0. */
+ * clxent_plan_scalars(). softcap can change, but not from or to 0. The first call with label smoothing of a
+ * plan without it compiles a kernel. */
 typedef struct clxent_scalars {
     size_t struct_size;
     double label_smoothing, z_loss, softcap, logit_scale, grad_output;

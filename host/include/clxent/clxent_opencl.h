@@ -63,7 +63,9 @@ CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
  * caller releases it. Buffers must stay alive until then. Bad targets are reported in `counts`, which
  * the caller reads when it likes; their rows count nothing. On failure nothing that the call enqueued
  * may be relied on.
- * ERR_BUFFER (sizes are checked by CL_MEM_SIZE), ERR_ARGUMENT, ERR_OPENCL, ERR_BUILD, ERR_MEMORY. */
+ * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
+ * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
+ * ERR_MEMORY. */
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
