@@ -76,12 +76,13 @@ static clxent_status stage_block(staged_call *s, int64_t first, int64_t count) {
     return CLXENT_OK;
 }
 
-static clxent_status collect_block(staged_call *s, bool keep_errors_only) {
+/* Makes the host see the block's outputs, unless they are to be discarded, and lets the block go. */
+static clxent_status collect_block(staged_call *s, bool discard) {
     clxent_status status = CLXENT_OK;
     for (int i = 0; i < CLX_ARRAYS; i++) {
         int64_t stride = 0, outer_elements = 0;
         if (!clx_matrix_of(&s->plan->desc, i, &stride, &outer_elements)) continue;
-        if (!keep_errors_only && status == CLXENT_OK) status = collect(s, i);
+        if (!discard && status == CLXENT_OK) status = collect(s, i);
         clx_stage_release(s->plan->ctx, &s->staged[i]);
         s->launch.arrays[i] = NULL;
     }
