@@ -118,17 +118,22 @@ static __global const clx_counts *totals_of(const call *c) {
     return (__global const clx_counts *)(c->workspace + c->p->totals_at);
 }
 
-/* The divisors of a mean, 0 made NaN: what is divided by it is NaN then. 1 for the other reductions. */
-static real ce_divisor(const call *c) {
+/* The divisor of a mean, a sum in two parts, 0 made NaN: what is divided by it is NaN then. 1 for the other
+ * reductions. */
+static real mean_divisor(const call *c, __global const clx_bits *sum, __global const clx_bits *low) {
     if (c->p->reduction != CLX_MEAN) return REAL(1);
-    real d = REAL_OF(totals_of(c)->divisor) + REAL_OF(totals_of(c)->divisor_low);
+    real d = REAL_OF(*sum) + REAL_OF(*low);
     return d == 0 ? REAL_NAN : d;
 }
 
+static real ce_divisor(const call *c) {
+    __global const clx_counts *totals = totals_of(c);
+    return mean_divisor(c, &totals->divisor, &totals->divisor_low);
+}
+
 static real z_divisor(const call *c) {
-    if (c->p->reduction != CLX_MEAN) return REAL(1);
-    real d = REAL_OF(totals_of(c)->z_divisor) + REAL_OF(totals_of(c)->z_divisor_low);
-    return d == 0 ? REAL_NAN : d;
+    __global const clx_counts *totals = totals_of(c);
+    return mean_divisor(c, &totals->z_divisor, &totals->z_divisor_low);
 }
 
 #endif

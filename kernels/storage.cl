@@ -74,11 +74,7 @@ static CLX_V(ushort) bf16_of(CLX_V(float) x) {
 }
 
 #if WIDTH > 1
-static ushort bf16_of_1(float x) {
-    uint bits = as_uint(x);
-    uint rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    return (ushort)(isnan(x) ? (bits >> 16) | 0x40u : rounded);
-}
+#define bf16_of_1(x) (bf16_of((CLX_V(float))(x)).s0)
 #else
 #define bf16_of_1 bf16_of
 #endif

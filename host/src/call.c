@@ -18,7 +18,7 @@ const char *clx_array_name(const clxent_desc *desc, int array) {
 /* ---------------------------------------------------------------- shapes ------------------------------ */
 
 bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *outer_elements) {
-    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool softmax = clx_is_softmax(d);
     int64_t classes = d->classes;
     switch (array) {
     case CLX_A_logits:
@@ -101,7 +101,7 @@ static uint32_t output_bit(int array) {
 
 /* Why the array cannot be part of a call of this plan; NULL when it can. */
 static const char *refusal(const clxent_desc *d, int array) {
-    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool softmax = clx_is_softmax(d);
     if (is_output(d, array)) {
         if (!(clx_possible_outputs(d) & output_bit(array)))
             return "this plan's op, targets and flags have no such output";
@@ -122,7 +122,7 @@ static const char *refusal(const clxent_desc *d, int array) {
 }
 
 static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
-    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool softmax = clx_is_softmax(d);
     if (call->rows == 0) return false;
     switch (array) {
     case CLX_A_logits:

@@ -60,8 +60,7 @@ static void add_reduction(clx_launch *launch, int first_kernel) {
 void clx_launch_before(clx_launch *launch, const clx_call *call) {
     const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
     const bool mean = launch->params.reduction == CLX_MEAN && (call->outputs & divided);
-    const bool has_loss =
-        launch->plan->desc.op == CLXENT_CROSS_ENTROPY || launch->plan->desc.op == CLXENT_NLL;
+    const bool has_loss = !clx_is_softmax(&launch->plan->desc);
     if (has_loss && (mean || (call->outputs & CLXENT_OUT_COUNTS) || (launch->params.flags & CLX_ATOMIC)))
         add_reduction(launch, CLX_COUNT_ROWS);
 }

@@ -45,7 +45,7 @@ clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clx
     const uint32_t asked = outputs;
     if (d->outputs)
         outputs = d->outputs; /* one kernel for all that calls may ask: it looks for what is there */
-    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool softmax = clx_is_softmax(d);
     const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
     const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
     const clx_build build = {

@@ -20,6 +20,11 @@ static inline clxent_dtype clx_real(const clxent_desc *desc) {
     return desc->logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
 }
 
+/* Softmax and log-softmax have no targets and no loss. */
+static inline bool clx_is_softmax(const clxent_desc *desc) {
+    return desc->op == CLXENT_SOFTMAX || desc->op == CLXENT_LOG_SOFTMAX;
+}
+
 /* The outputs that such a plan can have. */
 uint32_t clx_possible_outputs(const clxent_desc *desc);
 

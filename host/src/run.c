@@ -176,7 +176,7 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
     if (status != CLXENT_OK) return status;
 
     clx_slot *counts_slot = &s.call.slots[CLX_A_counts];
-    const bool has_loss = plan->desc.op == CLXENT_CROSS_ENTROPY || plan->desc.op == CLXENT_NLL;
+    const bool has_loss = !clx_is_softmax(&plan->desc);
     if (has_loss && !counts_slot->present) { /* bad targets are to be reported all the same */
         counts_slot->present = true;
         counts_slot->host = counts;

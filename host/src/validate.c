@@ -179,7 +179,7 @@ static clxent_status check_combination(clxent_error *err, const clxent_device_in
                                        const clxent_desc *d) {
     static const char *const op_names[] = {"CROSS_ENTROPY", "NLL", "SOFTMAX", "LOG_SOFTMAX"};
     const char *op = op_names[d->op];
-    const bool softmax = d->op == CLXENT_SOFTMAX || d->op == CLXENT_LOG_SOFTMAX;
+    const bool softmax = clx_is_softmax(d);
     const bool plain = d->op != CLXENT_CROSS_ENTROPY;
     if (plain && d->targets != CLXENT_TARGETS_CLASS)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "targets %d: %s takes 0 (class) only", (int)d->targets,
