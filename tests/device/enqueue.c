@@ -4,6 +4,7 @@
  * buffer; events in and out; calls one after the other without waiting; workspaces; reference counts.
  * What it refuses is in enqueue_wrong_use.c. */
 #include "device_call.h"
+#include "leave.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -329,5 +330,5 @@ int main(void) {
         cmocka_unit_test(contexts_side_by_side),
         cmocka_unit_test(references_are_given_back),
     };
-    return cmocka_run_group_tests_name("enqueue", tests, NULL, NULL);
+    return leave(cmocka_run_group_tests_name("enqueue", tests, NULL, NULL));
 }

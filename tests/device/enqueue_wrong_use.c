@@ -4,6 +4,7 @@
  * another, offsets between elements, wait lists and workspaces that do not fit. Nothing is enqueued then:
  * the buffers stay as they are. The rules shared with clxent_run() are in wrong_use_run.c. */
 #include "device_call.h"
+#include "leave.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,5 +136,5 @@ int main(void) {
         cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(wrong_arguments),
     };
-    return cmocka_run_group_tests_name("wrong enqueue", tests, NULL, NULL);
+    return leave(cmocka_run_group_tests_name("wrong enqueue", tests, NULL, NULL));
 }

@@ -5,6 +5,7 @@
  * f32 was rounded when it was written: half a unit of f32 is added there.
  */
 #include "cases.h"
+#include "leave.h"
 #include "rng.h"
 
 #include <setjmp.h>
@@ -270,5 +271,5 @@ int main(void) {
         cmocka_unit_test(on_group),
         cmocka_unit_test(on_wide),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    return leave(cmocka_run_group_tests(tests, open_device, close_device));
 }

@@ -3,6 +3,7 @@
  * Runs small problems and tables of rules; see problem.h. The device is the one that the environment
  * selects (CLXENT_DEVICE, OCL_ICD_VENDORS). */
 #include "problem.h"
+#include "leave.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -240,7 +241,7 @@ static int check_on(const char *group, const rule *rules, size_t count, const cl
     }
     free(tests);
     free(jobs);
-    return failed != 0;
+    return leave(failed);
 }
 
 int check_rules(const char *group, const rule *rules, size_t count) {

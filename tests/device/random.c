@@ -4,6 +4,7 @@
  * on every schedule, every output within the bounds of reference.h. The seed is printed; a failure prints
  * the whole problem and the element.   test_random [NAME]   runs one kind alone ("f16", "soft*").
  */
+#include "leave.h"
 #include "trial.h"
 
 #include <setjmp.h>
@@ -147,5 +148,5 @@ int main(int argc, char **argv) {
     for (int i = 0; i < count; i++)
         tests[i] = (struct CMUnitTest){variants[i].name, check_variant, NULL, NULL, (void *)&variants[i]};
     tests[count] = (struct CMUnitTest){"largest", largest, NULL, NULL, NULL};
-    return _cmocka_run_group_tests("random", tests, (size_t)count + 1, open_device, close_device);
+    return leave(_cmocka_run_group_tests("random", tests, (size_t)count + 1, open_device, close_device));
 }

@@ -3,6 +3,7 @@
  * clxent_run() in blocks of rows under a byte budget: the same bits as in one piece, whatever the block, for
  * every layout of the (N,C) arrays, and a clear refusal of a budget that no row fits. */
 #include "expect.h"
+#include "leave.h"
 #include "rng.h"
 
 #include <setjmp.h>
@@ -125,5 +126,5 @@ int main(void) {
         cmocka_unit_test(classes_at_axis_1),
         cmocka_unit_test(probability_targets),
     };
-    return cmocka_run_group_tests(tests, fill, NULL);
+    return leave(cmocka_run_group_tests(tests, fill, NULL));
 }
