@@ -48,9 +48,14 @@ typedef struct call {
 #define AT(c, name, i)  ((c)->p->at[CLX_A_##name] + (i))
 #define GET(c, name, i) ((c)->name[AT(c, name, i)])
 
+/* Elements from one class of a row to the next. */
+static long class_step(const call *c) {
+    return STRIDED ? c->p->inner : 1;
+}
+
 /* Element (row, class 0) of an (N,C) array whose outer indices stand `stride` apart. */
 static long row_start(const call *c, long row, long stride) {
-    long inner = c->p->inner;
+    const long inner = class_step(c);
     return inner == 1 ? row * stride : (row / inner) * stride + row % inner;
 }
 

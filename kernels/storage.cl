@@ -56,7 +56,7 @@
 #endif
 
 typedef REAL_NAME real;
-typedef CLX_JOIN(REAL_NAME, 4) real4;
+typedef CLX_JOIN(REAL_NAME, 8) real8;
 typedef CLX_V(REAL_NAME) realv;
 typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
 #define TO_REALV  CLX_JOIN(convert_, CLX_V(REAL_NAME))
@@ -116,10 +116,18 @@ typedef double memory_4;
 #define LOAD_V_2(p, at) TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, (p) + (at)))
 #define LOAD_V_3(p, at) \
     TO_REALV(CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(CLX_VLOAD(0, (p) + (at))) << 16))
-#define LOAD_V_4(p, at)     CLX_VLOAD(0, (p) + (at))
-#define STORE_V_1(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
-#define STORE_V_2(x, p, at) CLX_VSTORE(f16_of(TO_FLOATV(x)), 0, (__global ushort *)(p) + (at))
-#define STORE_V_3(x, p, at) CLX_VSTORE(bf16_of(TO_FLOATV(x)), 0, (p) + (at))
+#define LOAD_V_4(p, at) CLX_VLOAD(0, (p) + (at))
+/* One store where the compiler has a type for it; some libraries make several of a vstore. */
+#ifdef __clang__
+typedef CLX_V(float) float_store __attribute__((aligned(4)));
+typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
+#define CLX_STORE(type, x, p) (*(__global CLX_JOIN(type, _store) *)(p) = (x))
+#else
+#define CLX_STORE(type, x, p) CLX_VSTORE(x, 0, p)
+#endif
+#define STORE_V_1(x, p, at) CLX_STORE(float, TO_FLOATV(x), (p) + (at))
+#define STORE_V_2(x, p, at) CLX_STORE(ushort, f16_of(TO_FLOATV(x)), (__global ushort *)(p) + (at))
+#define STORE_V_3(x, p, at) CLX_STORE(ushort, bf16_of(TO_FLOATV(x)), (p) + (at))
 #define STORE_V_4(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
 #define FROM_LANES(lane)    CLX_VLOAD(0, lane)
 #define TO_LANES(x, lane)   CLX_VSTORE(x, 0, lane)
@@ -164,12 +172,13 @@ typedef double memory_4;
 #define LOAD_LOGIT CLX_JOIN(LOAD_1_, LOGITS)
 #define STORE_GRAD CLX_JOIN(STORE_1_, GRAD)
 DEFINE_LOAD(logits, LOGITS)
+DEFINE_LOAD(grad, GRAD)
 DEFINE_LOAD(probs, PROBS)
 DEFINE_LOAD(real, REAL_STORE)
 DEFINE_STORE(grad, GRAD)
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector: the sum (pairwise) and the largest (NaNs passed over). */
+/* Of the lanes of a vector: the sum (pairwise) and the largest (there are no NaNs). */
 static real sum_lanes(realv x) {
     real lane[WIDTH];
     TO_LANES(x, lane);
@@ -182,7 +191,7 @@ static real max_lanes(realv x) {
     real lane[WIDTH];
     TO_LANES(x, lane);
     for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
-        for (int k = 0; k < half_; k++) lane[k] = fmax(lane[k], lane[k + half_]);
+        for (int k = 0; k < half_; k++) lane[k] = lane[k + half_] > lane[k] ? lane[k + half_] : lane[k];
     return lane[0];
 }
 
