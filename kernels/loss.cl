@@ -116,27 +116,31 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
 }
 
 /* `q`: u_c for softmax. */
-static realv gradient_by_z(row_sums r, row_grad grad, realv e, realv q) {
+static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
 #if OP == OP_SOFTMAX
-    return grad.spread * e * (q - r.u);
+    return grad->spread * e * (q - r->u);
 #else
-    return fma(REALV(grad.spread), e, -q);
+    return fma(REALV(grad->spread), e, -q);
 #endif
 }
 
-static realv gradient_by_logit(const call *k, row_sums r, row_grad grad, realv x, realv e, realv q) {
+static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad *grad, realv x, realv e,
+                               realv q) {
     realv g = gradient_by_z(r, grad, e, q);
 #if SOFTCAP
     realv t = capped(k, x);
     g *= fma(-t, t, REALV(1));
 #endif
-    return x == REALV(-REAL_INF) ? REALV(grad.masked) : g;
+#if SOFTCAP || U != U_NONE /* else spread e is 0 there anyway, but for the target */
+    g = x == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#endif
+    return g;
 }
 
 /* What is subtracted for the classes c .. c + lanes; u_c for softmax. */
-static realv load_q(const call *k, long row, row_grad grad, uint c, int lanes) {
-    realv u = load_u(k, row, c, lanes);
-    return OP == OP_SOFTMAX ? u : grad.u_factor * u;
+static realv load_q(const call *k, const row_at *at, const row_grad *grad, uint c, int lanes) {
+    realv u = load_u(k, at, c, lanes);
+    return OP == OP_SOFTMAX ? u : grad->u_factor * u;
 }
 
 /* Whether this item is the one that stores class c of a row. */
@@ -154,77 +158,88 @@ static bool stores_class(long c) {
     }
 
 /* The second pass: log_probs, probs and, when has_grad, the gradient. */
-static void write_vector(const call *k, long row, long base, row_sums r, row_grad grad, bool has_grad, uint c,
-                         int lanes) {
-    const clx_params *p = k->p;
-    const long at = (long)c * class_step(k);
-    const realv x = load_row(k, base, c, lanes);
-    const realv d = deviation(k, x, r.ref);
+static void write_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                         bool has_grad, uint c, int lanes) {
+    const long step = class_step(k);
+    const realv x = load_row(k, at, c, lanes);
+    const realv d = deviation(k, x, r->ref);
+    if (HAS(k, log_probs)) store_real(d - r->log_sum, k->log_probs, at->log_probs + c * step, step, lanes);
+    if (!HAS(k, probs) && !has_grad) return;
     const realv e = exp_of(d);
-    if (HAS(k, log_probs))
-        store_real(d - r.log_sum, k->log_probs, AT(k, log_probs, row_start(k, row, p->log_probs_stride)) + at,
-                   class_step(k), lanes);
-    if (HAS(k, probs))
-        store_real(e * r.inverse_sum, k->probs, AT(k, probs, row_start(k, row, p->log_probs_stride)) + at,
-                   class_step(k), lanes);
-    if (has_grad)
-        store_grad(gradient_by_logit(k, r, grad, x, e, load_q(k, row, grad, c, lanes)), k->grad,
-                   AT(k, grad, row_start(k, row, p->grad_stride)) + at, class_step(k), lanes);
+    if (HAS(k, probs)) store_real(e * r->inverse_sum, k->probs, at->probs + c * step, step, lanes);
+    if (has_grad) {
+        const realv g = gradient_by_logit(k, r, grad, x, e, load_q(k, at, grad, c, lanes));
+#if U == U_NONE
+        store_grad_numbers(g, k->grad, at->grad + c * step, step, lanes);
+#else
+        store_grad(g, k->grad, at->grad + c * step, step, lanes);
+#endif
+    }
 }
 
-static void write_classes(const call *k, long row, long base, row_sums r, row_grad grad, bool has_grad) {
+static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                          bool has_grad) {
     const uint step = WIDTH * (uint)team_items();
-#define WRITE(c, lanes) write_vector(k, row, base, r, grad, has_grad, c, lanes)
+#define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, c, lanes)
     FOR_ROW(0, (uint)k->p->classes, WRITE)
 #undef WRITE
 }
 
 #if KEEP
-/* The gradient, from the exponentials that the first pass left in its place. */
-static void write_kept_vector(const call *k, long row, row_sums r, row_grad grad, uint c, int lanes) {
-    const long at = AT(k, grad, row_start(k, row, k->p->grad_stride)) + (long)c * class_step(k);
-    const realv e = load_grad(k->grad, at, class_step(k), lanes, REAL(0));
-    const realv g = gradient_by_z(r, grad, e, load_q(k, row, grad, c, lanes));
-    store_grad(U != U_NONE && e < REALV(0) ? REALV(grad.masked) : g, k->grad, at, class_step(k), lanes);
+/* The gradient, from what the first pass left in its place. */
+static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                              uint c, int lanes) {
+    const long step = class_step(k);
+    const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
+    const realv q = load_q(k, at, grad, c, lanes);
+#if SOFTCAP
+    const realv t = left * (1 / k->softcap);
+    realv g = gradient_by_z(r, grad, exp_of(left - r->ref), q) * fma(-t, t, REALV(1));
+    g = left == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#else
+    realv g = gradient_by_z(r, grad, left, q);
+    if (U != U_NONE) g = left < REALV(0) ? REALV(grad->masked) : g;
+#endif
+    store_grad(g, k->grad, at->grad + c * step, step, lanes);
 }
 
-static void write_kept(const call *k, long row, row_sums r, row_grad grad, const row_kept *kept) {
+static void write_kept(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                       const row_kept *kept) {
     const uint step = WIDTH;
-    const real spread = grad.spread;
+    row_grad part = *grad;
     uint from = 0;
-    grad.spread = isnan(spread) ? REAL_NAN : REAL(0);
-    for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i <= kept->count; i++) {
-        const uint end = i < kept->count ? kept->from[i % KEPT_REFS] : (uint)k->p->classes;
-#define WRITE(c, lanes) write_kept_vector(k, row, r, grad, c, lanes)
-        FOR_ROW(from, end, WRITE)
-#undef WRITE
-        from = end;
-        if (i < kept->count) grad.spread = spread * exp(kept->ref[i % KEPT_REFS] - r.ref);
+#define WRITE(c, lanes) write_kept_vector(k, at, r, &part, c, lanes)
+#if !SOFTCAP
+    part.spread = isnan(grad->spread) ? REAL_NAN : REAL(0);
+    for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {
+        FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
+        from = kept->from[i % KEPT_REFS];
+        part.spread = grad->spread * exp(kept->ref[i % KEPT_REFS] - r->ref);
     }
+#endif
+    FOR_ROW(from, (uint)k->p->classes, WRITE)
+#undef WRITE
 }
 #endif
 
 /* The item that stored the target's class stores it again, with the target's own part. */
-static void write_target_gradient(const call *k, long row, row_target t, row_sums r, row_grad grad,
-                                  real x_target) {
-#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && U != U_PROBABILITY
-    const clx_params *p = k->p;
+static void write_target_gradient(const call *k, const row_at *at, row_target t, const row_sums *r,
+                                  const row_grad *grad, real x_target) {
+#if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
     if (!stores_class(t.y)) return;
     realv x = REALV(x_target);
-    realv e = exp_of(deviation(k, x, r.ref));
-    realv q = REALV(grad.target + grad.u_factor * t.weight);
-    STORE_GRAD(first_lane(gradient_by_logit(k, r, grad, x, e, q)), k->grad,
-               AT(k, grad, row_start(k, row, p->grad_stride)) + t.y * class_step(k));
+    realv e = exp_of(deviation(k, x, r->ref));
+    realv q = REALV(grad->target + grad->u_factor * t.weight);
+    realv g = x == REALV(-REAL_INF) ? REALV(grad->masked) : gradient_by_logit(k, r, grad, x, e, q);
+    STORE_GRAD(first_lane(g), k->grad, at->grad + t.y * class_step(k));
 #endif
 }
 
-/* Writes 0 to the gradient of classes from .. to of a row. */
-static void zero_gradient(const call *k, long row, uint from, uint to) {
-    const clx_params *p = k->p;
+/* Writes a value to the gradient of classes from .. to of a row. */
+static void fill_gradient(const call *k, const row_at *at, uint from, uint to, real value) {
     const uint step = WIDTH * (uint)team_items();
-    const long grad_out = AT(k, grad, row_start(k, row, p->grad_stride));
     FOR_VECTORS(from + WIDTH * (uint)team_item(), to, to,
-                { store_grad(REALV(0), k->grad, grad_out + (long)c * class_step(k), class_step(k), lanes); })
+                { store_grad(REALV(value), k->grad, at->grad + c * class_step(k), class_step(k), lanes); })
 }
 
 /* Whether the logits are to be described, for every row. A saved lse is an input. */
@@ -248,8 +263,8 @@ static void score_row(const call *k, long row) {
     const row_target t = resolve_target(k, row);
     const bool counted = t.state == ROW_COUNTED;
     const bool has_grad = counted && HAS(k, grad);
-    const long base = AT(k, logits, row_start(k, row, p->logits_stride));
-    const real x_target = counted ? LOAD_LOGIT(k->logits, base + t.y * class_step(k)) : REAL(0);
+    const row_at at = find_row(k, row);
+    const real x_target = counted ? LOAD_LOGIT(k->logits, at.logits + t.y * class_step(k)) : REAL(0);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_kept kept;
 
@@ -259,7 +274,7 @@ static void score_row(const call *k, long row) {
 #if KEEP
     kept.count = 0;
 #endif
-    r = sum_row(k, row, base, read ? (uint)p->classes : 0, x_target, &kept);
+    r = sum_row(k, row, &at, read ? (uint)p->classes : 0, x_target, &kept);
     if (first && read) write_description(k, row, r);
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
@@ -274,19 +289,23 @@ static void score_row(const call *k, long row) {
     team_barrier();
     row_grad grad = {0, 0, 0, 0};
     if (has_grad) grad = row_gradient(k, row, t, r);
+    uint written = counted ? (uint)p->classes : 0; /* of grad, by what follows */
 #if OP == OP_NLL
-    if (HAS(k, grad)) zero_gradient(k, row, 0, (uint)p->classes_padded);
-    if (has_grad && stores_class(t.y))
-        STORE_GRAD(-grad.target, k->grad,
-                   AT(k, grad, row_start(k, row, p->grad_stride)) + t.y * class_step(k));
+    written = 0;
 #else
 #if KEEP
-    if (kept.on) write_kept(k, row, r, grad, &kept);
+    if (kept.on) write_kept(k, &at, &r, &grad, &kept);
 #endif
-    if (!kept.on && (has_grad || HAS(k, log_probs) || HAS(k, probs)))
-        write_classes(k, row, base, r, grad, has_grad);
-    if (has_grad) write_target_gradient(k, row, t, r, grad, x_target);
-    if (HAS(k, grad)) zero_gradient(k, row, counted ? (uint)p->classes : 0, (uint)p->classes_padded);
+    const bool all_nan = U == U_NONE && has_grad && isnan(grad.spread);
+    if (!kept.on && ((has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs)))
+        write_classes(k, &at, &r, &grad, has_grad && !all_nan);
+    if (all_nan) fill_gradient(k, &at, 0, written, REAL_NAN);
+#endif
+    if (HAS(k, grad)) fill_gradient(k, &at, written, (uint)p->classes_padded, REAL(0));
+#if OP == OP_NLL
+    if (has_grad && stores_class(t.y)) STORE_GRAD(-grad.target, k->grad, at.grad + t.y * class_step(k));
+#else
+    if (has_grad) write_target_gradient(k, &at, t, &r, &grad, x_target);
 #endif
 }
 

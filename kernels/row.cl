@@ -54,7 +54,7 @@
 #define U_GRAD_OUTPUT    3
 
 /* Whether the first pass can leave exponentials for the second. */
-#define KEEP (!TEAM && !REAL_F64 && GRAD == REAL_STORE && !SOFTCAP && !FROM_LSE && OP != OP_NLL)
+#define KEEP (!TEAM && !REAL_F64 && GRAD == REAL_STORE && !FROM_LSE && OP != OP_NLL)
 
 #if WIDTH == 1
 #define LANE_NUMBERS ((maskv)0)
@@ -90,17 +90,24 @@ static real first_lane(realv x) {
     return lane[0];
 }
 
-/* tanh(scale x / cap): z is cap times it. Of +inf exactly 1, which not every device's tanh gives. */
+/* tanh(scale x / cap): z is cap times it. */
 static realv capped(const call *k, realv x) {
-    realv t = tanh(x * (k->logit_scale / k->softcap));
-    return x == REALV(REAL_INF) ? REALV(1) : t;
+    realv t = tanh_of(x * (k->logit_scale / k->softcap));
+#if !EXP_POLYNOMIAL
+    t = x == REALV(REAL_INF) ? REALV(1) : t; /* not every device's tanh gives exactly that */
+#endif
+    return t;
 }
 
-/* z - ref, with one rounding where there is no cap; -inf for a masked class, also under a cap. */
+/* Softcap's z; -inf for a masked class. */
+static realv capped_logit(const call *k, realv x) {
+    return x == REALV(-REAL_INF) ? x : k->softcap * capped(k, x);
+}
+
+/* z - ref, with one rounding where there is no cap. */
 static realv deviation(const call *k, realv x, real ref) {
 #if SOFTCAP
-    realv z = k->softcap * capped(k, x);
-    return x == REALV(-REAL_INF) ? x : z - ref;
+    return capped_logit(k, x) - ref;
 #else
     return fma(x, REALV(k->logit_scale), REALV(-ref));
 #endif
@@ -143,7 +150,8 @@ typedef struct row_scan {
     maskv best_at, beaten;
 } row_scan;
 
-/* Exponentials that the first pass left where the gradient is to stand: those from class from[i] on are
+/* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
+ * softcap z, else exponentials: those from class from[i] on are
  * relative to ref[i], for the last KEPT_REFS of `count` references. Those before are relative to a ref so
  * much smaller that they are 0: each is REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS)
  * is below the least f32. A masked class has left -1 where that matters (U). */
@@ -157,20 +165,39 @@ typedef struct row_kept {
 #endif
 } row_kept;
 
-/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
-static realv load_u(const call *k, long row, uint c, int lanes) {
+/* Where a row is: element 0 of its class 0 in each array. Found once, so that the loops do not. */
+typedef struct row_at {
+    long logits, grad, log_probs, probs, u, class_weight;
+} row_at;
+
+static row_at find_row(const call *k, long row) {
     const clx_params *p = k->p;
+    row_at at = {0, 0, 0, 0, 0, 0};
+    at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
+    at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
+    at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
+    at.probs = AT(k, probs, row_start(k, row, p->log_probs_stride));
 #if U == U_GRAD_OUTPUT
-    long at = AT(k, grad_output, row_start(k, row, p->grad_output_stride) + (long)c * class_step(k));
-    return load_real(k->grad_output, at, class_step(k), lanes, REAL(0));
+    at.u = AT(k, grad_output, row_start(k, row, p->grad_output_stride));
+#elif U == U_PROBABILITY
+    at.u = AT(k, targets, row_start(k, row, p->targets_stride));
+#endif
+    at.class_weight = AT(k, class_weight, 0);
+    return at;
+}
+
+/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
+static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
+    const long step = class_step(k);
+#if U == U_GRAD_OUTPUT
+    return load_real(k->grad_output, at->u + c * step, step, lanes, REAL(0));
 #elif U != U_NONE
     realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
-    if (HAS(k, class_weight)) w = load_real(k->class_weight, AT(k, class_weight, c), 1, lanes, REAL(0));
+    if (HAS(k, class_weight)) w = load_real(k->class_weight, at->class_weight + c, 1, lanes, REAL(0));
 #if U == U_PROBABILITY
     __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
-    long at = AT(k, targets, row_start(k, row, p->targets_stride) + (long)c * class_step(k));
-    realv t = load_probs(probabilities, at, class_step(k), lanes, REAL(0));
-    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(p->classes);
+    realv t = load_probs(probabilities, at->u + c * step, step, lanes, REAL(0));
+    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes);
 #endif
     return w;
 #else
@@ -200,9 +227,9 @@ static void rebase(row_scan *s, real ref) {
     s->ref = ref;
 }
 
-/* The classes c .. c + lanes of the row whose class 0 stands at `base`; -inf in the other lanes. */
-static realv load_row(const call *k, long base, uint c, int lanes) {
-    return load_logits(k->logits, base + (long)c * class_step(k), class_step(k), lanes, -REAL_INF);
+/* The classes c .. c + lanes of a row; -inf in the other lanes. */
+static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
+    return load_logits(k->logits, at->logits + c * class_step(k), class_step(k), lanes, -REAL_INF);
 }
 
 /* The sums of a block: up to CHAIN vectors. */
@@ -211,12 +238,12 @@ typedef struct block_terms {
 } block_terms;
 
 /* Adds a vector to the block's sums, but for its exponentials, and gives these. */
-static realv scan_vector(const call *k, row_scan *s, block_terms *b, long row, uint c, int lanes, realv x,
-                         realv x_target) {
+static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_at *at, uint c, int lanes,
+                         realv x, realv x_target) {
     const realv d = deviation(k, x, s->ref);
     const realv e = exp_of(d);
 #if U != U_NONE
-    const realv u = load_u(k, row, c, lanes);
+    const realv u = load_u(k, at, c, lanes);
 #if OP == OP_SOFTMAX
     b->u += e == REALV(0) ? REALV(0) : e * u;
 #else
@@ -246,18 +273,22 @@ static void add_block(row_scan *s, const block_terms *b) {
 #endif
 }
 
-/* Leaves exponentials for the second pass. */
-static void keep_vector(const call *k, const row_kept *kept, long row, uint c, int lanes, realv x, realv e) {
+/* Leaves an exponential or a capped logit for the second pass. */
+static void keep_vector(const call *k, const row_kept *kept, const row_at *at, uint c, int lanes, realv x,
+                        realv e) {
 #if KEEP
     if (!kept->on) return;
-    if (U != U_NONE) e = x == REALV(-REAL_INF) ? REALV(-1) : e;
-    store_grad(e, k->grad, AT(k, grad, row_start(k, row, k->p->grad_stride)) + (long)c * class_step(k),
-               class_step(k), lanes);
+#if SOFTCAP
+    e = capped_logit(k, x);
+#elif U != U_NONE
+    e = x == REALV(-REAL_INF) ? REALV(-1) : e;
+#endif
+    store_grad(e, k->grad, at->grad + c * class_step(k), class_step(k), lanes);
 #endif
 }
 
 /* Adds the vectors of a tile to the sums. `own`: the logit at ref if it was met in this tile, else NaN. */
-static void scan_tile(const call *k, row_scan *s, const row_kept *kept, long row, long base, uint tile,
+static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
                       uint classes, real own, realv x_target) {
     const uint step = WIDTH * (uint)team_items();
     const uint end = tile + TILE * step;
@@ -265,11 +296,11 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, long row
     for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
         FOR_VECTORS(block, min(end, block + CHAIN * step), classes, {
-            const realv x = load_row(k, base, c, lanes);
-            const realv e = scan_vector(k, s, &b, row, c, lanes, x, x_target);
+            const realv x = load_row(k, at, c, lanes);
+            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
             b.exp += x == REALV(own) ? REALV(0) : e;
             equals += x == REALV(own) ? REALV(1) : REALV(0);
-            keep_vector(k, kept, row, c, lanes, x, e);
+            keep_vector(k, kept, at, c, lanes, x, e);
         })
         add_block(s, &b);
     }
@@ -286,47 +317,47 @@ static realv larger(realv a, realv b) {
 }
 
 /* The largest logits of a tile. */
-static realv tile_tops(const call *k, long base, uint tile, uint classes) {
+static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
     const uint step = WIDTH * (uint)team_items();
     realv tops = REALV(-REAL_INF);
-    FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, base, c, lanes)); })
+    FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, at, c, lanes)); })
     return tops;
 }
 
 /* scan_tile() for the usual tile: its vectors are whole, ref was met before, and another such tile follows,
  * whose tops are found on the way: memory is read while exponentials are computed. */
-static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, long row, long base, uint tile,
+static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
                              realv x_target) {
     const uint step = WIDTH * (uint)team_items();
     realv tops = REALV(-REAL_INF);
     for (uint block = tile; block < tile + TILE * step; block += CHAIN * step) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
         FOR_WHOLE_VECTORS(block, min(CHAIN, TILE), {
-            const realv x = load_row(k, base, c, lanes);
-            tops = larger(tops, load_row(k, base, c + TILE * step, lanes));
-            const realv e = scan_vector(k, s, &b, row, c, lanes, x, x_target);
+            const realv x = load_row(k, at, c, lanes);
+            tops = larger(tops, load_row(k, at, c + TILE * step, lanes));
+            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
             b.exp += e;
-            keep_vector(k, kept, row, c, lanes, x, e);
+            keep_vector(k, kept, at, c, lanes, x, e);
         })
         add_block(s, &b);
     }
     return tops;
 }
 
-static row_scan scan_row(const call *k, long row, long base, uint classes, real x_target, row_kept *kept) {
+static row_scan scan_row(const call *k, const row_at *at, uint classes, real x_target, row_kept *kept) {
     const uint step = WIDTH * (uint)team_items();
     const uint item = WIDTH * (uint)team_item();
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
     s.best_at = (maskv)(int)item + LANE_NUMBERS;
 
-    realv tops = tile_tops(k, base, item, classes);
+    realv tops = tile_tops(k, at, item, classes);
     for (uint first = 0; first < classes; first += TILE * step) {
         const uint tile = first + item;
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (!moves && classes - first >= 2 * TILE * step) {
-            tops = scan_whole_tile(k, &s, kept, row, base, tile, REALV(x_target));
+            tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
             continue;
         }
         if (moves) {
@@ -336,19 +367,19 @@ static row_scan scan_row(const call *k, long row, long base, uint classes, real 
             kept->ref[kept->count++ % KEPT_REFS] = z;
 #endif
         }
-        scan_tile(k, &s, kept, row, base, tile, classes, moves ? top : REAL_NAN, REALV(x_target));
-        if (classes - first > TILE * step) tops = tile_tops(k, base, tile + TILE * step, classes);
+        scan_tile(k, &s, kept, at, tile, classes, moves ? top : REAL_NAN, REALV(x_target));
+        if (classes - first > TILE * step) tops = tile_tops(k, at, tile + TILE * step, classes);
     }
     return s;
 }
 
 /* Whether there is a NaN among the logits of a row. */
-static bool has_nan(const call *k, long base) {
+static bool has_nan(const call *k, const row_at *at) {
     const uint classes = (uint)k->p->classes;
     const uint step = WIDTH * (uint)team_items();
     realv nans = REALV(0);
     FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes,
-                { nans += isnan(load_row(k, base, c, lanes)) ? REALV(1) : REALV(0); })
+                { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
     return team_sum(sum_lanes(nans), k->scratch) != 0;
 }
 
@@ -365,7 +396,8 @@ typedef struct row_sums {
 
 #if FROM_LSE
 /* The row as the forward pass saved it, for a gradient made later. `classes` 0: nothing of it is read. */
-static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target, row_kept *kept) {
+static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
+                        row_kept *kept) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.ref = GET(k, lse, row);
     r.lse = r.ref;
@@ -375,7 +407,7 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
     block_sum u = {REALV(0), REALV(0)};
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, row, c, lanes)); })
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, at, c, lanes)); })
     r.u = team_sum(block_sum_value(u), k->scratch);
 #endif
     return r;
@@ -402,8 +434,9 @@ static long first_best(const call *k, const row_scan *s) {
 }
 
 /* The row, read. `classes` 0: nothing of it is read, and nothing that is returned matters. */
-static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target, row_kept *kept) {
-    row_scan s = scan_row(k, row, base, classes, x_target, kept);
+static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
+                        row_kept *kept) {
+    row_scan s = scan_row(k, at, classes, x_target, kept);
     const real ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
     if (ref > s.ref || !s.met) rebase(&s, ref);
     const real8 sums = team_sum8((real8)(block_sum_value(s.exp), s.own, s.own_less, block_sum_value(s.u),
@@ -423,7 +456,7 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
     } else if (sum == 0) {
         r.lse = -REAL_INF;
     } else { /* a NaN among the logits, or +inf alone */
-        r.lse = ref == REAL_INF && !kept->on && classes > 0 && !has_nan(k, base) ? REAL_INF : REAL_NAN;
+        r.lse = ref == REAL_INF && !kept->on && classes > 0 && !has_nan(k, at) ? REAL_INF : REAL_NAN;
     }
     r.u = OP == OP_SOFTMAX ? sums.s3 * r.inverse_sum : sums.s3;
     r.dot = sums.s4;
