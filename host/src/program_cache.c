@@ -69,29 +69,21 @@ clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size
     return CLXENT_OK;
 }
 
-/* Which of the program's devices is the context's: a caller's cl_context may have several. */
-static cl_int find_device(const clxent_ctx *ctx, cl_program program, size_t *count, size_t *index) {
-    cl_device_id devices[128];
-    size_t bytes = 0;
-    const cl_int code = ctx->cl.GetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof devices, devices, &bytes);
-    if (code != CL_SUCCESS) return code;
-    *count = bytes / sizeof devices[0];
-    for (*index = 0; *index < *count; ++*index)
-        if (devices[*index] == ctx->device) return CL_SUCCESS;
-    return CL_INVALID_DEVICE;
-}
-
+/* The program was built for one device alone, though a caller's cl_context may have several: of the binaries,
+ * one a device, its is the one that there is. (Not found by CL_PROGRAM_DEVICES: PoCL lists the context's
+ * devices there, but has sizes of those only that it built for.) */
 static clxent_status add_program(clxent_ctx *ctx, const clx_program *program, clx_blob_writer *writer) {
-    size_t count = 0, index = 0;
-    size_t sizes[128] = {0};
-    unsigned char *binaries[128] = {NULL}; /* NULL: this one is not asked for */
-    cl_int code = find_device(ctx, program->program, &count, &index);
-    if (code == CL_SUCCESS)
-        code = ctx->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, count * sizeof sizes[0],
-                                      sizes, NULL);
+    enum { MAX_DEVICES = 128 };
+    size_t sizes[MAX_DEVICES] = {0}, bytes = 0, index = 0;
+    unsigned char *binaries[MAX_DEVICES] = {NULL}; /* NULL: this one is not asked for */
+    cl_int code =
+        ctx->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, sizeof sizes, sizes, &bytes);
     if (code != CL_SUCCESS)
         return clx_fail_cl(&ctx->error, code, "clGetProgramInfo(CL_PROGRAM_BINARY_SIZES, %s)", program->key);
-    if (sizes[index] == 0) return CLXENT_OK; /* the driver has no binary to give */
+    const size_t count = bytes / sizeof sizes[0];
+    while (index < count && sizes[index] == 0) index++;
+    if (index == count) return CLXENT_OK; /* the driver has no binary to give */
+
     clxent_status status = CLXENT_OK;
     if (writer->data) {
         binaries[index] = malloc(sizes[index]);

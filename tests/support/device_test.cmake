@@ -80,3 +80,13 @@ function(clxent_device_test name)
     set_tests_properties(${name}.device PROPERTIES LABELS device TIMEOUT ${arg_TIMEOUT})
   endif()
 endfunction()
+
+# clxent_test_layer(name layer): the device test `name` runs with tests/layers/<layer>.c between loader and driver.
+function(clxent_test_layer name layer)
+  foreach(implementation ${clxent_test_implementations})
+    if(TEST ${name}.${implementation})
+      set_property(TEST ${name}.${implementation} APPEND PROPERTY
+        ENVIRONMENT OPENCL_LAYERS=${PROJECT_BINARY_DIR}/tests/layers/clxent_${layer}.so)
+    endif()
+  endforeach()
+endfunction()
