@@ -89,7 +89,8 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     if (status != CLXENT_OK) goto fail;
     status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule);
     if (status != CLXENT_OK) goto fail;
-    status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
+    if (!clx_is_softmax(&plan->desc))
+        status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
     if (status != CLXENT_OK) goto fail;
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
     const clx_kernel *rows = NULL;

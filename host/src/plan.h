@@ -17,7 +17,7 @@ struct clxent_plan {
     clxent_ctx *ctx;
     clxent_desc desc; /* as given, with every default resolved */
     clxent_schedule schedule;
-    const clx_kernel *reduce;         /* the kernels of reduce.cl */
+    const clx_kernel *reduce;         /* the kernels of reduce.cl; NULL for a softmax, which sums no rows */
     clx_plan_row rows[CLX_PLAN_ROWS]; /* the row kernels met so far */
     int row_count;
     cl_mem workspace;        /* the plan's own; NULL until it is needed */
