@@ -19,10 +19,11 @@ def _tensors(problem, device):
 
 def _torch_operation(loss_of, logits, targets, with_gradient, restore=None):
     synchronize = torch.cuda.synchronize if logits.is_cuda else (lambda: None)
+    plain = logits.detach()  # same memory; Liger makes a gradient for what requires one, no_grad or not
 
     def forward():
         with torch.no_grad():
-            loss = loss_of(logits, targets)
+            loss = loss_of(plain, targets)
         synchronize()
         return loss, None
 
