@@ -6,6 +6,7 @@ Clxent's side is in ours.py, the others' in theirs.py."""
 import argparse
 import ctypes
 import datetime
+import functools
 import gc
 import json
 import math
@@ -25,7 +26,7 @@ Milliseconds a call: medians of {pairs}, taken in turn (A B C A B C ...) in one 
 each; before that, losses and gradients were found to agree. In brackets: how many times longer than clxent,
 the median over the turns. clxent: clxent_enqueue() on device buffers, then clFinish(). Peers allocate the
 gradient on each call, clxent writes to memory that it is given. A peer without an in-place form is compared
-there by its forward + gradient."""
+there by its forward + gradient. A problem that fits the caches stays in them."""
 
 # How far two results may lie apart: the loss, relative to max(1, |loss|), and a probability, relative to itself.
 # A gradient is p/N, but (p - 1)/N at the target, where p may be near 1. In bf16 the peers also keep
@@ -81,6 +82,11 @@ def parse(arguments):
 
 def say(text):
     print(f"ci/peers: {text}", file=sys.stderr, flush=True)
+
+
+@functools.lru_cache(maxsize=None)
+def say_once(text):
+    say(text)
 
 
 def first_line(error):
@@ -156,7 +162,7 @@ def enlist(problem, clxent, peers, device):
                 peer = PEERS[key](problem, device)
                 results = {name: result_of(operation) for name, operation in peer.operations.items()}
             except Exception as e:  # whatever a package raises, the others are still to be compared
-                say(f"{key} is left out: {type(e).__name__}: {first_line(e)}")
+                say_once(f"{key} is left out: {type(e).__name__}: {first_line(e)}")
                 continue
             for name, result in results.items():
                 check(peer.name, name, problem, expected[FORWARD if name == FORWARD else GRADIENT], result)
@@ -218,10 +224,13 @@ def results_of(problem, seconds, contestants, pairs):
         yield result
 
 
+def number(value):
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
 def table(results):
     """Markdown."""
     names = list(dict.fromkeys(name for r in results for name in r["ratio"]))
-    number = lambda value: f"{value:.3g}" if value < 100 else f"{value:.0f}"
     lines = ["| shape | dtype | | clxent | " + " | ".join(names) + " |", "|---|---|---|---" + "|---" * len(names) + "|"]
     for r in results:
         cells = [f"{r['rows']}x{r['classes']}", r["dtype"], r["op"], number(1e3 * r["seconds"]["clxent"])]
