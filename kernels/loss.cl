@@ -144,8 +144,8 @@ static realv load_q(const call *k, const row_at *at, const row_grad *grad, uint 
 }
 
 /* Whether this item is the one that stores class c of a row. */
-static bool stores_class(long c) {
-    return (c / WIDTH) % team_items() == team_item();
+static bool stores_class(const row_at *at, long c) {
+    return c >= at->from && c < at->to && ((c - at->from) / WIDTH) % team_items() == team_item();
 }
 
 /* `write(c, lanes)` for the item's vectors of a row: first the whole ones. */
@@ -181,7 +181,7 @@ static void write_classes(const call *k, const row_at *at, const row_sums *r, co
                           bool has_grad) {
     const uint step = WIDTH * (uint)team_items();
 #define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, c, lanes)
-    FOR_ROW(0, (uint)k->p->classes, WRITE)
+    FOR_ROW(at->from, at->to, WRITE)
 #undef WRITE
 }
 
@@ -226,7 +226,7 @@ static void write_kept(const call *k, const row_at *at, const row_sums *r, const
 static void write_target_gradient(const call *k, const row_at *at, row_target t, const row_sums *r,
                                   const row_grad *grad, real x_target) {
 #if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
-    if (!stores_class(t.y)) return;
+    if (!stores_class(at, t.y)) return;
     realv x = REALV(x_target);
     realv e = exp_of(deviation(k, x, r->ref));
     realv q = REALV(grad->target + grad->u_factor * t.weight);
@@ -255,58 +255,82 @@ static void write_description(const call *k, long row, row_sums r) {
     if (HAS(k, entropy)) k->entropy[AT(k, entropy, row)] = r.entropy;
 }
 
-/* All of one row. A row that does not count is read only where its logits are to be described: the passes run
- * over 0 classes then. */
+/* What a row is to be scored with. A row that does not count is read only where its logits are to be
+ * described. */
+typedef struct row_task {
+    row_at at;
+    row_target target;
+    real x_target;
+    bool counted, read, has_grad;
+} row_task;
+
+/* !from_logits: x_target is to come from elsewhere, the logits may be overwritten already. */
+static row_task find_task(const call *k, long row, bool from_logits) {
+    row_task t;
+    t.at = find_row(k, row);
+    t.target = resolve_target(k, row);
+    t.counted = t.target.state == ROW_COUNTED;
+    t.read = OP != OP_NLL && (t.counted || is_described(k));
+    t.has_grad = t.counted && HAS(k, grad);
+    t.x_target =
+        t.counted && from_logits ? LOAD_LOGIT(k->logits, t.at.logits + t.target.y * class_step(k)) : REAL(0);
+    return t;
+}
+
+/* The outputs of a row that are one number. */
+static void write_numbers(const call *k, long row, const row_task *t, row_sums r) {
+    if (t->read) write_description(k, row, r);
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
+    if (t->counted) {
+        const long_sum x_part = {t->x_target, 0};
+        write_counted_loss(k, row, t->target, r,
+                           OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
+    } else {
+        write_loss(k, row, REAL(0), REAL(0), REAL(0));
+    }
+    if (HAS(k, rank)) k->rank[AT(k, rank, row)] = t->counted ? r.beaten - (isnan(t->x_target) ? 1 : 0) : 0;
+#endif
+}
+
+/* The outputs of a row that are one a class; the classes t->at.from .. to, and what is padded behind them. */
+static void write_row(const call *k, long row, const row_task *t, row_sums r, const row_kept *kept) {
+    const row_at *at = &t->at;
+    const bool last = at->to == (uint)k->p->classes;
+    const uint end = last ? (uint)k->p->classes_padded : at->to;
+    row_grad grad = {0, 0, 0, 0};
+    if (t->has_grad) grad = row_gradient(k, row, t->target, r);
+#if OP == OP_NLL
+    if (HAS(k, grad)) fill_gradient(k, at, at->from, end, REAL(0));
+    if (t->has_grad && stores_class(at, t->target.y))
+        STORE_GRAD(-grad.target, k->grad, at->grad + t->target.y * class_step(k));
+#else
+    const bool all_nan = U == U_NONE && t->has_grad && isnan(grad.spread);
+#if KEEP
+    if (kept->on) write_kept(k, at, &r, &grad, kept);
+#endif
+    if (!kept->on && ((t->has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs)))
+        write_classes(k, at, &r, &grad, t->has_grad && !all_nan);
+    if (all_nan) fill_gradient(k, at, at->from, at->to, REAL_NAN);
+    if (HAS(k, grad)) fill_gradient(k, at, t->counted ? at->to : at->from, end, REAL(0));
+    if (t->has_grad) write_target_gradient(k, at, t->target, &r, &grad, t->x_target);
+#endif
+}
+
+/* All of one row. */
 static void score_row(const call *k, long row) {
-    const clx_params *p = k->p;
-    const bool first = team_item() == 0;
-    const row_target t = resolve_target(k, row);
-    const bool counted = t.state == ROW_COUNTED;
-    const bool has_grad = counted && HAS(k, grad);
-    const row_at at = find_row(k, row);
-    const real x_target = counted ? LOAD_LOGIT(k->logits, at.logits + t.y * class_step(k)) : REAL(0);
+    const row_task t = find_task(k, row, true);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_kept kept;
-
-#if OP != OP_NLL
-    const bool read = counted || is_described(k);
-    kept.on = KEEP && has_grad && !is_described(k);
+    kept.on = KEEP && t.has_grad && !is_described(k);
 #if KEEP
     kept.count = 0;
 #endif
-    r = sum_row(k, row, &at, read ? (uint)p->classes : 0, x_target, &kept);
-    if (first && read) write_description(k, row, r);
+#if OP != OP_NLL
+    r = sum_row(k, row, &t.at, t.read, t.x_target, &kept);
 #endif
-#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
-    if (first && !counted) write_loss(k, row, REAL(0), REAL(0), REAL(0));
-    if (first && counted) {
-        const long_sum x_part = {x_target, 0};
-        write_counted_loss(k, row, t, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
-    }
-    if (first && HAS(k, rank)) k->rank[AT(k, rank, row)] = counted ? r.beaten - (isnan(x_target) ? 1 : 0) : 0;
-#endif
-
+    if (team_item() == 0) write_numbers(k, row, &t, r);
     team_barrier();
-    row_grad grad = {0, 0, 0, 0};
-    if (has_grad) grad = row_gradient(k, row, t, r);
-    uint written = counted ? (uint)p->classes : 0; /* of grad, by what follows */
-#if OP == OP_NLL
-    written = 0;
-#else
-#if KEEP
-    if (kept.on) write_kept(k, &at, &r, &grad, &kept);
-#endif
-    const bool all_nan = U == U_NONE && has_grad && isnan(grad.spread);
-    if (!kept.on && ((has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs)))
-        write_classes(k, &at, &r, &grad, has_grad && !all_nan);
-    if (all_nan) fill_gradient(k, &at, 0, written, REAL_NAN);
-#endif
-    if (HAS(k, grad)) fill_gradient(k, &at, written, (uint)p->classes_padded, REAL(0));
-#if OP == OP_NLL
-    if (has_grad && stores_class(t.y)) STORE_GRAD(-grad.target, k->grad, at.grad + t.y * class_step(k));
-#else
-    if (has_grad) write_target_gradient(k, &at, t, &r, &grad, x_target);
-#endif
+    write_row(k, row, &t, r, &kept);
 }
 
 #endif

@@ -44,7 +44,7 @@ enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
-enum { CLX_ROW_SCRATCH_BYTES = 64, CLX_REDUCE_SCRATCH_BYTES = 64 };
+enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 64 };
 
 enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */
 enum { CLX_CLASS = 0, CLX_PROBABILITY = 1, CLX_NEXT_TOKEN = 2 };            /* clxent_targets */
@@ -68,13 +68,17 @@ typedef struct clx_params {
     clx_i64 ignore_index;
     clx_i64 at[CLX_ARRAYS]; /* where each array starts in its buffer, in its elements; may be negative */
     /* byte offsets into the workspace; see workspace.c */
-    clx_i64 totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at;
+    clx_i64 totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, row_parts_at;
+    clx_i64 parts, part_classes; /* split: teams a row, and the classes of each but the last */
     clx_bits label_smoothing, z_loss, softcap, logit_scale, grad_output;
     clx_i32 present; /* bit i: array i is there */
     clx_i32 flags;
     clx_i32 reduction, targets;
     clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
 } clx_params;
+
+/* Bytes of what split.cl keeps of a part of a row, at most. */
+enum { CLX_SPLIT_PART_BYTES = 88 };
 
 /* Rows that one work-group counts or adds up. Fixed, so that the order of sums depends on N alone. */
 enum { CLX_CHUNK_ROWS = 1024 };

@@ -4,7 +4,8 @@
  * weights but no logits, so that the row pass can write the finished gradient; after it the loss.
  *
  * Both in two steps, with a fixed order: one work-group a chunk of CLX_CHUNK_ROWS rows, then one work-group
- * over the chunks. Sums keep what rounding takes off, since a device may lack f64.
+ * over the chunks; a single chunk's group does both. Sums keep what rounding takes off, since a device may
+ * lack f64.
  *
  * Launch rule: local size a power of two; the first step `chunks` groups, the second one group.
  * Bytes: the targets and weights once; the row losses once. */
@@ -39,10 +40,7 @@ static tally merge_tallies(tally a, tally b) {
 
 DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
 
-/* The team's tallies together, stored by its first item. */
-static void store_tally(const call *k, tally t, __global clx_counts *out) {
-    t = team_tally(t, k->scratch);
-    if (team_item() != 0) return;
+static void store_tally(tally t, __global clx_counts *out) {
     out->counted = t.counted;
     out->ignored = t.ignored;
     out->bad = t.bad;
@@ -63,6 +61,27 @@ static tally load_tally(__global const clx_counts *c) {
     return t;
 }
 
+/* The mean over no row at all. */
+static real empty_mean(const clx_params *p) {
+    return p->flags & CLX_EMPTY_ZERO ? REAL(0) : REAL_NAN;
+}
+
+/* All rows' tally, where it is needed: the totals, counts, and with CLX_ATOMIC the value that rows add to. */
+static void finish_tally(const call *k, tally t) {
+    const clx_params *p = k->p;
+    __global clx_counts *totals = (__global clx_counts *)(k->workspace + p->totals_at);
+    store_tally(t, totals);
+    if (HAS(k, counts)) {
+        __global long *out = k->counts + AT(k, counts, 0);
+        out[0] = totals->counted;
+        out[1] = totals->ignored;
+        out[2] = totals->bad;
+        out[3] = totals->first_bad;
+    }
+    if ((p->flags & CLX_ATOMIC) && HAS(k, loss))
+        k->loss[AT(k, loss, 0)] = p->reduction == CLX_MEAN && totals->counted == 0 ? empty_mean(p) : REAL(0);
+}
+
 __kernel void count_rows(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long chunk = get_group_id(0);
@@ -81,35 +100,24 @@ __kernel void count_rows(CALL_ARGUMENTS) {
             t.first_bad = min(t.first_bad, row);
         }
     }
-    store_tally(&k, t, (__global clx_counts *)(workspace + params.count_partials_at) + chunk);
+    t = team_tally(t, k.scratch);
+    if (team_item() != 0) return;
+    if (chunk_count(&params) == 1)
+        finish_tally(&k, t);
+    else
+        store_tally(t, (__global clx_counts *)(workspace + params.count_partials_at) + chunk);
 }
 
-/* The mean over no row at all. */
-static real empty_mean(const clx_params *p) {
-    return p->flags & CLX_EMPTY_ZERO ? REAL(0) : REAL_NAN;
-}
-
-/* The chunks' tallies together. With CLX_ATOMIC also the value that rows add to. */
+/* The chunks' tallies together. */
 __kernel void finish_count(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long chunks = chunk_count(&params);
     __global const clx_counts *partials = (__global const clx_counts *)(workspace + params.count_partials_at);
-    __global clx_counts *totals = (__global clx_counts *)(workspace + params.totals_at);
     tally t = empty_tally();
     for (long chunk = team_item(); chunk < chunks; chunk += team_items())
         t = merge_tallies(t, load_tally(partials + chunk));
-    store_tally(&k, t, totals);
-    if (team_item() != 0) return;
-    if (HAS(&k, counts)) {
-        __global long *out = counts + AT(&k, counts, 0);
-        out[0] = totals->counted;
-        out[1] = totals->ignored;
-        out[2] = totals->bad;
-        out[3] = totals->first_bad;
-    }
-    if ((params.flags & CLX_ATOMIC) && HAS(&k, loss))
-        loss[AT(&k, loss, 0)] =
-            params.reduction == CLX_MEAN && totals->counted == 0 ? empty_mean(&params) : REAL(0);
+    t = team_tally(t, k.scratch);
+    if (team_item() == 0) finish_tally(&k, t);
 }
 
 /* ---------------------------------------------------------------- after the rows -------------------- */
@@ -126,6 +134,15 @@ static loss_sums merge_losses(loss_sums a, loss_sums b) {
 
 DEFINE_TEAM_FOLD(team_losses, loss_sums, sum = merge_losses(sum, other))
 
+/* The loss, from the sums over all rows. */
+static void finish_sums(const call *k, loss_sums sums) {
+    const clx_params *p = k->p;
+    real value = long_sum_value(sums.ce) / ce_divisor(k);
+    if (k->z_loss != 0) value += long_sum_value(sums.z) / z_divisor(k);
+    if (p->reduction == CLX_MEAN && totals_of(k)->counted == 0) value = empty_mean(p);
+    k->loss[AT(k, loss, 0)] = value;
+}
+
 __kernel void sum_losses(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long chunk = get_group_id(0);
@@ -139,13 +156,18 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
     }
     sums = team_losses(sums, k.scratch);
     if (team_item() != 0) return;
-    __global clx_loss_sums *out = (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk;
-    out->ce = BITS_OF(sums.ce.sum);
-    out->ce_low = BITS_OF(sums.ce.low);
-    out->z = BITS_OF(sums.z.sum);
-    out->z_low = BITS_OF(sums.z.low);
+    if (chunk_count(&params) == 1) {
+        finish_sums(&k, sums);
+    } else {
+        __global clx_loss_sums *out = (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk;
+        out->ce = BITS_OF(sums.ce.sum);
+        out->ce_low = BITS_OF(sums.ce.low);
+        out->z = BITS_OF(sums.z.sum);
+        out->z_low = BITS_OF(sums.z.low);
+    }
 }
 
+/* The chunks' sums together. */
 __kernel void finish_loss(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long chunks = chunk_count(&params);
@@ -158,9 +180,5 @@ __kernel void finish_loss(CALL_ARGUMENTS) {
         sums = merge_losses(sums, others);
     }
     sums = team_losses(sums, k.scratch);
-    if (team_item() != 0) return;
-    real value = long_sum_value(sums.ce) / ce_divisor(&k);
-    if (k.z_loss != 0) value += long_sum_value(sums.z) / z_divisor(&k);
-    if (params.reduction == CLX_MEAN && totals_of(&k)->counted == 0) value = empty_mean(&params);
-    loss[AT(&k, loss, 0)] = value;
+    if (team_item() == 0) finish_sums(&k, sums);
 }

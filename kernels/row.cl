@@ -126,9 +126,6 @@ static real deviation_1(const call *k, real x, real ref) {
 
 DEFINE_TEAM_FOLD(team_max, real, sum = fmax(sum, other))
 DEFINE_TEAM_FOLD(team_sum, real, sum += other)
-DEFINE_TEAM_FOLD(team_sum8, real8, sum += other)
-DEFINE_TEAM_FOLD(team_sum_long, long, sum += other)
-DEFINE_TEAM_FOLD(team_min_long, long, sum = min(sum, other))
 
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
@@ -165,14 +162,16 @@ typedef struct row_kept {
 #endif
 } row_kept;
 
-/* Where a row is: element 0 of its class 0 in each array. Found once, so that the loops do not. */
+/* Where a row is: element 0 of its class 0 in each array, found once, so that the loops do not. And which of
+ * its classes are the team's: from .. to. */
 typedef struct row_at {
     long logits, grad, log_probs, probs, u, class_weight;
+    uint from, to;
 } row_at;
 
 static row_at find_row(const call *k, long row) {
     const clx_params *p = k->p;
-    row_at at = {0, 0, 0, 0, 0, 0};
+    row_at at = {0, 0, 0, 0, 0, 0, 0, (uint)p->classes};
     at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
     at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
     at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
@@ -287,7 +286,18 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
 #endif
 }
 
-/* Adds the vectors of a tile to the sums. `own`: the logit at ref if it was met in this tile, else NaN. */
+/* Adds a vector of a tile to the block's sums. `own`: the logit at ref if it was met in this tile, else NaN;
+ * counted in `equals` instead. */
+static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
+                            block_terms *b, realv *equals, uint c, int lanes, real own, realv x_target) {
+    const realv x = load_row(k, at, c, lanes);
+    const realv e = scan_vector(k, s, b, at, c, lanes, x, x_target);
+    b->exp += x == REALV(own) ? REALV(0) : e;
+    *equals += x == REALV(own) ? REALV(1) : REALV(0);
+    keep_vector(k, kept, at, c, lanes, x, e);
+}
+
+/* Adds the vectors of a tile to the sums. */
 static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
                       uint classes, real own, realv x_target) {
     const uint step = WIDTH * (uint)team_items();
@@ -295,13 +305,17 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const ro
     realv equals = REALV(0);
     for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-        FOR_VECTORS(block, min(end, block + CHAIN * step), classes, {
-            const realv x = load_row(k, at, c, lanes);
-            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
-            b.exp += x == REALV(own) ? REALV(0) : e;
-            equals += x == REALV(own) ? REALV(1) : REALV(0);
-            keep_vector(k, kept, at, c, lanes, x, e);
-        })
+#if TEAM
+        FOR_VECTORS(block, min(end, block + CHAIN * step), classes,
+                    { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
+#else
+        const uint whole = min((classes - block) / WIDTH, (uint)min(CHAIN, TILE));
+        const uint rest = block + whole * WIDTH;
+        FOR_WHOLE_VECTORS(block, whole,
+                          { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
+        if (whole < min(CHAIN, TILE) && rest < classes)
+            scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(classes - rest), own, x_target);
+#endif
         add_block(s, &b);
     }
     if (!isnan(own)) {
@@ -344,19 +358,21 @@ static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, c
     return tops;
 }
 
-static row_scan scan_row(const call *k, const row_at *at, uint classes, real x_target, row_kept *kept) {
+/* The team's classes; none of them where !read. */
+static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
     const uint step = WIDTH * (uint)team_items();
     const uint item = WIDTH * (uint)team_item();
+    const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)(int)item + LANE_NUMBERS;
+    s.best_at = (maskv)(int)(at->from + item) + LANE_NUMBERS;
 
-    realv tops = tile_tops(k, at, item, classes);
-    for (uint first = 0; first < classes; first += TILE * step) {
+    realv tops = tile_tops(k, at, at->from + item, to);
+    for (uint first = at->from; first < to; first += TILE * step) {
         const uint tile = first + item;
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
-        if (!moves && classes - first >= 2 * TILE * step) {
+        if (!moves && to - first >= 2 * TILE * step) {
             tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
             continue;
         }
@@ -367,18 +383,17 @@ static row_scan scan_row(const call *k, const row_at *at, uint classes, real x_t
             kept->ref[kept->count++ % KEPT_REFS] = z;
 #endif
         }
-        scan_tile(k, &s, kept, at, tile, classes, moves ? top : REAL_NAN, REALV(x_target));
-        if (classes - first > TILE * step) tops = tile_tops(k, at, tile + TILE * step, classes);
+        scan_tile(k, &s, kept, at, tile, to, moves ? top : REAL_NAN, REALV(x_target));
+        if (to - first > TILE * step) tops = tile_tops(k, at, tile + TILE * step, to);
     }
     return s;
 }
 
-/* Whether there is a NaN among the logits of a row. */
+/* Whether there is a NaN among the team's logits. */
 static bool has_nan(const call *k, const row_at *at) {
-    const uint classes = (uint)k->p->classes;
     const uint step = WIDTH * (uint)team_items();
     realv nans = REALV(0);
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes,
+    FOR_VECTORS(at->from + WIDTH * (uint)team_item(), at->to, at->to,
                 { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
     return team_sum(sum_lanes(nans), k->scratch) != 0;
 }
@@ -395,9 +410,8 @@ typedef struct row_sums {
 } row_sums;
 
 #if FROM_LSE
-/* The row as the forward pass saved it, for a gradient made later. `classes` 0: nothing of it is read. */
-static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
-                        row_kept *kept) {
+/* The row as the forward pass saved it, for a gradient made later. !read: nothing of it is read. */
+static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.ref = GET(k, lse, row);
     r.lse = r.ref;
@@ -407,68 +421,124 @@ static row_sums sum_row(const call *k, long row, const row_at *at, uint classes,
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
     block_sum u = {REALV(0), REALV(0)};
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, at, c, lanes)); })
+    const uint to = read ? at->to : 0;
+    FOR_VECTORS(WIDTH * (uint)team_item(), to, to, { block_sum_add(&u, load_u(k, at, c, lanes)); })
     r.u = team_sum(block_sum_value(u), k->scratch);
 #endif
     return r;
 }
 
 #else
-/* The lanes' and the items' first largest logit: the first NaN if there is one. */
-static long first_best(const call *k, const row_scan *s) {
-    const long after_nans = 1L << 32; /* more than any class */
-    real best[WIDTH];
-    MASK_NAME at[WIDTH];
-    TO_LANES(s->best, best);
-    TO_LANES(s->best_at, at);
-    real top = best[0];
-    for (int lane = 1; lane < WIDTH; lane++) top = fmax(top, best[lane]);
-    top = team_max(top, k->scratch);
-    long first = LONG_MAX;
-    for (int lane = 0; lane < WIDTH; lane++) {
-        if (isnan(best[lane])) first = min(first, (long)at[lane]);
-        if (best[lane] == top) first = min(first, (long)at[lane] + after_nans);
+/* What is known of a part of a row, relative to `ref`; see row_scan. */
+typedef struct row_part {
+    real ref; /* -inf: only masked classes */
+    real own, own_less, exp, u, dot, ent;
+    real best; /* the largest logit, a NaN if there is one; */
+    int best_at, beaten;
+    int nans; /* with a ref of +inf: whether there are any */
+} row_part;
+
+/* Relative to another, larger reference. */
+static row_part part_rebased(row_part p, real ref) {
+    if (p.ref == ref) return p;
+    p.nans = isnan(p.exp);
+    if (p.ref != -REAL_INF) {
+        const real shift = ref - p.ref;
+        const real factor = exp(-shift);
+        p.exp += p.own;
+        p.ent = (p.ent + shift * p.exp) * factor;
+        if (OP == OP_SOFTMAX)
+            p.u *= factor;
+        else if (U != U_NONE)
+            p.dot += shift * p.u;
+        p.exp *= factor;
+        p.own = p.own_less = 0;
     }
-    first = team_min_long(first, k->scratch);
-    return first >= after_nans ? first - after_nans : first;
+    p.ref = ref;
+    return p;
 }
 
-/* The row, read. `classes` 0: nothing of it is read, and nothing that is returned matters. */
-static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
-                        row_kept *kept) {
-    row_scan s = scan_row(k, at, classes, x_target, kept);
-    const real ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
-    if (ref > s.ref || !s.met) rebase(&s, ref);
-    const real8 sums = team_sum8((real8)(block_sum_value(s.exp), s.own, s.own_less, block_sum_value(s.u),
-                                         block_sum_value(s.dot), block_sum_value(s.ent), 0, 0),
-                                 k->scratch);
+/* Two parts of the same reference together. */
+static row_part part_add(row_part a, row_part b) {
+    a.own += b.own;
+    a.own_less += b.own_less;
+    a.exp += b.exp;
+    a.u += b.u;
+    a.dot += b.dot;
+    a.ent += b.ent;
+    a.nans |= b.nans;
+#if STATS
+    const bool same = a.best == b.best || (isnan(a.best) && isnan(b.best));
+    if (same ? b.best_at < a.best_at : b.best > a.best || (isnan(b.best) && !isnan(a.best))) {
+        a.best = b.best;
+        a.best_at = b.best_at;
+    }
+    a.beaten += b.beaten;
+#endif
+    return a;
+}
 
+DEFINE_TEAM_FOLD(team_part, row_part, sum = part_add(sum, other))
+
+/* What the team's items have met, together. `kept`: its logits are no more. */
+static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
+    row_part p = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    p.ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
+    if (p.ref > s.ref || !s.met) rebase(&s, p.ref);
+    p.own = s.own;
+    p.own_less = s.own_less;
+    p.exp = block_sum_value(s.exp);
+    p.u = block_sum_value(s.u);
+    p.dot = block_sum_value(s.dot);
+    p.ent = block_sum_value(s.ent);
+#if STATS
+    real best[WIDTH];
+    MASK_NAME best_at[WIDTH], beaten[WIDTH];
+    TO_LANES(s.best, best);
+    TO_LANES(s.best_at, best_at);
+    TO_LANES(s.beaten, beaten);
+    p.best = best[0];
+    p.best_at = (int)best_at[0];
+    p.beaten = (int)beaten[0];
+    for (int lane = 1; lane < WIDTH; lane++) {
+        const row_part other = {p.ref, 0, 0, 0, 0, 0, 0, best[lane], (int)best_at[lane], (int)beaten[lane],
+                                0};
+        p = part_add(p, other);
+    }
+#endif
+    p = team_part(p, k->scratch);
+    if (p.ref == REAL_INF && !kept) p.nans = has_nan(k, at);
+    return p;
+}
+
+/* The row from all its parts. */
+static row_sums finish_row(row_part p) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    const real own = sums.s1, sum = sums.s0 + own;
+    const real sum = p.exp + p.own;
     const bool plain = sum > 0; /* not NaN, not 0 */
-    r.ref = ref;
-    r.log_sum = !plain ? REAL_NAN : own > 0 && sum < REAL(1.125) ? log1p(sums.s0 + sums.s2) : log(sum);
+    r.ref = p.ref;
+    r.log_sum = !plain ? REAL_NAN : p.own > 0 && sum < REAL(1.125) ? log1p(p.exp + p.own_less) : log(sum);
     r.inverse_sum = plain ? 1 / sum : REAL_NAN;
     if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */
-        r.lse = ref + r.log_sum;
-        const real part = r.lse - ref;
-        r.lse_residual = (ref - (r.lse - part)) + (r.log_sum - part);
+        r.lse = r.ref + r.log_sum;
+        const real part = r.lse - r.ref;
+        r.lse_residual = (r.ref - (r.lse - part)) + (r.log_sum - part);
     } else if (sum == 0) {
         r.lse = -REAL_INF;
     } else { /* a NaN among the logits, or +inf alone */
-        r.lse = ref == REAL_INF && !kept->on && classes > 0 && !has_nan(k, at) ? REAL_INF : REAL_NAN;
+        r.lse = r.ref == REAL_INF && !p.nans ? REAL_INF : REAL_NAN;
     }
-    r.u = OP == OP_SOFTMAX ? sums.s3 * r.inverse_sum : sums.s3;
-    r.dot = sums.s4;
-    r.entropy = r.log_sum + sums.s5 * r.inverse_sum;
-#if STATS
-    r.argmax = first_best(k, &s);
-    MASK_NAME beaten[WIDTH];
-    TO_LANES(s.beaten, beaten);
-    for (int lane = 0; lane < WIDTH; lane++) r.beaten += beaten[lane];
-    r.beaten = team_sum_long(r.beaten, k->scratch);
-#endif
+    r.u = OP == OP_SOFTMAX ? p.u * r.inverse_sum : p.u;
+    r.dot = p.dot;
+    r.entropy = r.log_sum + p.ent * r.inverse_sum;
+    r.argmax = p.best_at;
+    r.beaten = p.beaten;
     return r;
+}
+
+/* The row, read. !read: nothing of it is, and nothing that is returned matters. */
+static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
+    return finish_row(part_of(k, at, scan_row(k, at, read, x_target, kept), kept->on));
 }
 #endif
 

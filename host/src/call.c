@@ -339,7 +339,7 @@ static clx_bits bits_of(const clxent_desc *d, double x) {
 
 clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset) {
     const clxent_desc *d = &plan->desc;
-    const clx_workspace w = clx_workspace_of(d);
+    const clx_workspace w = clx_workspace_of(plan);
     const int64_t workspace = (int64_t)workspace_offset;
     const clxent_scalars *s = &call->scalars;
     const bool reduced_loss = (call->outputs & CLXENT_OUT_LOSS) && d->reduction != CLXENT_NONE;
@@ -364,6 +364,9 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t
         .row_ce_at = w.row_ce_at + workspace,
         .row_z_at = w.row_z_at + workspace,
         .loss_partials_at = w.loss_partials_at + workspace,
+        .row_parts_at = w.row_parts_at + workspace,
+        .parts = plan->split.parts,
+        .part_classes = plan->split.part_classes,
         .label_smoothing = bits_of(d, s->label_smoothing),
         .z_loss = bits_of(d, s->z_loss),
         .softcap = bits_of(d, s->softcap),

@@ -12,7 +12,7 @@ static size_t least(size_t a, size_t b) {
 
 /* Adds a kernel of so many teams, one a work-group. `wanted`, a power of two, is lowered to what the kernel
  * and local memory allow. */
-static void add_teams(clx_launch *launch, const clx_kernel *kernel, size_t groups, size_t wanted,
+static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t wanted,
                       size_t scratch_bytes) {
     size_t size = least(wanted, kernel->work_group_limit);
     while (size > 1 && size * scratch_bytes > launch->plan->ctx->info.local_memory_bytes) size /= 2;
@@ -20,7 +20,7 @@ static void add_teams(clx_launch *launch, const clx_kernel *kernel, size_t group
 }
 
 /* Adds a kernel of independent work-items. */
-static void add_items(clx_launch *launch, const clx_kernel *kernel, size_t items, size_t local_size) {
+static void add_items(clx_launch *launch, clx_kernel *kernel, size_t items, size_t local_size) {
     launch->steps[launch->count++] =
         (clx_step){kernel, (items + local_size - 1) / local_size, local_size, CLX_ROW_SCRATCH_BYTES};
 }
@@ -35,7 +35,7 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     } else {
         if (plan->workspace == NULL) {
             cl_int code = CL_SUCCESS;
-            const size_t bytes = (size_t)clx_workspace_of(&plan->desc).bytes;
+            const size_t bytes = (size_t)clx_workspace_of(plan).bytes;
             plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
             if (code != CL_SUCCESS) {
                 plan->workspace = NULL;
@@ -48,13 +48,13 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     return CLXENT_OK;
 }
 
-/* A pair of reduce.cl's kernels: a group a chunk of rows, then one group. */
+/* reduce.cl's kernels: a group a chunk of rows and, where there are several, one group over them. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
     enum { TEAM = 128 };
-    const clx_kernel *kernels = launch->plan->reduce + first_kernel;
+    clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
     add_teams(launch, &kernels[0], chunks, TEAM, CLX_REDUCE_SCRATCH_BYTES);
-    add_teams(launch, &kernels[1], 1, TEAM, CLX_REDUCE_SCRATCH_BYTES);
+    if (chunks != 1) add_teams(launch, &kernels[1], 1, TEAM, CLX_REDUCE_SCRATCH_BYTES);
 }
 
 void clx_launch_before(clx_launch *launch, const clx_call *call) {
@@ -66,25 +66,33 @@ void clx_launch_before(clx_launch *launch, const clx_call *call) {
 }
 
 clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t first, int64_t end) {
-    const clx_kernel *kernel = NULL;
+    clx_kernel *kernels = NULL;
     clxent_plan *plan = launch->plan;
     const size_t rows = (size_t)(end - first);
+    const size_t scratch =
+        clx_real(&plan->desc) == CLXENT_F64 ? CLX_ROW_SCRATCH_BYTES_F64 : CLX_ROW_SCRATCH_BYTES;
+    const size_t team = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU ? 64 : 256;
     if (rows == 0 || !(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK;
-    const clxent_status status = clx_plan_row_kernel(plan, call->outputs, &call->scalars, &kernel);
+    const clxent_status status = clx_plan_row_kernels(plan, call->outputs, &call->scalars, &kernels);
     if (status != CLXENT_OK) return status;
     launch->params.first_row = first;
     launch->params.end_row = end;
     switch (plan->schedule) {
-    case CLXENT_SCHEDULE_GROUP: {
-        const bool small = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU;
-        add_teams(launch, kernel, rows, small ? 64 : 256, CLX_ROW_SCRATCH_BYTES);
+    case CLXENT_SCHEDULE_GROUP:
+        add_teams(launch, kernels, rows, team, scratch);
         break;
-    }
+    case CLXENT_SCHEDULE_SPLIT:
+        for (int i = 0; i < 2; i++)
+            if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+                add_items(launch, &kernels[i], rows * (size_t)plan->split.parts, 1);
+            else
+                add_teams(launch, &kernels[i], rows * (size_t)plan->split.parts, team, scratch);
+        break;
     case CLXENT_SCHEDULE_WIDE:
-        add_items(launch, kernel, rows, 1);
+        add_items(launch, kernels, rows, 1);
         break;
     default:
-        add_items(launch, kernel, rows, least(64, kernel->work_group_limit));
+        add_items(launch, kernels, rows, least(64, kernels->work_group_limit));
         break;
     }
     return CLXENT_OK;
@@ -95,17 +103,26 @@ void clx_launch_after(clx_launch *launch, const clx_call *call) {
         add_reduction(launch, CLX_SUM_LOSSES);
 }
 
+/* Sets the kernel's arguments, but for those that are as the call before left them. An array that is there is
+ * set always: a handle may have come to mean another buffer. One that is not is NULL, and set once, so that
+ * no kernel holds on to a buffer that was released. */
 static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     const clx_cl *cl = &launch->plan->ctx->cl;
-    cl_kernel kernel = step->kernel->kernel;
-    cl_int code = cl->SetKernelArg(kernel, 0, sizeof launch->params, &launch->params);
+    clx_kernel *k = step->kernel;
+    cl_int code = cl->SetKernelArg(k->kernel, 0, sizeof launch->params, &launch->params);
     for (int i = 0; i < CLX_ARRAYS && code == CL_SUCCESS; i++) {
-        const cl_mem *array = launch->arrays[i] ? &launch->arrays[i] : &launch->workspace;
-        code = cl->SetKernelArg(kernel, (cl_uint)(CLX_ARG_ARRAYS + i), sizeof *array, array);
+        const cl_mem *array = &launch->arrays[i];
+        const int32_t bit = 1 << i;
+        if (*array == NULL && k->is_set && !(k->present & bit)) continue;
+        code = cl->SetKernelArg(k->kernel, (cl_uint)(CLX_ARG_ARRAYS + i), sizeof *array, array);
+        k->present = *array ? k->present | bit : k->present & ~bit;
     }
     if (code == CL_SUCCESS)
-        code = cl->SetKernelArg(kernel, CLX_ARG_WORKSPACE, sizeof launch->workspace, &launch->workspace);
-    if (code == CL_SUCCESS) code = cl->SetKernelArg(kernel, CLX_ARG_SCRATCH, step->scratch_bytes, NULL);
+        code = cl->SetKernelArg(k->kernel, CLX_ARG_WORKSPACE, sizeof launch->workspace, &launch->workspace);
+    if (code == CL_SUCCESS && (!k->is_set || k->scratch_bytes != step->scratch_bytes))
+        code = cl->SetKernelArg(k->kernel, CLX_ARG_SCRATCH, step->scratch_bytes, NULL);
+    k->is_set = code == CL_SUCCESS;
+    k->scratch_bytes = step->scratch_bytes;
     return code;
 }
 
@@ -160,7 +177,7 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
                                      const clxent_buffer *workspace) {
     clxent_error *err = &plan->ctx->error;
     size_t size = 0;
-    const size_t needed = (size_t)clx_workspace_of(&plan->desc).bytes;
+    const size_t needed = (size_t)clx_workspace_of(plan).bytes;
     const cl_int code = plan->ctx->cl.GetMemObjectInfo(workspace->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(workspace)");
     if (workspace->offset % sizeof(clx_bits) != 0)

@@ -6,11 +6,11 @@
 #include "call.h"
 
 typedef struct clx_step {
-    const clx_kernel *kernel;
+    clx_kernel *kernel;
     size_t groups, local_size, scratch_bytes;
 } clx_step;
 
-enum { CLX_MAX_STEPS = 5 };
+enum { CLX_MAX_STEPS = 6 };
 
 /* A call on its way to the queue. */
 typedef struct clx_launch {

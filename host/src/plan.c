@@ -27,7 +27,8 @@ uint32_t clx_possible_outputs(const clxent_desc *desc) {
     return loss | described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_LOG_PROB | CLXENT_OUT_RANK;
 }
 
-clx_workspace clx_workspace_of(const clxent_desc *desc) {
+clx_workspace clx_workspace_of(const clxent_plan *plan) {
+    const clxent_desc *desc = &plan->desc;
     const int64_t chunks = (desc->rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS;
     const int64_t row_bytes = desc->rows * (int64_t)sizeof(clx_bits);
     clx_workspace w = {0};
@@ -36,12 +37,15 @@ clx_workspace clx_workspace_of(const clxent_desc *desc) {
     w.loss_partials_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
     w.row_ce_at = w.loss_partials_at + chunks * (int64_t)sizeof(clx_loss_sums);
     w.row_z_at = w.row_ce_at + row_bytes;
-    w.bytes = w.row_z_at + row_bytes;
+    w.row_parts_at = w.row_z_at + row_bytes;
+    w.bytes =
+        w.row_parts_at +
+        (plan->schedule == CLXENT_SCHEDULE_SPLIT ? desc->rows * plan->split.parts * CLX_SPLIT_PART_BYTES : 0);
     return w;
 }
 
-clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
-                                  const clx_kernel **out) {
+clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
+                                   clx_kernel **out) {
     _Static_assert(sizeof(clx_build) == 9 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
@@ -66,10 +70,10 @@ clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clx
     };
     for (int i = 0; i < plan->row_count; i++)
         if (memcmp(&plan->rows[i].build, &build, sizeof build) == 0) {
-            *out = plan->rows[i].kernel;
+            *out = plan->rows[i].kernels;
             return CLXENT_OK;
         }
-    const clxent_status status = clx_row_kernel(plan->ctx, plan->schedule, &build, out);
+    const clxent_status status = clx_row_kernels(plan->ctx, plan->schedule, &build, out);
     if (status == CLXENT_OK && plan->row_count < CLX_PLAN_ROWS)
         plan->rows[plan->row_count++] = (clx_plan_row){build, *out};
     return status;
@@ -87,16 +91,16 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     ctx->references++;
     clxent_status status = clx_resolve_desc(ctx, desc, &plan->desc);
     if (status != CLXENT_OK) goto fail;
-    status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule);
+    status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule, &plan->split);
     if (status != CLXENT_OK) goto fail;
     if (!clx_is_softmax(&plan->desc))
         status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
     if (status != CLXENT_OK) goto fail;
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
-    const clx_kernel *rows = NULL;
-    status = clx_plan_row_kernel(plan, plan->desc.outputs, &scalars, &rows);
+    clx_kernel *rows = NULL;
+    status = clx_plan_row_kernels(plan, plan->desc.outputs, &scalars, &rows);
     if (status == CLXENT_OK) /* and for calls that leave the gradient out */
-        status = clx_plan_row_kernel(plan, plan->desc.outputs & ~(uint32_t)CLXENT_OUT_GRAD, &scalars, &rows);
+        status = clx_plan_row_kernels(plan, plan->desc.outputs & ~(uint32_t)CLXENT_OUT_GRAD, &scalars, &rows);
     if (status != CLXENT_OK) goto fail;
     *out = plan;
     return CLXENT_OK;
@@ -128,6 +132,6 @@ clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out
 
 clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes) {
     if (plan == NULL || bytes == NULL) return CLXENT_ERR_ARGUMENT;
-    *bytes = (size_t)clx_workspace_of(&plan->desc).bytes;
+    *bytes = (size_t)clx_workspace_of(plan).bytes;
     return CLXENT_OK;
 }

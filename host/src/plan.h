@@ -9,15 +9,21 @@
 /* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
 typedef struct clx_plan_row {
     clx_build build;
-    const clx_kernel *kernel;
+    clx_kernel *kernels; /* one; split: two */
 } clx_plan_row;
 enum { CLX_PLAN_ROWS = 8 };
+
+/* Schedule split: teams a row, and the classes of each but the last. */
+typedef struct clx_split {
+    int64_t parts, part_classes;
+} clx_split;
 
 struct clxent_plan {
     clxent_ctx *ctx;
     clxent_desc desc; /* as given, with every default resolved */
     clxent_schedule schedule;
-    const clx_kernel *reduce;         /* the kernels of reduce.cl; NULL for a softmax, which sums no rows */
+    clx_split split;
+    clx_kernel *reduce;               /* the kernels of reduce.cl; NULL for a softmax, which sums no rows */
     clx_plan_row rows[CLX_PLAN_ROWS]; /* the row kernels met so far */
     int row_count;
     cl_mem workspace;        /* the plan's own; NULL until it is needed */
@@ -37,9 +43,9 @@ static inline bool clx_is_softmax(const clxent_desc *desc) {
 /* The outputs that such a plan can have. */
 uint32_t clx_possible_outputs(const clxent_desc *desc);
 
-/* The plan's row kernel for these outputs and scalars; compiled now if it was not before. */
-clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
-                                  const clx_kernel **out);
+/* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */
+clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
+                                   clx_kernel **out);
 
 /* validate.c: copies `in` with its defaults resolved, or says what is wrong with it. */
 clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out);
@@ -47,12 +53,13 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *desc, cons
 clxent_scalars clx_desc_scalars(const clxent_desc *desc);
 
 /* schedule.c: the schedule of this desc on this device. Refuses one that the device would get wrong. */
-clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out);
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
+                                  clx_split *split);
 
 /* Scratch of a call: byte offsets, in the order of clx_params. */
 typedef struct clx_workspace {
-    int64_t totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, bytes;
+    int64_t totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, row_parts_at, bytes;
 } clx_workspace;
-clx_workspace clx_workspace_of(const clxent_desc *desc);
+clx_workspace clx_workspace_of(const clxent_plan *plan);
 
 #endif

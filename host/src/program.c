@@ -120,10 +120,10 @@ static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_s
 /* The program of kernels/NAME.cl with these options and kernels (NULL at the end): from the context's list,
  * else from the imported ones, else compiled. */
 static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const char *options,
-                                 const char *const *kernel_names, const clx_program **out) {
+                                 const char *const *kernel_names, clx_program **out) {
     char key[512];
     snprintf(key, sizeof key, "%s %s", source_name, options);
-    for (const clx_program *p = ctx->programs; p; p = p->next)
+    for (clx_program *p = ctx->programs; p; p = p->next)
         if (strcmp(p->key, key) == 0) {
             *out = p;
             return CLXENT_OK;
@@ -156,28 +156,30 @@ static const char *language_option(const clxent_ctx *ctx) {
     return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
 }
 
-clxent_status clx_row_kernel(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
-                             const clx_kernel **out) {
-    static const char *const sources[] = {NULL, "lane", "group", "wide"};
-    static const char *const kernels[][2] = {{NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}};
+clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
+                              clx_kernel **out) {
+    static const char *const sources[] = {NULL, "lane", "group", "wide", "split"};
+    static const char *const kernels[][3] = {
+        {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
     char options[256];
-    snprintf(options, sizeof options,
-             "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSTATS=%d -DSTRIDED=%d "
-             "-DFROM_LSE=%d -DU=%d",
-             language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
-             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->stats,
-             build->strided, build->from_lse, build->u);
-    const clx_program *program = NULL;
+    snprintf(
+        options, sizeof options,
+        "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSTATS=%d -DSTRIDED=%d "
+        "-DFROM_LSE=%d -DU=%d%s",
+        language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad, (int)build->probabilities,
+        build->logits == CLXENT_F64, build->softcap, build->stats, build->strided, build->from_lse, build->u,
+        schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DCPU=1" : "");
+    clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];
     return status;
 }
 
-clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, const clx_kernel **out) {
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
     char options[64];
     snprintf(options, sizeof options, "%s-DREAL_F64=%d", language_option(ctx), f64);
-    const clx_program *program = NULL;
+    clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
     if (status == CLXENT_OK) *out = program->kernels;
     return status;

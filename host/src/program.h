@@ -20,6 +20,10 @@ typedef struct clx_kernel {
     cl_kernel kernel;
     const char *name;
     size_t work_group_limit; /* a power of two */
+    /* What its arguments are, for enqueue.c. */
+    bool is_set;
+    int32_t present; /* bit i: array i is not NULL */
+    size_t scratch_bytes;
 } clx_kernel;
 
 typedef struct clx_program {
@@ -30,13 +34,13 @@ typedef struct clx_program {
     clx_kernel kernels[CLX_MAX_KERNELS];
 } clx_program;
 
-/* The row kernel of a schedule. */
-clxent_status clx_row_kernel(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
-                             const clx_kernel **out);
+/* The row kernel of a schedule; split: its two. */
+clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
+                              clx_kernel **out);
 
 /* The kernels of reduce.cl, in this order. */
 enum { CLX_COUNT_ROWS, CLX_FINISH_COUNT, CLX_SUM_LOSSES, CLX_FINISH_LOSS };
-clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, const clx_kernel **out);
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out);
 
 void clx_programs_release(clxent_ctx *ctx);
 

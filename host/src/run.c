@@ -106,7 +106,7 @@ static clxent_status block_size(const staged_call *s, int64_t outer, int64_t *ou
         an_outer += bytes;
         if (bytes > largest) largest = bytes;
     }
-    whole += (uint64_t)clx_workspace_of(&s->plan->desc).bytes;
+    whole += (uint64_t)clx_workspace_of(s->plan).bytes;
     *out = outer;
     if (an_outer == 0 || outer == 0) return CLXENT_OK;
     const uint64_t fit = whole < budget ? (budget - whole) / an_outer : 0;

@@ -11,27 +11,73 @@ enum { FEW_CLASSES = 32 };
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 
-/* Loop iterations of a work-item, at most: five passes over its vectors (row.cl, loss.cl), and some for the
- * rest. */
-static uint64_t iterations(clxent_schedule schedule, const clxent_desc *desc) {
-    static const uint64_t classes_at_once[] = {1, 1, 4 * 32, 16}; /* group: of the smallest team there is */
-    return 1000 + 5 * (uint64_t)desc->classes_padded / classes_at_once[schedule];
+/* Classes of a part of a row, at the least: what a launch more costs should be little beside it. And the most
+ * parts: each reads what all have found. */
+enum { PART_CLASSES = 16384, MOST_PARTS = 64 };
+
+static int64_t divided_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
 }
 
-clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out) {
-    static const char *const names[] = {"auto", "lane", "group", "wide"};
-    const uint64_t limit = clx_device_loop_limit(&ctx->info);
+/* Teams that keep the device busy. */
+static int64_t busy_teams(const clxent_device_info *info) {
+    return (int64_t)info->compute_units * (info->type == CLXENT_DEVICE_CPU ? 1 : 2);
+}
+
+/* As many parts as keep the device busy, of no fewer than `least` classes; a part is a whole number of tiles.
+ */
+static clx_split split_of(const clxent_device_info *info, const clxent_desc *desc, int64_t least) {
+    enum { TILE_CLASSES = 1024 };
+    const int64_t rows = desc->rows > 0 ? desc->rows : 1;
+    int64_t parts = divided_up(2 * busy_teams(info), rows);
+    if (parts > desc->classes / least) parts = desc->classes / least;
+    if (parts > MOST_PARTS) parts = MOST_PARTS;
+    if (parts < 1) parts = 1;
+    clx_split split = {1, desc->classes};
+    split.part_classes = divided_up(divided_up(desc->classes, parts), TILE_CLASSES) * TILE_CLASSES;
+    split.parts = divided_up(desc->classes, split.part_classes);
+    return split;
+}
+
+/* What has no sums over a row's classes is not split. */
+static bool can_split(const clxent_desc *desc) {
+    return desc->op != CLXENT_NLL && !(desc->flags & CLXENT_GRAD_FROM_LSE);
+}
+
+/* Loop iterations of a work-item, at most: five passes over its vectors (row.cl, loss.cl), and some for the
+ * rest. */
+static uint64_t iterations(const clxent_device_info *info, clxent_schedule schedule,
+                           const clxent_desc *desc) {
+    const bool wide = schedule == CLXENT_SCHEDULE_WIDE ||
+                      (schedule == CLXENT_SCHEDULE_SPLIT && info->schedule == CLXENT_SCHEDULE_WIDE);
+    const uint64_t classes_at_once = schedule == CLXENT_SCHEDULE_LANE ? 1
+                                     : wide                           ? 16
+                                            : 4 * 32; /* of the smallest team there is */
+    return 1000 + 5 * (uint64_t)desc->classes_padded / classes_at_once;
+}
+
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
+                                  clx_split *split) {
+    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
+    const clxent_device_info *info = &ctx->info;
+    const uint64_t limit = clx_device_loop_limit(info);
     clxent_schedule schedule = desc->schedule;
+    *split = split_of(info, desc, schedule == CLXENT_SCHEDULE_SPLIT ? 1 : PART_CLASSES);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
-        const bool lane = desc->classes < FEW_CLASSES || desc->inner >= ADJACENT_ROWS;
-        schedule = lane ? CLXENT_SCHEDULE_LANE : ctx->info.schedule;
-        if (limit && iterations(schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
+        if (desc->classes < FEW_CLASSES || desc->inner >= ADJACENT_ROWS)
+            schedule = CLXENT_SCHEDULE_LANE;
+        else if (desc->rows < busy_teams(info) && split->parts > 1)
+            schedule = CLXENT_SCHEDULE_SPLIT;
+        else
+            schedule = info->schedule;
+        if (limit && iterations(info, schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
     }
-    if (limit && iterations(schedule, desc) > limit)
+    if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = info->schedule;
+    if (limit && iterations(info, schedule, desc) > limit)
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " with the %s schedule take up to %" PRIu64
                         " loop iterations a work-item, and \"%s\" leaves a loop after %" PRIu64,
-                        desc->classes, names[schedule], iterations(schedule, desc), ctx->info.name, limit);
+                        desc->classes, names[schedule], iterations(info, schedule, desc), info->name, limit);
     *out = schedule;
     return CLXENT_OK;
 }

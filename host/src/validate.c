@@ -25,7 +25,7 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
         {"reduction", d->reduction, CLXENT_NONE},
         {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN},
         {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO},
-        {"schedule", d->schedule, CLXENT_SCHEDULE_WIDE},
+        {"schedule", d->schedule, CLXENT_SCHEDULE_SPLIT},
         {"logits_dtype", d->logits_dtype, CLXENT_U8},
         {"grad_dtype", d->grad_dtype, CLXENT_U8},
         {"targets_dtype", d->targets_dtype, CLXENT_U8},

@@ -186,7 +186,8 @@ typedef enum clxent_schedule {
     CLXENT_SCHEDULE_AUTO = 0,
     CLXENT_SCHEDULE_LANE = 1,  /* a work-item a row: few classes, or classes that are not adjacent */
     CLXENT_SCHEDULE_GROUP = 2, /* a work-group a row: GPUs */
-    CLXENT_SCHEDULE_WIDE = 3   /* a work-item a row with 16-wide vectors: CPU devices */
+    CLXENT_SCHEDULE_WIDE = 3,  /* a work-item a row with 16-wide vectors: CPU devices */
+    CLXENT_SCHEDULE_SPLIT = 4  /* a row over several of either: few rows of very many classes */
 } clxent_schedule;
 
 /* Bits of clxent_desc.flags. */
