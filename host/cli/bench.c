@@ -3,6 +3,7 @@
  * The command `bench`: the cases of the command line, measured one after the other, and reported. What a case
  * is: bench_case.c; how it is timed: bench_measure.c; what it is held against: bench_limits.c.
  */
+#include "bench_case.h"
 #include "bench_list.h"
 #include "bench_measure.h"
 #include "bench_plot.h"
@@ -27,6 +28,21 @@ static void show_progress(const bench_report *report, const bench_case *what, si
     fflush(stderr);
 }
 
+/* One shape that was asked for by name must fit; of a list, those that do not are skipped. */
+static int check_fits(const bench_report *report, const bench_device *device, const bench_list *list) {
+    for (size_t i = 0; i < list->count && list->settings.named_shape; i++) {
+        const bench_case *what = &list->cases[i];
+        char why[sizeof((bench_result *)0)->skipped];
+        bench_problem problem;
+        bench_problem_plan(&problem, device, &list->settings, what, why, sizeof why);
+        if (why[0])
+            return tool_error(report->session->command, EXIT_USAGE,
+                              "--rows %" PRId64 " --classes %" PRId64 ": %s %s %s", what->rows, what->classes,
+                              bench_op_name(what->op), dtype_name(what->dtype), why);
+    }
+    return EXIT_GOOD;
+}
+
 static int measure_all(const bench_report *report, bench_limits *limits, const bench_list *list,
                        bench_result *results) {
     int failed = EXIT_GOOD;
@@ -36,10 +52,6 @@ static int measure_all(const bench_report *report, bench_limits *limits, const b
         failed = bench_measure(limits, &list->settings, &list->cases[i], &results[i]);
         show_progress(report, NULL, i, list->count);
         if (failed) return failed;
-        if (results[i].skipped[0] && list->settings.named_shape)
-            return tool_error(report->session->command, EXIT_USAGE,
-                              "--rows %" PRId64 " --classes %" PRId64 ": %s %s", list->cases[i].rows,
-                              list->cases[i].classes, dtype_name(list->cases[i].dtype), results[i].skipped);
         bench_report_result(report, &results[i]);
     }
     bench_report_end(report, results, list->count);
@@ -62,6 +74,7 @@ static int bench(const bench_report *report, const bench_list *list, const char 
                          : tool_error(report->session->command, EXIT_DEVICE, "no host memory for %zu results",
                                       list->count);
     if (!failed) failed = bench_device_open(&device, report->session);
+    if (!failed) failed = check_fits(report, &device, list);
     if (!failed) failed = limits_open(&limits, &device);
     if (!failed) failed = measure_all(report, &limits, list, results);
     if (!failed && plot_path) failed = plot(report, plot_path, results, list->count);

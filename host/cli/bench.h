@@ -31,7 +31,7 @@ typedef struct bench_case {
 /* What all cases of a run have. */
 typedef struct bench_settings {
     int pairs;       /* of an operation and its limit */
-    uint64_t rotate; /* inputs smaller than this rotate among enough buffers to make it up */
+    uint64_t rotate; /* smaller logits rotate among buffers of so many bytes in all; 0: four caches */
     int named_shape; /* one shape was asked for: that it does not fit is an error, not a line */
     double label_smoothing, z_loss, softcap, ignored; /* ignored: a fraction of the rows */
     int class_weight;

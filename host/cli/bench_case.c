@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Beyond the caches of what does not say how large they are. */
+enum { LEAST_ROTATED = 256 << 20 };
+
 static int apart(bench_op op) {
     return op == BENCH_GRAD_APART || op == BENCH_LOG_SOFTMAX;
 }
@@ -59,9 +62,9 @@ void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_set
             1e-9 * (double)device->global_memory_bytes, 1e-9 * (double)device->largest_buffer_bytes);
         return;
     }
-    /* Four times the caches, but no more than half of what the device has. */
+    /* No more than half of what the device has. */
     uint64_t wanted = settings->rotate;
-    if (wanted < 4 * d->cache_bytes) wanted = 4 * d->cache_bytes;
+    if (wanted == 0) wanted = 4 * d->cache_bytes > LEAST_ROTATED ? 4 * d->cache_bytes : LEAST_ROTATED;
     const uint64_t room = device->global_memory_bytes / 2 / (slot + out_slot);
     uint64_t slots = (wanted + slot - 1) / slot;
     if (slots > device->largest_buffer_bytes / largest) slots = device->largest_buffer_bytes / largest;

@@ -17,9 +17,9 @@ static const struct form {
     int width, streams;
     size_t stretch, groups, local;
 } forms[LIMIT_FORMS] = {
-    {8, 4, 2 << 20, 0, 1}, {4, 4, 2 << 20, 0, 1},  {16, 4, 2 << 20, 0, 1}, {8, 2, 2 << 20, 0, 1},
-    {8, 4, 1 << 19, 0, 1}, {16, 1, 1 << 18, 0, 1}, {4, 1, 0, 0, 256},      {4, 2, 0, 0, 256},
-    {4, 4, 0, 0, 256},     {4, 2, 0, 8, 256},      {4, 4, 0, 16, 256},     {4, 4, 0, 4, 512},
+    {4, 4, 2 << 20, 0, 1}, {8, 4, 2 << 20, 0, 1}, {16, 4, 2 << 20, 0, 1}, {8, 4, 1 << 19, 0, 1},
+    {4, 1, 0, 0, 256},     {4, 2, 0, 0, 256},     {4, 4, 0, 0, 256},      {4, 2, 0, 8, 256},
+    {4, 4, 0, 16, 256},    {4, 4, 0, 4, 512},
 };
 /* A candidate is a form; for a copy also the form with stores past the cache, and the driver's own copy. */
 enum { PAST_CACHE = LIMIT_FORMS, DRIVER = 2 * LIMIT_FORMS, CANDIDATES = DRIVER + 1 };

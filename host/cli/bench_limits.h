@@ -12,7 +12,7 @@
 typedef enum limit_kind { LIMIT_READ, LIMIT_UPDATE, LIMIT_COPY, LIMIT_KINDS } limit_kind;
 
 /* A compiled form of the kernels, and what is known of it. */
-enum { LIMIT_FORMS = 12, LIMIT_PROGRAMS = 8 };
+enum { LIMIT_FORMS = 10, LIMIT_PROGRAMS = 5 };
 typedef struct bench_limits {
     const bench_device *device;
     struct limit_program {

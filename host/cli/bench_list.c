@@ -30,26 +30,8 @@ enum {
     DTYPES = sizeof dtypes / sizeof *dtypes
 };
 
-static const struct {
-    const char *name, *title;
-} ops[BENCH_OPS] = {
-    {"forward", "forward"},
-    {"grad", "forward + gradient in place"},
-    {"grad-apart", "forward + gradient to another buffer"},
-    {"grad-from-lse", "gradient from saved lse, in place"},
-    {"log-softmax", "log-softmax to another buffer"},
-};
-
-const char *bench_op_name(bench_op op) {
-    return ops[op].name;
-}
-
-const char *bench_op_title(bench_op op) {
-    return ops[op].title;
-}
-
 static const char *name_of_op(int i) {
-    return ops[i].name;
+    return bench_op_name((bench_op)i);
 }
 
 static const char *name_of_dtype(int i) {

@@ -10,18 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-double bench_rate(const bench_result *r) {
-    return r->bytes / r->seconds;
-}
-
-double bench_ratio(const bench_result *r) {
-    return bench_rate(r) / r->limit_rate;
-}
-
-double bench_times_ideal(const bench_result *r) {
-    return r->seconds / (r->launch_seconds + r->bytes / r->limit_rate);
-}
-
 static double seconds_per_logit(const bench_result *r) {
     return r->seconds / ((double)r->what.rows * (double)r->what.classes);
 }

@@ -73,7 +73,7 @@ static const option_row table[] = {
      .given_at = AT(bench_has_pairs)},
     {"rotate", "BYTES", BYTES, AT(bench_rotate), BENCH, 0,
      .help = "smaller logits rotate among buffers of so many bytes in all, to miss the caches\n"
-             "(default 256M; four times the device's cache where that is more)"},
+             "(default: four times the device's cache, 256M at least)"},
     {"ignore", "FRACTION", NUMBER, AT(bench_ignore), BENCH, 0,
      .help = "of the rows, not scored; in [0, 0.99]", .least = 0, .most = 0.99},
     {"class-weight", NULL, FLAG, AT(bench_class_weight), BENCH, 0, .help = "a weight for each class"},
@@ -284,8 +284,7 @@ static int check(const tool_options *o, const tool_command *command) {
 int options_parse(tool_options *out, const tool_command *command, int argc, char **argv) {
     struct option long_options[ROWS + 2];
     int given[ROWS] = {0}, n = 0, c;
-    *out = (tool_options){
-        .reduction = CLXENT_MEAN, .class_axis = -1, .logit_scale = 1, .bench_rotate = 256 << 20};
+    *out = (tool_options){.reduction = CLXENT_MEAN, .class_axis = -1, .logit_scale = 1};
     for (int i = 0; i < ROWS; i++)
         if (table[i].commands & command->bit)
             long_options[n++] = (struct option){
