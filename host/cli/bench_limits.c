@@ -200,10 +200,16 @@ static int check_words(bench_limits *l, const bench_limit *limit, uint32_t salt)
     return failed;
 }
 
-static int check(bench_limits *l, const bench_limit *limit) {
+int limit_forms(limit_kind kind) {
+    return kind == LIMIT_COPY ? CANDIDATES : LIMIT_FORMS;
+}
+
+int limit_check(bench_limits *l, bench_limit *limit) {
+    describe(limit);
     /* Not the words that the trial has left behind. */
     const uint32_t salt = limit->kind == LIMIT_READ ? 0 : 0x5eed;
-    const int failed = bench_fill_pattern(l->device, limit->x, limit->bytes / WORD, salt);
+    int failed = bench_fill_pattern(l->device, limit->x, limit->bytes / WORD, salt);
+    if (!failed && limit->y) failed = bench_fill_pattern(l->device, limit->y, limit->bytes / WORD, ~salt);
     if (failed) return failed;
     return limit->kind == LIMIT_READ ? check_sum(l, limit) : check_words(l, limit, salt);
 }
@@ -213,7 +219,7 @@ static int check(bench_limits *l, const bench_limit *limit) {
 int limit_choose(bench_limits *l, limit_kind kind, cl_mem x, cl_mem y, size_t bytes, bench_limit *out) {
     enum { ROUNDS = 3 };
     double best[CANDIDATES], fastest = INFINITY;
-    const int candidates = kind == LIMIT_COPY ? CANDIDATES : LIMIT_FORMS;
+    const int candidates = limit_forms(kind);
     *out = (bench_limit){.kind = kind, .x = x, .y = y, .bytes = bytes};
     for (int i = 0; i < candidates; i++) best[i] = INFINITY;
     int failed = bench_fill_pattern(l->device, x, bytes / WORD, 0);
@@ -237,6 +243,5 @@ int limit_choose(bench_limits *l, limit_kind kind, cl_mem x, cl_mem y, size_t by
     if (failed) return failed;
     for (int i = 0; i < candidates; i++)
         if (best[i] > 2 * fastest) l->hopeless[kind][i] = 1;
-    describe(out);
-    return check(l, out);
+    return limit_check(l, out);
 }

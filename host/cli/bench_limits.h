@@ -44,6 +44,11 @@ void limits_close(bench_limits *l);
  * in the buffers is lost. */
 int limit_choose(bench_limits *l, limit_kind kind, cl_mem x, cl_mem y, size_t bytes, bench_limit *out);
 
+/* The forms that limit_choose() tries for a kind are numbered from 0. limit_check() runs limit->form, names
+ * it in limit->text, and compares every word. What was in the buffers is lost. */
+int limit_forms(limit_kind kind);
+int limit_check(bench_limits *l, bench_limit *limit);
+
 /* Once more; how long it took. x is changed by LIMIT_UPDATE, y by LIMIT_COPY. */
 int limit_run(bench_limits *l, const bench_limit *limit, double *seconds);
 

@@ -7,6 +7,7 @@
 #include "values.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,18 +53,25 @@ static void print_line(const bench_report *report, const bench_result *r) {
 }
 
 static void end_table(const bench_report *report, const bench_result *results, size_t count) {
-    double launch = 0;
+    char quickest[DURATION_TEXT], slowest[DURATION_TEXT];
+    double launch = 0, plan_least = INFINITY, plan_most = 0;
     size_t measured = 0;
     for (size_t i = 0; i < count; i++) {
         if (results[i].skipped[0]) continue;
         launch += results[i].launch_seconds;
+        plan_least = fmin(plan_least, results[i].plan_seconds);
+        plan_most = fmax(plan_most, results[i].plan_seconds);
         measured++;
     }
     printf("\nratio   bytes that must move / time / limit; limit: the best read, update or copy kernel, same "
            "buffers,\n        in turn with the operation\n"
            "ideal*  time / (an empty launch + the time at the limit)");
     if (measured) printf("; an empty launch took %.1f us", 1e6 * launch / (double)measured);
-    printf("\nenqueue time until clxent_enqueue returns\n");
+    printf("\nenqueue time until clxent_enqueue returns");
+    if (measured)
+        printf("; a plan was made in %s to %s, kernels included", duration_text(quickest, plan_least),
+               duration_text(slowest, plan_most));
+    putchar('\n');
     if (*report->settings->options) printf("plain*  time / time without %s\n", report->settings->options);
 }
 
