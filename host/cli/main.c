@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `clxent` tool: finds the command, has its options parsed, runs it. It uses clxent.h alone.
+ * The `clxent` tool: finds the command, has its options parsed, runs it. It uses the public headers alone.
  */
 #include "options.h"
 
@@ -43,6 +43,21 @@ static const tool_command commands[] = {
      "Runs shapes, types, options and schedules on the device and compares every output with a reference\n"
      "in double precision, within proven error bounds. Exit status 1 when one is outside.\n",
      verify_run},
+    {"bench", COMMAND_BENCH, "speed, against what the device's memory allows",
+     "Times operations on random logits through clxent_enqueue and clFinish, in turn with the best read, "
+     "update\n"
+     "or copy kernel that was found for the same buffers, and prints the ratio: the bytes that the "
+     "operation\n"
+     "cannot but move / its time / that limit. Results are checked before they are timed (exit status 1 "
+     "when\n"
+     "one is wrong), and so is what a limit kernel does (exit status 4). The loss's options are timed "
+     "beside\n"
+     "the same operation without them. What does not fit the device is skipped, and said.\n\n"
+     "--json prints device, platform, driver, date, pairs, context_seconds, results and skipped; a result, "
+     "as\n"
+     "a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device, and "
+     "more.\n",
+     bench_run},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -66,8 +81,8 @@ static void print_usage(FILE *to) {
     fprintf(to,
             "\n  clxent COMMAND --help   its options\n"
             "  clxent --version        the version\n\n"
-            "exit status: 0 good, 1 a figure differs (demo, verify), 2 usage, 3 bad data (file, shape,\n"
-            "target), 4 no usable device or an OpenCL failure\n"
+            "exit status: 0 good, 1 a figure differs (demo, verify, bench), 2 usage, 3 bad data (file,\n"
+            "shape, target), 4 no usable device or an OpenCL failure\n"
             "environment: CLXENT_DEVICE chooses the device; CLXENT_CACHE=off keeps no compiled programs in\n"
             "the user's cache folder\n");
 }

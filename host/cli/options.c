@@ -45,14 +45,38 @@ enum {
     LOSS = COMMAND_LOSS,
     NLL = COMMAND_NLL,
     BOTH = COMMAND_LOSS | COMMAND_NLL,
+    BENCH = COMMAND_BENCH,
     SOFTMAX = COMMAND_SOFTMAX | COMMAND_LOG_SOFTMAX,
     ALL_DATA = BOTH | SOFTMAX,
-    REPORTS = ALL_DATA | COMMAND_DEVICES | COMMAND_VERIFY
+    REPORTS = ALL_DATA | COMMAND_DEVICES | COMMAND_VERIFY | BENCH
 };
 
 #define AT(member) offsetof(tool_options, member)
 
 static const option_row table[] = {
+    {"op", "LIST", TEXT, AT(bench_ops), BENCH, 0,
+     .help = "some of forward,grad,grad-apart,grad-from-lse,log-softmax, or all (default): the loss; the\n"
+             "loss and its gradient, over the logits or to another buffer; the gradient alone from the\n"
+             "saved log-sum-exp, over the logits; the log-probabilities"},
+    {"shape", "LIST", TEXT, AT(bench_shapes), BENCH, 0,
+     .help = "ROWSxCLASSES,... (default: eight, of language models and others)"},
+    {"rows", "N", INTEGER, AT(bench_rows), BENCH, 0, .help = "with --classes: one shape",
+     .given_at = AT(bench_has_rows)},
+    {"classes", "C", INTEGER, AT(bench_classes), BENCH, 0, .help = "see --rows",
+     .given_at = AT(bench_has_classes)},
+    {"growth", NULL, FLAG, AT(bench_growth), BENCH, 0,
+     .help = "shapes of 1e5 to 5e8 logits, 32000 classes each; --op grad unless said otherwise"},
+    {"dtype", "LIST", TEXT, AT(bench_dtypes), BENCH, 0,
+     .help = "f32,f16,bf16: some of these, or all; default f32"},
+    {"pairs", "N", INTEGER, AT(bench_pairs), BENCH, 0,
+     .help = "of limit and operation, whose medians are taken (default 11; less than 9 proves little)",
+     .given_at = AT(bench_has_pairs)},
+    {"rotate", "BYTES", BYTES, AT(bench_rotate), BENCH, 0,
+     .help = "smaller logits rotate among buffers of so many bytes in all, to miss the caches\n"
+             "(default: four times the device's cache, 256M at least)"},
+    {"ignore", "FRACTION", NUMBER, AT(bench_ignore), BENCH, 0,
+     .help = "of the rows, not scored; in [0, 0.99]", .least = 0, .most = 0.99},
+    {"class-weight", NULL, FLAG, AT(bench_class_weight), BENCH, 0, .help = "a weight for each class"},
     {"logits", "F", INPUT, AT(logits), LOSS | SOFTMAX, LOSS | SOFTMAX,
      .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64"},
     {"log-probs", "F", INPUT, AT(log_probs_in), NLL, NLL,
@@ -74,11 +98,11 @@ static const option_row table[] = {
      .help = "targets of this value are not scored (default: off)", .given_at = AT(use_ignore_index)},
     {"empty-mean", "E", CHOICE, AT(empty_mean), BOTH, 0,
      .help = "the mean when no row is scored: nan (default) or zero", .choices = empty_means},
-    {"label-smoothing", "E", NUMBER, AT(label_smoothing), LOSS, 0, .help = "in [0, 1]", .least = 0,
+    {"label-smoothing", "E", NUMBER, AT(label_smoothing), LOSS | BENCH, 0, .help = "in [0, 1]", .least = 0,
      .most = 1},
-    {"z-loss", "S", NUMBER, AT(z_loss), LOSS, 0, .help = "adds S * lse^2 to each row", .least = 0,
+    {"z-loss", "S", NUMBER, AT(z_loss), LOSS | BENCH, 0, .help = "adds S * lse^2 to each row", .least = 0,
      .most = HUGE_VAL},
-    {"softcap", "C", NUMBER, AT(softcap), LOSS | SOFTMAX, 0,
+    {"softcap", "C", NUMBER, AT(softcap), LOSS | SOFTMAX | BENCH, 0,
      .help = "logits become C tanh(logit / C); 0: off", .least = 0, .most = HUGE_VAL},
     {"logit-scale", "S", NUMBER, AT(logit_scale), LOSS | SOFTMAX, 0,
      .help = "multiplies the logits first (1/temperature)", .least = -1, .most = HUGE_VAL},
@@ -98,12 +122,14 @@ static const option_row table[] = {
      .help = "the result, of the logits' shape; f32, for f64 logits f64"},
     {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
      .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)", .choices = dtypes},
-    {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY, 0,
+    {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | BENCH, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
      .help = "lane, group or wide, rather than the device's best; for tests", .choices = schedules},
+    {"csv", NULL, FLAG, AT(bench_csv), BENCH, 0, .help = "print a line a result, values between commas"},
+    {"plot", "F", OUTPUT, AT(bench_plot), BENCH, 0, .help = "write the ratios to F as a picture (SVG)"},
     {"json", NULL, FLAG, AT(json), REPORTS, 0, .help = "print one JSON object"},
 };
 enum { ROWS = sizeof table / sizeof *table };

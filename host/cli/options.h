@@ -26,6 +26,13 @@ typedef struct tool_options {
     uint64_t memory;
     const char *device;
     int json;
+    /* bench; lists are as they were written */
+    const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
+    int bench_growth, bench_csv, bench_class_weight;
+    int bench_has_rows, bench_has_classes, bench_has_pairs;
+    int64_t bench_rows, bench_classes, bench_pairs;
+    uint64_t bench_rotate;
+    double bench_ignore;
 } tool_options;
 
 /* argv[0] is the command's name. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked

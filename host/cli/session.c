@@ -65,7 +65,7 @@ int session_failed(const session *s, clxent_status status) {
     return session_exit_code(status);
 }
 
-static double now(void) {
+double session_clock(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
@@ -76,9 +76,9 @@ clxent_status session_run(const session *s, const clxent_desc *desc, const clxen
     clxent_plan *plan = NULL;
     clxent_status status = clxent_plan_create(&plan, s->ctx, desc);
     if (status == CLXENT_OK) {
-        const double start = now();
+        const double start = session_clock();
         status = clxent_run(plan, arrays);
-        if (seconds) *seconds = now() - start;
+        if (seconds) *seconds = session_clock() - start;
     }
     clxent_plan_destroy(plan);
     return status;

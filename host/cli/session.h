@@ -26,6 +26,9 @@ int session_exit_code(clxent_status status);
 /* Prints the context's message, and the build log where there is one; the exit code of status. */
 int session_failed(const session *s, clxent_status status);
 
+/* Seconds that only go forward. */
+double session_clock(void);
+
 /* Makes a plan and runs it once. seconds, which may be NULL, is the wall time of clxent_run() alone. On
  * failure, ERR_TARGET included, the message is in clxent_ctx_last_error(). */
 clxent_status session_run(const session *s, const clxent_desc *desc, const clxent_arrays *arrays,

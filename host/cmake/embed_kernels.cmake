@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -D FOLDER=kernels -D OUTPUT=kernel_sources.c -P embed_kernels.cmake
+# cmake -D FOLDER=kernels -D OUTPUT=kernel_sources.c [-D HEADER=kernel_sources.h -D PREFIX=clx]
+#       -P embed_kernels.cmake
 #
 # Writes every FOLDER/*.cl that holds a kernel, its `#include "..."` lines replaced by the files they name
-# (each once), as bytes of a C array; a table of names and arrays; and a hash of it all. Bytes, since a string
-# literal over 4,095 characters is not portable C.
+# (each once), as bytes of a C array; a table of names and arrays, PREFIX_kernel_sources, whose type HEADER
+# declares; and a hash of it all. Bytes, since a string literal over 4,095 characters is not portable C.
 
 cmake_policy(VERSION 3.18)
+if(NOT HEADER)
+  set(HEADER kernel_sources.h)
+  set(PREFIX clx)
+endif()
 
 function(flatten name out_text)
   get_property(seen GLOBAL PROPERTY flattened)
@@ -46,9 +51,9 @@ foreach(path IN LISTS paths)
   endif()
 endforeach()
 string(SHA256 hash "${table}${arrays}")
-file(WRITE "${OUTPUT}.new" "/* Made from kernels/ by host/cmake/embed_kernels.cmake. */
-#include \"kernel_sources.h\"
+file(WRITE "${OUTPUT}.new" "/* Made by host/cmake/embed_kernels.cmake. */
+#include \"${HEADER}\"
 ${arrays}
-const clx_kernel_source clx_kernel_sources[] = {\n${table}    {0, 0, 0}};
-const char clx_kernel_sources_hash[] = \"${hash}\";\n")
+const ${PREFIX}_kernel_source ${PREFIX}_kernel_sources[] = {\n${table}    {0, 0, 0}};
+const char ${PREFIX}_kernel_sources_hash[] = \"${hash}\";\n")
 file(RENAME "${OUTPUT}.new" "${OUTPUT}")

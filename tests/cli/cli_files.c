@@ -5,6 +5,7 @@
  */
 #include "tensor.h"
 #include "values.h"
+#include "xml_check.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -22,7 +23,8 @@ static int usage(void) {
           "cli_files raw-safetensors OUT HEADER BYTES\n"
           "cli_files show FILE                         type, shape and values\n"
           "cli_files equal A B TOLERANCE               same shape, values as near\n"
-          "cli_files json KEY ...                      standard input is an object of just these keys\n",
+          "cli_files json KEY ...                      standard input is an object of just these keys\n"
+          "cli_files xml FILE                          well-formed; how many elements\n",
           stderr);
     return 2;
 }
@@ -204,6 +206,20 @@ static int check_json(int keys, char **key) {
     return 0;
 }
 
+static int check_xml(const char *path) {
+    static char text[1 << 20];
+    int elements;
+    FILE *file = fopen(path, "r");
+    if (!file) die("cannot open the file");
+    const size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    if (length == sizeof text - 1) die("the file is too long");
+    const char *wrong = xml_check(text, &elements);
+    if (wrong) die(wrong);
+    printf("%d elements, well-formed\n", elements);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) return usage();
     const char *what = argv[1];
@@ -215,6 +231,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "raw-safetensors") == 0 && n == 3) return make_raw_safetensors(rest);
     if (strcmp(what, "show") == 0 && n == 1) return show(rest[0]);
     if (strcmp(what, "equal") == 0 && n == 3) return equal(rest[0], rest[1], strtod(rest[2], NULL));
+    if (strcmp(what, "xml") == 0 && n == 1) return check_xml(rest[0]);
     if (strcmp(what, "json") == 0) return check_json(n, rest);
     return usage();
 }

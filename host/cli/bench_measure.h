@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Times one case against its limit.
+ */
+#ifndef CLXENT_CLI_BENCH_MEASURE_H
+#define CLXENT_CLI_BENCH_MEASURE_H
+
+#include "bench.h"
+#include "bench_limits.h"
+
+/* EXIT_GOOD, a case that does not fit included (result->skipped says so); else what to exit with. */
+int bench_measure(bench_limits *l, const bench_settings *settings, const bench_case *what,
+                  bench_result *result);
+
+#endif
