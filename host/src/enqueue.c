@@ -92,7 +92,10 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         add_items(launch, kernels, rows, 1);
         break;
     default:
-        add_items(launch, kernels, rows, least(64, kernels->work_group_limit));
+        if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+            add_items(launch, kernels, (rows + CLX_ITEM_ROWS - 1) / CLX_ITEM_ROWS, 1);
+        else
+            add_items(launch, kernels, rows, least(64, kernels->work_group_limit));
         break;
     }
     return CLXENT_OK;

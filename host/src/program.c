@@ -168,7 +168,10 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
         "-DFROM_LSE=%d -DU=%d%s",
         language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad, (int)build->probabilities,
         build->logits == CLXENT_F64, build->softcap, build->stats, build->strided, build->from_lse, build->u,
-        schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DCPU=1" : "");
+        ctx->info.schedule != CLXENT_SCHEDULE_WIDE           ? ""
+        : schedule == CLXENT_SCHEDULE_SPLIT ? " -DCPU=1"
+        : schedule == CLXENT_SCHEDULE_LANE  ? " -DROWS=16"
+                                            : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

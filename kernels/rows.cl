@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * score_rows(): up to ROWS rows at once, each in a lane of the vectors (tile.cl), for schedule "lane" on CPU
+ * devices. What is one number a row is computed for all of them in one go, by the same functions as a single
+ * row's (row.cl, loss.cl); here are only the loops over the classes.
+ *
+ * Algorithm. As row.cl's, a tile of TILE classes at a time: the tile's maximum of each row, then its
+ * exponentials. The second pass takes the tile that is still held, or reads it again. A row's results do not
+ * depend on the rows beside it. */
+#ifndef CLX_ROWS_CL
+#define CLX_ROWS_CL
+#include "loss.cl"
+
+#if !FROM_LSE && OP != OP_NLL
+static block_sum choose_block(rowmask which, block_sum a, block_sum b) {
+    const block_sum s = {which ? a.sum : b.sum, which ? a.low : b.low};
+    return s;
+}
+
+/* Moves the sums of some rows to a larger reference. */
+static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
+    row_scan moved = *s;
+    rebase(&moved, ref);
+    s->met = which ? moved.met : s->met;
+    s->ref = which ? moved.ref : s->ref;
+    s->own = which ? moved.own : s->own;
+    s->own_less = which ? moved.own_less : s->own_less;
+    s->exp = choose_block(which, moved.exp, s->exp);
+    s->u = choose_block(which, moved.u, s->u);
+    s->dot = choose_block(which, moved.dot, s->dot);
+    s->ent = choose_block(which, moved.ent, s->ent);
+}
+
+/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. */
+static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own, rowreal x_target) {
+    rowreal equals = 0;
+    for (int from = 0; from < at->count; from += CHAIN) {
+        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        for (int i = from; i < min(from + CHAIN, at->count); i++) {
+            const rowmask is_own = at->x[i] == own;
+            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], x_target);
+            b.exp += is_own ? ROWREAL(0) : e;
+            equals += is_own ? ROWREAL(1) : ROWREAL(0);
+        }
+        add_block(s, &b);
+    }
+    const rowreal less = expm1_of(deviation(k, own, s->ref));
+    const rowreal sum = fma(equals, less, equals);
+    s->own = isnan(own) ? s->own : sum;
+    s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : sum - 1;
+}
+
+static row_scan scan_rows(const call *k, row_at *at, rowreal x_target) {
+    const uint classes = (uint)k->p->classes;
+    const block_sum zero = {REALV(0), REALV(0)};
+    row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
+    for (uint c = 0; c < classes; c += TILE) {
+        hold_tile(k, at, c);
+        rowreal top = -REAL_INF;
+        for (int i = 0; i < at->count; i++) top = larger(top, at->x[i]);
+        const rowreal z = deviation(k, top, ROWREAL(0));
+        const rowmask moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        if (c == 0) {
+            s.met = moves;
+            s.ref = moves ? z : ROWREAL(0);
+        } else if (any(moves)) {
+            rebase_rows(&s, moves, z);
+        }
+        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), x_target);
+    }
+    return s;
+}
+
+/* Which rows have a NaN among their logits. */
+static rowmask have_nan(const call *k, row_at *at) {
+    rowmask nans = 0;
+    for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
+        hold_tile(k, at, c);
+        for (int i = 0; i < at->count; i++) nans |= isnan(at->x[i]);
+    }
+    return nans;
+}
+
+static row_sums sum_rows(const call *k, row_at *at, rowreal x_target) {
+    const row_scan s = scan_rows(k, at, x_target);
+    row_part p;
+    p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
+    p.own = s.own;
+    p.own_less = s.own_less;
+    p.exp = block_sum_value(s.exp);
+    p.u = block_sum_value(s.u);
+    p.dot = block_sum_value(s.dot);
+    p.ent = block_sum_value(s.ent);
+    p.best_at = s.best_at;
+    p.beaten = s.beaten;
+    p.nans = 0;
+    if (any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
+    return finish_row(p);
+}
+#endif
+
+#if FROM_LSE && U != U_NONE
+/* What the saved row lacks: the sum of u. */
+static rowreal sum_u(const call *k, row_at *at) {
+    block_sum u = {REALV(0), REALV(0)};
+    for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
+        hold_tile(k, at, c);
+        for (int i = 0; i < at->count; i++) block_sum_add(&u, load_u(k, at, c + (uint)i, WIDTH));
+    }
+    return block_sum_value(u);
+}
+#endif
+
+/* Each row's logit of class y. */
+static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
+    long lane[ROWS];
+    real x[ROWS];
+    TO_LANES(y, lane);
+    for (int r = 0; r < ROWS; r++)
+        x[r] = LOAD_LOGIT(k->logits, at->logits.lane[r] + lane[r] * class_step(k));
+    return FROM_LANES(x);
+}
+
+/* The gradient by class c; 0 in rows that do not count and behind the classes. */
+static realv gradient_of_rows(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                              maskv y, rowmask counted, uint c) {
+    realv g = REALV(0), target = y == (maskv)(int)c ? grad->target : REALV(0);
+    if (c >= (uint)k->p->classes) return g;
+#if OP == OP_NLL
+    g = -target;
+#else
+    const realv x = at->x[c - at->tile], u = load_u(k, at, c, WIDTH);
+    const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
+    g = gradient_by_logit(k, r, grad, x, exp_of(deviation(k, x, r->ref)),
+                          OP == OP_CROSS_ENTROPY ? q + target : q);
+#endif
+    return counted ? g : REALV(0);
+}
+
+/* What is one number a class: the second pass. */
+static void write_tiles(const call *k, long row, row_at *at, const row_sums *r, const row_grad *grad, maskv y,
+                        rowmask counted) {
+    const clx_params *p = k->p;
+    const bool described = HAS(k, log_probs) || HAS(k, probs);
+    const rows_place to_grad = find_rows(k, row, AT(k, grad, 0), p->grad_stride);
+    realv out[TILE];
+    if (!HAS(k, grad) && !described) return;
+    for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
+        const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
+        if (OP != OP_NLL && c < (uint)p->classes) hold_tile(k, at, c);
+#if OP != OP_NLL
+        if (described && c < (uint)p->classes) {
+            const rows_place to = find_rows(k, row, 0, p->log_probs_stride);
+            if (HAS(k, log_probs)) {
+                for (int i = 0; i < at->count; i++) out[i] = deviation(k, at->x[i], r->ref) - r->log_sum;
+                store_tile_real(k, out, k->log_probs + AT(k, log_probs, 0), &to, c, at->count);
+            }
+            if (HAS(k, probs)) {
+                for (int i = 0; i < at->count; i++)
+                    out[i] = exp_of(deviation(k, at->x[i], r->ref)) * r->inverse_sum;
+                store_tile_real(k, out, k->probs + AT(k, probs, 0), &to, c, at->count);
+            }
+        }
+#endif
+        if (HAS(k, grad)) {
+            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, at, r, grad, y, counted, c + (uint)i);
+            store_tile_grad(k, out, k->grad, &to_grad, c, n);
+        }
+    }
+}
+
+/* All of the k->live rows from `row` on. Rows of which none counts are not read, unless they are to be
+ * described. */
+static void score_rows(const call *k, long row) {
+    const row_target t = resolve_target(k, row);
+    const rowmask counted = t.state == ROW_COUNTED;
+    row_at at = find_row(k, row);
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_grad grad = {0, 0, 0, 0};
+    const bool any_counted = any(counted);
+    rowreal x_target = 0;
+    if (any_counted) x_target = counted ? load_targets(k, &at, t.y) : ROWREAL(0);
+#if FROM_LSE
+    r = saved_row(k, row);
+#if U != U_NONE
+    if (any_counted) r.u = sum_u(k, &at);
+#endif
+#elif OP != OP_NLL
+    if (any_counted || is_described(k)) {
+        r = sum_rows(k, &at, x_target);
+        write_description(k, row, r);
+    }
+#endif
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
+    const long_sum x_part = {x_target, 0};
+    write_counted_loss(k, row, t, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
+    if (HAS(k, rank)) {
+        const rowlong rank = r.beaten + TO_ROWLONG(isnan(x_target)); /* a NaN does not beat itself */
+        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(counted) ? rank : ROWLONG(0));
+    }
+#endif
+    if (HAS(k, grad)) grad = row_gradient(k, row, t, r);
+    write_tiles(k, row, &at, &r, &grad, TO_MASKV(t.y), counted);
+}
+
+#endif
