@@ -31,26 +31,34 @@ static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
     s->ent = choose_block(which, moved.ent, s->ent);
 }
 
-/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. */
-static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own, rowreal x_target) {
+/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. x_target: that of
+ * class y, known beforehand with STATS, else found on the way. */
+static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own, maskv y,
+                      rowreal *x_target) {
     rowreal equals = 0;
+    block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
     for (int from = 0; from < at->count; from += CHAIN) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
-            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], x_target);
-            b.exp += is_own ? ROWREAL(0) : e;
-            equals += is_own ? ROWREAL(1) : ROWREAL(0);
+            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], *x_target);
+            if (!STATS) *x_target = y == (maskv)((int)at->tile + i) ? at->x[i] : *x_target;
+            b.exp = is_own ? b.exp : b.exp + e;
+            equals = is_own ? equals + 1 : equals;
         }
-        add_block(s, &b);
+        sum.exp += b.exp;
+        sum.u += b.u;
+        sum.dot += b.dot;
+        sum.ent += b.ent;
     }
+    add_block(s, &sum);
     const rowreal less = expm1_of(deviation(k, own, s->ref));
-    const rowreal sum = fma(equals, less, equals);
-    s->own = isnan(own) ? s->own : sum;
-    s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : sum - 1;
+    const rowreal all = fma(equals, less, equals);
+    s->own = isnan(own) ? s->own : all;
+    s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : all - 1;
 }
 
-static row_scan scan_rows(const call *k, row_at *at, rowreal x_target) {
+static row_scan scan_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
     const uint classes = (uint)k->p->classes;
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
@@ -66,7 +74,7 @@ static row_scan scan_rows(const call *k, row_at *at, rowreal x_target) {
         } else if (any(moves)) {
             rebase_rows(&s, moves, z);
         }
-        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), x_target);
+        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), y, x_target);
     }
     return s;
 }
@@ -81,8 +89,8 @@ static rowmask have_nan(const call *k, row_at *at) {
     return nans;
 }
 
-static row_sums sum_rows(const call *k, row_at *at, rowreal x_target) {
-    const row_scan s = scan_rows(k, at, x_target);
+static row_sums sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
+    const row_scan s = scan_rows(k, at, y, x_target);
     row_part p;
     p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
     p.own = s.own;
@@ -94,7 +102,7 @@ static row_sums sum_rows(const call *k, row_at *at, rowreal x_target) {
     p.best_at = s.best_at;
     p.beaten = s.beaten;
     p.nans = 0;
-    if (any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
+    if (is_described(k) && any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
     return finish_row(p);
 }
 #endif
@@ -117,7 +125,7 @@ static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
     real x[ROWS];
     TO_LANES(y, lane);
     for (int r = 0; r < ROWS; r++)
-        x[r] = LOAD_LOGIT(k->logits, at->logits.lane[r] + lane[r] * class_step(k));
+        x[r] = LOAD_LOGIT(k->logits, ROW_AT(k, &at->logits, r) + lane[r] * class_step(k));
     return FROM_LANES(x);
 }
 
@@ -142,15 +150,17 @@ static void write_tiles(const call *k, long row, row_at *at, const row_sums *r, 
                         rowmask counted) {
     const clx_params *p = k->p;
     const bool described = HAS(k, log_probs) || HAS(k, probs);
-    const rows_place to_grad = find_rows(k, row, AT(k, grad, 0), p->grad_stride);
+    rows_place to_grad;
     realv out[TILE];
     if (!HAS(k, grad) && !described) return;
+    find_rows(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
     for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
         const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
         if (OP != OP_NLL && c < (uint)p->classes) hold_tile(k, at, c);
 #if OP != OP_NLL
         if (described && c < (uint)p->classes) {
-            const rows_place to = find_rows(k, row, 0, p->log_probs_stride);
+            rows_place to;
+            find_rows(k, &to, row, 0, p->log_probs_stride);
             if (HAS(k, log_probs)) {
                 for (int i = 0; i < at->count; i++) out[i] = deviation(k, at->x[i], r->ref) - r->log_sum;
                 store_tile_real(k, out, k->log_probs + AT(k, log_probs, 0), &to, c, at->count);
@@ -174,12 +184,15 @@ static void write_tiles(const call *k, long row, row_at *at, const row_sums *r, 
 static void score_rows(const call *k, long row) {
     const row_target t = resolve_target(k, row);
     const rowmask counted = t.state == ROW_COUNTED;
-    row_at at = find_row(k, row);
+    const maskv y = TO_MASKV(t.y);
+    row_at at;
+    find_row(k, &at, row);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_grad grad = {0, 0, 0, 0};
-    const bool any_counted = any(counted);
+    const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
+    const bool any_counted = !skips || any(counted);
     rowreal x_target = 0;
-    if (any_counted) x_target = counted ? load_targets(k, &at, t.y) : ROWREAL(0);
+    if ((STATS || OP == OP_NLL) && any_counted) x_target = counted ? load_targets(k, &at, t.y) : ROWREAL(0);
 #if FROM_LSE
     r = saved_row(k, row);
 #if U != U_NONE
@@ -187,7 +200,7 @@ static void score_rows(const call *k, long row) {
 #endif
 #elif OP != OP_NLL
     if (any_counted || is_described(k)) {
-        r = sum_rows(k, &at, x_target);
+        r = sum_rows(k, &at, y, &x_target);
         write_description(k, row, r);
     }
 #endif
@@ -200,7 +213,7 @@ static void score_rows(const call *k, long row) {
     }
 #endif
     if (HAS(k, grad)) grad = row_gradient(k, row, t, r);
-    write_tiles(k, row, &at, &r, &grad, TO_MASKV(t.y), counted);
+    write_tiles(k, row, &at, &r, &grad, y, counted);
 }
 
 #endif

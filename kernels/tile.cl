@@ -9,36 +9,46 @@
 #ifndef CLX_TILE_CL
 #define CLX_TILE_CL
 
-/* Element 0 of each row's class 0. A lane without a row stands where the last row does. */
+/* Where the rows are in an (N,C) array: element 0 of each one's class 0. */
 typedef struct rows_place {
-    long lane[ROWS];
-    long end;    /* of what may be read: behind the last class of the launch's last row */
+    long first, ahead; /* of the first row; from a row to the next */
+    long end;          /* of what may be read: behind the last class of the launch's last row */
+#if STRIDED
     bool beside; /* a class of all rows is one vector in memory */
+    long lane[ROWS];
+#endif
 } rows_place;
 
-static rows_place find_rows(const call *k, long row, long at, long stride) {
-    rows_place place;
+/* Lanes without a row stand where the last row does. */
+#if STRIDED
+#define ROW_AT(k, place, r) ((place)->lane[r])
+#else
+#define ROW_AT(k, place, r) ((place)->first + min((long)(r), (long)(k)->live - 1) * (place)->ahead)
+#endif
+
+static void find_rows(const call *k, rows_place *place, long row, long at, long stride) {
+    place->first = at + row_start(k, row, stride);
+    place->ahead = stride;
+    place->end = at + (k->p->end_row - 1) * stride + k->p->classes;
+#if STRIDED
     const long inner = class_step(k);
-    place.beside = STRIDED && row % inner + k->live <= inner;
-    const long first = at + row_start(k, row, stride);
+    place->beside = row % inner + k->live <= inner;
     for (int r = 0; r < ROWS; r++) {
-        const long ahead = min(r, k->live - 1);
-        place.lane[r] = place.beside ? first + ahead
-                        : STRIDED    ? at + row_start(k, row + ahead, stride)
-                                     : first + ahead * stride;
+        const int ahead = min(r, k->live - 1);
+        place->lane[r] = place->beside ? place->first + ahead : at + row_start(k, row + ahead, stride);
     }
-    place.end = at + (k->p->end_row - 1) * stride + k->p->classes; /* !STRIDED */
-    return place;
+#endif
 }
 
 /* Turns the vectors of rows into vectors of classes, or back: four rounds that each interleave the halves. */
-static void transpose(realv *x) {
+__attribute__((always_inline)) static void transpose(realv *x) {
     realv y[ROWS];
-#define INTERLEAVE(from, to)                  \
-    for (int i = 0; i < ROWS / 2; i++) {      \
-        to[2 * i].even = from[i].lo;          \
-        to[2 * i].odd = from[i + ROWS / 2].lo; \
-        to[2 * i + 1].even = from[i].hi;      \
+#define INTERLEAVE(from, to)                       \
+    _Pragma("unroll") /* to stay in registers */   \
+    for (int i = 0; i < ROWS / 2; i++) {           \
+        to[2 * i].even = from[i].lo;               \
+        to[2 * i].odd = from[i + ROWS / 2].lo;     \
+        to[2 * i + 1].even = from[i].hi;           \
         to[2 * i + 1].odd = from[i + ROWS / 2].hi; \
     }
     INTERLEAVE(x, y)
@@ -49,57 +59,72 @@ static void transpose(realv *x) {
 }
 
 /* load_tile_NAME: the classes c .. c + n of the rows. */
-#define DEFINE_LOAD_TILE(name, type)                                                                        \
-    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,                 \
-                                 const rows_place *place, uint c, int n, realv *x) {                        \
-        const long step = class_step(k);                                                                    \
-        if (STRIDED) {                                                                                      \
-            for (int i = 0; i < n; i++) {                                                                   \
-                real lane[ROWS];                                                                            \
-                if (place->beside) {                                                                        \
-                    x[i] = load_##name(p, place->lane[0] + (c + i) * step, 1, k->live, REAL(0));            \
-                    continue;                                                                               \
-                }                                                                                           \
-                for (int r = 0; r < ROWS; r++)                                                              \
-                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, place->lane[r] + (c + i) * step);                  \
-                x[i] = FROM_LANES(lane);                                                                    \
-            }                                                                                               \
-        } else {                                                                                            \
-            /* what follows a row's classes is read with them, as far as there is something */              \
-            if (place->lane[ROWS - 1] + c + WIDTH <= place->end)                                            \
-                for (int r = 0; r < ROWS; r++) x[r] = load_##name(p, place->lane[r] + c, 1, WIDTH, REAL(0)); \
-            else                                                                                            \
-                for (int r = 0; r < ROWS; r++) x[r] = load_##name(p, place->lane[r] + c, 1, n, REAL(0));    \
-            transpose(x);                                                                                   \
-        }                                                                                                   \
+#if STRIDED
+#define DEFINE_LOAD_TILE(name, type)                                                             \
+    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,      \
+                                 const rows_place *place, uint c, int n, realv *x) {             \
+        for (int i = 0; i < n; i++) {                                                            \
+            const long class_at = (c + i) * class_step(k);                                       \
+            real lane[ROWS];                                                                     \
+            if (place->beside) {                                                                 \
+                x[i] = load_##name(p, place->first + class_at, 1, k->live, REAL(0));             \
+                continue;                                                                        \
+            }                                                                                    \
+            for (int r = 0; r < ROWS; r++)                                                       \
+                lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + class_at);            \
+            x[i] = FROM_LANES(lane);                                                             \
+        }                                                                                        \
     }
-
-/* store_tile_NAME: likewise; x is lost. Where the rows are short and dense, whole vectors are stored too: what
- * one writes over the next row's classes, the next row's store replaces. The last rows' do not reach past the
- * rows' end. */
-#define DEFINE_STORE_TILE(name, type)                                                                    \
-    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p,         \
-                                  const rows_place *place, uint c, int n) {                              \
-        const long step = class_step(k);                                                                 \
-        if (STRIDED) {                                                                                   \
-            for (int i = 0; i < n; i++) {                                                                \
-                real lane[ROWS];                                                                         \
-                if (place->beside) {                                                                     \
-                    store_##name(x[i], p, place->lane[0] + (c + i) * step, 1, k->live);                  \
-                    continue;                                                                            \
-                }                                                                                        \
-                TO_LANES(x[i], lane);                                                                    \
-                for (int r = 0; r < k->live; r++)                                                        \
-                    CLX_JOIN(STORE_1_, type)(lane[r], p, place->lane[r] + (c + i) * step);               \
-            }                                                                                            \
+#else
+/* What follows a row's classes is read with them, as far as there is something. */
+#define DEFINE_LOAD_TILE(name, type)                                                                     \
+    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,              \
+                                 const rows_place *place, uint c, int n, realv *x) {                     \
+        realv row[ROWS];                                                                                 \
+        if (k->live == ROWS && ROW_AT(k, place, ROWS - 1) + c + WIDTH <= place->end) {                   \
+            _Pragma("unroll") for (int r = 0; r < ROWS; r++)                                             \
+                row[r] = load_##name(p, place->first + c + r * place->ahead, 1, WIDTH, REAL(0));         \
         } else {                                                                                         \
-            const bool dense = c == 0 && place->lane[1] - place->lane[0] == n;                           \
-            const long end = dense ? place->lane[ROWS - 1] + n : LONG_MIN;                               \
-            transpose(x);                                                                                \
-            for (int r = 0; r < k->live; r++)                                                            \
-                store_##name(x[r], p, place->lane[r] + c, 1, place->lane[r] + WIDTH <= end ? WIDTH : n); \
+            for (int r = 0; r < ROWS; r++) x[r] = load_##name(p, ROW_AT(k, place, r) + c, 1, n, REAL(0)); \
+            for (int r = 0; r < ROWS; r++) row[r] = x[r];                                                \
         }                                                                                                \
+        transpose(row);                                                                                  \
+        for (int r = 0; r < ROWS; r++) x[r] = row[r];                                                    \
     }
+#endif
+
+/* store_tile_NAME: likewise; x is lost. */
+#if STRIDED
+#define DEFINE_STORE_TILE(name, type)                                                               \
+    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p,    \
+                                  const rows_place *place, uint c, int n) {                         \
+        for (int i = 0; i < n; i++) {                                                               \
+            const long class_at = (c + i) * class_step(k);                                          \
+            real lane[ROWS];                                                                        \
+            if (place->beside) {                                                                    \
+                store_##name(x[i], p, place->first + class_at, 1, k->live);                         \
+                continue;                                                                           \
+            }                                                                                       \
+            TO_LANES(x[i], lane);                                                                   \
+            for (int r = 0; r < k->live; r++)                                                       \
+                CLX_JOIN(STORE_1_, type)(lane[r], p, ROW_AT(k, place, r) + class_at);               \
+        }                                                                                           \
+    }
+#else
+/* Where the rows are short and dense, whole vectors are stored too: what one writes over the next row's
+ * classes, the next row's store replaces. The last rows' do not reach past the rows' end. */
+#define DEFINE_STORE_TILE(name, type)                                                            \
+    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p, \
+                                  const rows_place *place, uint c, int n) {                      \
+        const bool dense = c == 0 && place->ahead == n;                                          \
+        const long end = dense ? place->first + k->live * n : LONG_MIN;                          \
+        transpose(x);                                                                            \
+        for (int r = 0; r < k->live; r++) {                                                      \
+            const long at = place->first + r * place->ahead;                                     \
+            store_##name(x[r], p, at + c, 1, at + WIDTH <= end ? WIDTH : n);                     \
+        }                                                                                        \
+    }
+#endif
 DEFINE_LOAD_TILE(logits, LOGITS)
 DEFINE_LOAD_TILE(probs, PROBS)
 DEFINE_LOAD_TILE(real, REAL_STORE)
@@ -114,17 +139,15 @@ typedef struct row_at {
     realv x[TILE], u_tile[TILE];
 } row_at;
 
-static row_at find_row(const call *k, long row) {
+static void find_row(const call *k, row_at *at, long row) {
     const clx_params *p = k->p;
-    row_at at;
-    at.logits = find_rows(k, row, AT(k, logits, 0), p->logits_stride);
+    find_rows(k, &at->logits, row, AT(k, logits, 0), p->logits_stride);
 #if U == U_GRAD_OUTPUT
-    at.u = find_rows(k, row, AT(k, grad_output, 0), p->grad_output_stride);
+    find_rows(k, &at->u, row, AT(k, grad_output, 0), p->grad_output_stride);
 #elif U == U_PROBABILITY
-    at.u = find_rows(k, row, AT(k, targets, 0), p->targets_stride);
+    find_rows(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
 #endif
-    at.count = 0;
-    return at;
+    at->count = 0;
 }
 
 /* Makes the tile from class c on the one that is held. */
