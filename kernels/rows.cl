@@ -35,14 +35,14 @@ static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
  * class y, known beforehand with STATS, else found on the way. */
 static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own, maskv y,
                       rowreal *x_target) {
-    rowreal equals = 0;
+    rowreal equals = 0, found = *x_target;
     block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
     for (int from = 0; from < at->count; from += CHAIN) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
-            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], *x_target);
-            if (!STATS) *x_target = y == (maskv)((int)at->tile + i) ? at->x[i] : *x_target;
+            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], found);
+            if (!STATS) found = y == (maskv)((int)at->tile + i) ? at->x[i] : found;
             b.exp = is_own ? b.exp : b.exp + e;
             equals = is_own ? equals + 1 : equals;
         }
@@ -52,6 +52,7 @@ static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own,
         sum.ent += b.ent;
     }
     add_block(s, &sum);
+    *x_target = found;
     const rowreal less = expm1_of(deviation(k, own, s->ref));
     const rowreal all = fma(equals, less, equals);
     s->own = isnan(own) ? s->own : all;
@@ -89,7 +90,7 @@ static rowmask have_nan(const call *k, row_at *at) {
     return nans;
 }
 
-static row_sums sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
+static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
     const row_scan s = scan_rows(k, at, y, x_target);
     row_part p;
     p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
@@ -103,7 +104,7 @@ static row_sums sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) 
     p.beaten = s.beaten;
     p.nans = 0;
     if (is_described(k) && any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
-    return finish_row(p);
+    return p;
 }
 #endif
 
@@ -129,15 +130,78 @@ static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
     return FROM_LANES(x);
 }
 
+/* Rows side by side, and what is known of them. */
+typedef struct rows_task {
+    row_target target;
+    row_at at;
+    rowreal x_target;
+#if FROM_LSE || OP == OP_NLL
+    row_sums sums;
+#else
+    row_part sums;
+#endif
+} rows_task;
+
+static maskv class_of(const rows_task *t) {
+    return TO_MASKV(t->target.y);
+}
+
+/* The first pass. Rows of which none counts are not read, unless they are to be described. */
+static void begin_rows(const call *k, long row, rows_task *t) {
+    t->target = resolve_target(k, row);
+    t->x_target = 0;
+    find_row(k, &t->at, row);
+    const rowmask counted = t->target.state == ROW_COUNTED;
+    const bool skips = (k->p->flags & CLX_IGNORE) != 0 || k->p->targets == CLX_NEXT_TOKEN;
+    if (skips && !is_described(k) && !any(counted)) {
+        t->at.skipped = true;
+        return;
+    }
+    if (STATS || OP == OP_NLL) t->x_target = counted ? load_targets(k, &t->at, t->target.y) : ROWREAL(0);
+#if FROM_LSE
+    t->sums = saved_row(k, row);
+#if U != U_NONE
+    t->sums.u = sum_u(k, &t->at);
+#endif
+#elif OP != OP_NLL
+    t->sums = sum_rows(k, &t->at, class_of(t), &t->x_target);
+#endif
+}
+
+/* What is one number a row. */
+static row_sums finish_rows(const call *k, long row, const rows_task *t) {
+    const row_sums none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = none;
+    const rowmask counted = t->target.state == ROW_COUNTED;
+#if FROM_LSE
+    if (!t->at.skipped) r = t->sums;
+#elif OP != OP_NLL
+    if (!t->at.skipped) r = finish_row(t->sums);
+    write_description(k, row, r);
+#endif
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
+    const long_sum x_part = {t->x_target, 0};
+    write_counted_loss(k, row, t->target, r,
+                       OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
+    if (HAS(k, rank)) {
+        const rowlong rank = r.beaten + TO_ROWLONG(isnan(t->x_target)); /* a NaN does not beat itself */
+        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(counted) ? rank : ROWLONG(0));
+    }
+#endif
+    return r;
+}
+
 /* The gradient by class c; 0 in rows that do not count and behind the classes. */
-static realv gradient_of_rows(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
-                              maskv y, rowmask counted, uint c) {
-    realv g = REALV(0), target = y == (maskv)(int)c ? grad->target : REALV(0);
-    if (c >= (uint)k->p->classes) return g;
+static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
+                              uint c) {
+    const rowmask counted = t->target.state == ROW_COUNTED;
+    const realv target = class_of(t) == (maskv)(int)c ? grad->target : REALV(0);
+    realv g = REALV(0);
+    if (t->at.skipped || c >= (uint)k->p->classes) return g;
 #if OP == OP_NLL
     g = -target;
 #else
-    const realv x = at->x[c - at->tile], u = load_u(k, at, c, WIDTH);
+    const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
     g = gradient_by_logit(k, r, grad, x, exp_of(deviation(k, x, r->ref)),
                           OP == OP_CROSS_ENTROPY ? q + target : q);
@@ -146,17 +210,18 @@ static realv gradient_of_rows(const call *k, const row_at *at, const row_sums *r
 }
 
 /* What is one number a class: the second pass. */
-static void write_tiles(const call *k, long row, row_at *at, const row_sums *r, const row_grad *grad, maskv y,
-                        rowmask counted) {
+static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r) {
     const clx_params *p = k->p;
     const bool described = HAS(k, log_probs) || HAS(k, probs);
+    row_at *at = &t->at;
+    row_grad grad = {0, 0, 0, 0};
+    if (HAS(k, grad)) grad = row_gradient(k, row, t->target, *r);
     rows_place to_grad;
     realv out[TILE];
-    if (!HAS(k, grad) && !described) return;
     find_rows(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
     for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
         const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
-        if (OP != OP_NLL && c < (uint)p->classes) hold_tile(k, at, c);
+        if (OP != OP_NLL && !at->skipped && c < (uint)p->classes) hold_tile(k, at, c);
 #if OP != OP_NLL
         if (described && c < (uint)p->classes) {
             rows_place to;
@@ -173,47 +238,18 @@ static void write_tiles(const call *k, long row, row_at *at, const row_sums *r, 
         }
 #endif
         if (HAS(k, grad)) {
-            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, at, r, grad, y, counted, c + (uint)i);
+            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, t, r, &grad, c + (uint)i);
             store_tile_grad(k, out, k->grad, &to_grad, c, n);
         }
     }
 }
 
-/* All of the k->live rows from `row` on. Rows of which none counts are not read, unless they are to be
- * described. */
+/* All of the k->live rows from `row` on. */
 static void score_rows(const call *k, long row) {
-    const row_target t = resolve_target(k, row);
-    const rowmask counted = t.state == ROW_COUNTED;
-    const maskv y = TO_MASKV(t.y);
-    row_at at;
-    find_row(k, &at, row);
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    row_grad grad = {0, 0, 0, 0};
-    const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
-    const bool any_counted = !skips || any(counted);
-    rowreal x_target = 0;
-    if ((STATS || OP == OP_NLL) && any_counted) x_target = counted ? load_targets(k, &at, t.y) : ROWREAL(0);
-#if FROM_LSE
-    r = saved_row(k, row);
-#if U != U_NONE
-    if (any_counted) r.u = sum_u(k, &at);
-#endif
-#elif OP != OP_NLL
-    if (any_counted || is_described(k)) {
-        r = sum_rows(k, &at, y, &x_target);
-        write_description(k, row, r);
-    }
-#endif
-#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
-    const long_sum x_part = {x_target, 0};
-    write_counted_loss(k, row, t, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
-    if (HAS(k, rank)) {
-        const rowlong rank = r.beaten + TO_ROWLONG(isnan(x_target)); /* a NaN does not beat itself */
-        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(counted) ? rank : ROWLONG(0));
-    }
-#endif
-    if (HAS(k, grad)) grad = row_gradient(k, row, t, r);
-    write_tiles(k, row, &at, &r, &grad, y, counted);
+    rows_task t;
+    begin_rows(k, row, &t);
+    const row_sums r = finish_rows(k, row, &t);
+    if (HAS(k, grad) || HAS(k, log_probs) || HAS(k, probs)) write_tiles(k, row, &t, &r);
 }
 
 #endif

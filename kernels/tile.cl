@@ -40,23 +40,45 @@ static void find_rows(const call *k, rows_place *place, long row, long at, long 
 #endif
 }
 
-/* Turns the vectors of rows into vectors of classes, or back: four rounds that each interleave the halves. */
-__attribute__((always_inline)) static void transpose(realv *x) {
-    realv y[ROWS];
-#define INTERLEAVE(from, to)                       \
-    _Pragma("unroll") /* to stay in registers */   \
-    for (int i = 0; i < ROWS / 2; i++) {           \
-        to[2 * i].even = from[i].lo;               \
-        to[2 * i].odd = from[i + ROWS / 2].lo;     \
-        to[2 * i + 1].even = from[i].hi;           \
-        to[2 * i + 1].odd = from[i + ROWS / 2].hi; \
-    }
-    INTERLEAVE(x, y)
-    INTERLEAVE(y, x)
-    INTERLEAVE(x, y)
-    INTERLEAVE(y, x)
-#undef INTERLEAVE
+/* Element numbers of a, and from 16 on of b. Clang's builtin becomes an instruction where there is one; the
+ * library's shuffle2 need not. */
+#ifdef __clang__
+#define PICK(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
+    __builtin_shufflevector(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_)
+#else
+#define PICK(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
+    shuffle2(a, b,                                                                  \
+             (CLX_V(CLX_JOIN(u, MASK_NAME)))(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_))
+#endif
+
+/* Four vectors x, whose quarter q holds four classes of the rows 4q + i, become the vectors of those classes,
+ * and back. */
+static void transpose_quarters(realv *x) {
+    const realv a = PICK(x[0], x[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const realv b = PICK(x[0], x[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    const realv c = PICK(x[2], x[3], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    const realv d = PICK(x[2], x[3], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    x[0] = PICK(a, c, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    x[1] = PICK(a, c, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    x[2] = PICK(b, d, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    x[3] = PICK(b, d, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
 }
+
+/* By type number (storage.cl): four adjacent elements as numbers; a vector as what memory holds. */
+#define TO_REAL4        CLX_JOIN(convert_, CLX_JOIN(REAL_NAME, 4))
+#define LOAD_4_1(p, at) TO_REAL4(vload4(0, (p) + (at)))
+#define LOAD_4_2(p, at) TO_REAL4(vload_half4(0, (p) + (at)))
+#define LOAD_4_3(p, at) TO_REAL4(as_float4(convert_uint4(vload4(0, (p) + (at))) << 16))
+#define LOAD_4_4(p, at) vload4(0, (p) + (at))
+#define STORED_1(x)     TO_FLOATV(x)
+#define STORED_2(x)     f16_of(TO_FLOATV(x))
+#define STORED_3(x)     bf16_of(TO_FLOATV(x))
+#define STORED_4(x)     (x)
+typedef float stored_1;
+typedef ushort stored_2, stored_3;
+#if REAL_F64
+typedef double stored_4;
+#endif
 
 /* load_tile_NAME: the classes c .. c + n of the rows. */
 #if STRIDED
@@ -76,20 +98,32 @@ __attribute__((always_inline)) static void transpose(realv *x) {
         }                                                                                        \
     }
 #else
-/* What follows a row's classes is read with them, as far as there is something. */
-#define DEFINE_LOAD_TILE(name, type)                                                                     \
-    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,              \
-                                 const rows_place *place, uint c, int n, realv *x) {                     \
-        realv row[ROWS];                                                                                 \
-        if (k->live == ROWS && ROW_AT(k, place, ROWS - 1) + c + WIDTH <= place->end) {                   \
-            _Pragma("unroll") for (int r = 0; r < ROWS; r++)                                             \
-                row[r] = load_##name(p, place->first + c + r * place->ahead, 1, WIDTH, REAL(0));         \
-        } else {                                                                                         \
-            for (int r = 0; r < ROWS; r++) x[r] = load_##name(p, ROW_AT(k, place, r) + c, 1, n, REAL(0)); \
-            for (int r = 0; r < ROWS; r++) row[r] = x[r];                                                \
-        }                                                                                                \
-        transpose(row);                                                                                  \
-        for (int r = 0; r < ROWS; r++) x[r] = row[r];                                                    \
+/* Four classes at a time. What follows a row's classes is read with them, as far as there is something. */
+#define DEFINE_LOAD_TILE(name, type)                                                                      \
+    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,               \
+                                 const rows_place *place, uint c, int n, realv *x) {                      \
+        for (int i = 0; i < n; i += 4) {                                                                  \
+            if (k->live == ROWS && place->first + (ROWS - 1) * place->ahead + c + i + 4 <= place->end) {  \
+                const long at = place->first + c + i, ahead = place->ahead;                               \
+                realv quarters[4];                                                                        \
+                _Pragma("unroll") for (int j = 0; j < 4; j++) {                                           \
+                    const real8 low = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + j * ahead),                 \
+                                              CLX_JOIN(LOAD_4_, type)(p, at + (4 + j) * ahead));          \
+                    const real8 high = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + (8 + j) * ahead),          \
+                                               CLX_JOIN(LOAD_4_, type)(p, at + (12 + j) * ahead));        \
+                    quarters[j] = (realv)(low, high);                                                     \
+                }                                                                                         \
+                transpose_quarters(quarters);                                                             \
+                _Pragma("unroll") for (int j = 0; j < 4; j++) x[i + j] = quarters[j];                     \
+                continue;                                                                                 \
+            }                                                                                             \
+            for (int j = 0; j < min(4, n - i); j++) {                                                     \
+                real lane[ROWS];                                                                          \
+                for (int r = 0; r < ROWS; r++)                                                            \
+                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + c + i + j);                \
+                x[i + j] = FROM_LANES(lane);                                                              \
+            }                                                                                             \
+        }                                                                                                 \
     }
 #endif
 
@@ -111,18 +145,29 @@ __attribute__((always_inline)) static void transpose(realv *x) {
         }                                                                                           \
     }
 #else
-/* Where the rows are short and dense, whole vectors are stored too: what one writes over the next row's
- * classes, the next row's store replaces. The last rows' do not reach past the rows' end. */
-#define DEFINE_STORE_TILE(name, type)                                                            \
-    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p, \
-                                  const rows_place *place, uint c, int n) {                      \
-        const bool dense = c == 0 && place->ahead == n;                                          \
-        const long end = dense ? place->first + k->live * n : LONG_MIN;                          \
-        transpose(x);                                                                            \
-        for (int r = 0; r < k->live; r++) {                                                      \
-            const long at = place->first + r * place->ahead;                                     \
-            store_##name(x[r], p, at + c, 1, at + WIDTH <= end ? WIDTH : n);                     \
-        }                                                                                        \
+/* Four classes at a time, the last ones first. Where these are fewer, and the rows are dense, four are stored
+ * all the same: what one store writes over the next row's first classes, a later one replaces. The last rows'
+ * do not reach past the rows' end. */
+#define DEFINE_STORE_TILE(name, type)                                                                \
+    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p,     \
+                                  const rows_place *place, uint c, int n) {                          \
+        __global CLX_JOIN(stored_, type) *to = (__global CLX_JOIN(stored_, type) *)p;                \
+        const bool dense = c == 0 && place->ahead == n;                                              \
+        const long end = dense ? place->first + k->live * n : LONG_MIN;                              \
+        for (int i = (n - 1) / 4 * 4; i >= 0; i -= 4) {                                              \
+            CLX_JOIN(stored_, type) lane[4 * ROWS];                                                  \
+            transpose_quarters(x + i);                                                               \
+            for (int j = 0; j < 4; j++)                                                              \
+                TO_LANES(CLX_JOIN(STORED_, type)(x[i + j]), lane + j * ROWS);                        \
+            for (int r = 0; r < k->live; r++) {                                                      \
+                const CLX_JOIN(stored_, type) *own = lane + r % 4 * ROWS + r / 4 * 4;                \
+                const long at = place->first + r * place->ahead + c + i;                             \
+                if (i + 4 <= n || at + 4 <= end)                                                     \
+                    vstore4(vload4(0, own), 0, to + at);                                             \
+                else                                                                                 \
+                    for (int j = 0; j < n - i; j++) to[at + j] = own[j];                             \
+            }                                                                                        \
+        }                                                                                            \
     }
 #endif
 DEFINE_LOAD_TILE(logits, LOGITS)
@@ -136,6 +181,7 @@ typedef struct row_at {
     rows_place logits, u;
     uint tile; /* its first class */
     int count; /* its classes */
+    bool skipped; /* nothing of the rows is read */
     realv x[TILE], u_tile[TILE];
 } row_at;
 
@@ -148,6 +194,7 @@ static void find_row(const call *k, row_at *at, long row) {
     find_rows(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
 #endif
     at->count = 0;
+    at->skipped = false;
 }
 
 /* Makes the tile from class c on the one that is held. */
