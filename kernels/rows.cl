@@ -33,7 +33,7 @@ static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
 
 /* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. x_target: that of
  * class y, known beforehand with STATS, else found on the way. */
-static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own, maskv y,
+static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y,
                       rowreal *x_target) {
     rowreal equals = 0, found = *x_target;
     block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
@@ -43,6 +43,7 @@ static void scan_held(const call *k, row_scan *s, const row_at *at, rowreal own,
             const rowmask is_own = at->x[i] == own;
             const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], found);
             if (!STATS) found = y == (maskv)((int)at->tile + i) ? at->x[i] : found;
+            if (at->has_exp) at->exp[i] = e;
             b.exp = is_own ? b.exp : b.exp + e;
             equals = is_own ? equals + 1 : equals;
         }
@@ -63,6 +64,7 @@ static row_scan scan_rows(const call *k, row_at *at, maskv y, rowreal *x_target)
     const uint classes = (uint)k->p->classes;
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
+    at->has_exp = classes <= TILE && HAS(k, grad);
     for (uint c = 0; c < classes; c += TILE) {
         hold_tile(k, at, c);
         rowreal top = -REAL_INF;
@@ -203,8 +205,8 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
-    g = gradient_by_logit(k, r, grad, x, exp_of(deviation(k, x, r->ref)),
-                          OP == OP_CROSS_ENTROPY ? q + target : q);
+    const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(deviation(k, x, r->ref));
+    g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
 #endif
     return counted ? g : REALV(0);
 }

@@ -127,10 +127,10 @@ typedef double stored_4;
     }
 #endif
 
-/* store_tile_NAME: likewise; x is lost. */
+/* store_tile_NAME: likewise. */
 #if STRIDED
 #define DEFINE_STORE_TILE(name, type)                                                               \
-    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p,    \
+    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p,    \
                                   const rows_place *place, uint c, int n) {                         \
         for (int i = 0; i < n; i++) {                                                               \
             const long class_at = (c + i) * class_step(k);                                          \
@@ -149,23 +149,30 @@ typedef double stored_4;
  * all the same: what one store writes over the next row's first classes, a later one replaces. The last rows'
  * do not reach past the rows' end. */
 #define DEFINE_STORE_TILE(name, type)                                                                \
-    static void store_tile_##name(const call *k, realv *x, __global CLX_JOIN(memory_, type) * p,     \
+    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p,     \
                                   const rows_place *place, uint c, int n) {                          \
         __global CLX_JOIN(stored_, type) *to = (__global CLX_JOIN(stored_, type) *)p;                \
         const bool dense = c == 0 && place->ahead == n;                                              \
         const long end = dense ? place->first + k->live * n : LONG_MIN;                              \
         for (int i = (n - 1) / 4 * 4; i >= 0; i -= 4) {                                              \
+            const long first = place->first + c + i;                                                 \
             CLX_JOIN(stored_, type) lane[4 * ROWS];                                                  \
-            transpose_quarters(x + i);                                                               \
-            for (int j = 0; j < 4; j++)                                                              \
-                TO_LANES(CLX_JOIN(STORED_, type)(x[i + j]), lane + j * ROWS);                        \
-            for (int r = 0; r < k->live; r++) {                                                      \
-                const CLX_JOIN(stored_, type) *own = lane + r % 4 * ROWS + r / 4 * 4;                \
-                const long at = place->first + r * place->ahead + c + i;                             \
+            realv quarters[4];                                                                       \
+            _Pragma("unroll") for (int j = 0; j < 4; j++) quarters[j] = x[i + j];                    \
+            transpose_quarters(quarters);                                                            \
+            _Pragma("unroll") for (int j = 0; j < 4; j++)                                            \
+                TO_LANES(CLX_JOIN(STORED_, type)(quarters[j]), lane + j * ROWS);                     \
+            int r = 0;                                                                               \
+            if (k->live == ROWS && (dense || i + 4 <= n)) {                                          \
+                _Pragma("unroll") for (r = 0; r < ROWS - 4; r++)                                     \
+                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + first + r * place->ahead);      \
+            }                                                                                        \
+            for (; r < k->live; r++) {                                                               \
+                const long at = first + r * place->ahead;                                            \
                 if (i + 4 <= n || at + 4 <= end)                                                     \
-                    vstore4(vload4(0, own), 0, to + at);                                             \
+                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + at);                            \
                 else                                                                                 \
-                    for (int j = 0; j < n - i; j++) to[at + j] = own[j];                             \
+                    for (int j = 0; j < n - i; j++) to[at + j] = lane[r % 4 * ROWS + r / 4 * 4 + j]; \
             }                                                                                        \
         }                                                                                            \
     }
@@ -183,6 +190,8 @@ typedef struct row_at {
     int count; /* its classes */
     bool skipped; /* nothing of the rows is read */
     realv x[TILE], u_tile[TILE];
+    bool has_exp;    /* exp holds exponentials, relative to the row's last reference */
+    realv exp[TILE];
 } row_at;
 
 static void find_row(const call *k, row_at *at, long row) {
@@ -194,7 +203,7 @@ static void find_row(const call *k, row_at *at, long row) {
     find_rows(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
 #endif
     at->count = 0;
-    at->skipped = false;
+    at->skipped = at->has_exp = false;
 }
 
 /* Makes the tile from class c on the one that is held. */
