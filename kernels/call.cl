@@ -85,23 +85,23 @@ static long load_integer(__global const uchar *p, int type, long at) {
 }
 
 #if ROWS == 1
-#define load_integers(p, type, at)        load_integer(p, type, at)
+#define load_integers(p, type, at)         load_integer(p, type, at)
 #define load_integers_from(c, p, type, at) load_integer(p, type, at)
-#define LOAD_ROWS(c, p, at)               ((p)[at])
-#define GET_ROWS(c, name, row)            GET(c, name, row)
-#define STORE_ROWS(c, x, p, at)           ((p)[at] = (x))
-#define PUT_ROWS(c, name, row, x)         (GET(c, name, row) = (x))
-#define PUT_ROWS_LONG                     PUT_ROWS
-#define ROW_NUMBERS(c)                    0L
-#define IS_LIVE(c)                        1
+#define LOAD_ROWS(c, p, at)                ((p)[at])
+#define GET_ROWS(c, name, row)             GET(c, name, row)
+#define STORE_ROWS(c, x, p, at)            ((p)[at] = (x))
+#define PUT_ROWS(c, name, row, x)          (GET(c, name, row) = (x))
+#define PUT_ROWS_LONG                      PUT_ROWS
+#define ROW_NUMBERS(c)                     0L
+#define IS_LIVE(c)                         1
 #else
 /* Elements of the rows row .. row + live of an array with one element a row; 0 in the other lanes. */
-#define LOAD_ROWS(c, p, at)       load_real(p, at, 1, (c)->live, REAL(0))
-#define GET_ROWS(c, name, row)    LOAD_ROWS(c, (c)->name, AT(c, name, row))
-#define STORE_ROWS(c, x, p, at)   store_real(x, p, at, 1, (c)->live)
-#define PUT_ROWS(c, name, row, x) STORE_ROWS(c, x, (c)->name, AT(c, name, row))
-#define ROW_NUMBERS(c)            min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((c)->live - 1))
-#define IS_LIVE(c)                (LANE_NUMBERS < (rowmask)((c)->live))
+#define LOAD_ROWS(c, p, at)            load_real(p, at, 1, (c)->live, REAL(0))
+#define GET_ROWS(c, name, row)         LOAD_ROWS(c, (c)->name, AT(c, name, row))
+#define STORE_ROWS(c, x, p, at)        store_real(x, p, at, 1, (c)->live)
+#define PUT_ROWS(c, name, row, x)      STORE_ROWS(c, x, (c)->name, AT(c, name, row))
+#define ROW_NUMBERS(c)                 min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((c)->live - 1))
+#define IS_LIVE(c)                     (LANE_NUMBERS < (rowmask)((c)->live))
 
 /* The integers that stand at `at`. */
 static rowlong load_integers(__global const uchar *p, int type, rowlong at) {

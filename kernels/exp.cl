@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of(d), for what is summed and stored a class, tanh_of(y), for the softcap, log_of_sum(), for a row. With
- * EXP_POLYNOMIAL, for CPU devices and f32, by a polynomial that vectorizes, without table or branch (the
+ * exp_of(d), for what is summed and stored a class, tanh_of(y), for the softcap, log_of_sum(), for a row.
+ * With EXP_POLYNOMIAL, for CPU devices and f32, by a polynomial that vectorizes, without table or branch (the
  * logarithm only where rows are lanes); else the device's functions.
  *
  * exp(d) = 2^n 2^f with n the integer nearest to d log2(e), f the rest, in [-1/2, 1/2]. Adding EXP_SHIFT
@@ -72,7 +72,7 @@ static rowreal log_of_sum(rowreal sum, rowmask near_1, rowreal less_1) {
     r = fma(r, z, REALV(2 / 3.0f)) * z;
     const realv power = TO_REALV(n);
     const realv low = fma(power, REALV(-2.12194440e-4f), -s * (f - r)); /* log(2) in two parts, */
-    return fma(power, REALV(0.693359375f), f + low);                     /* the larger one exact */
+    return fma(power, REALV(0.693359375f), f + low);                    /* the larger one exact */
 #else
     return near_1 ? log1p(less_1) : log(sum);
 #endif

@@ -64,8 +64,8 @@ static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
     return d;
 }
 
-/* Scores a row, with 0 if it is not counted; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c), or
- * sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
+/* Scores a row, with 0 if it is not counted; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse -
+ * z_c), or sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
 static void write_counted_loss(const call *k, long row, row_target t, row_sums r, long_sum d) {
     const rowreal zero = ROWREAL(0), nan_ = ROWREAL(REAL_NAN);
     const rowmask counted = t.state == ROW_COUNTED, has_softmax = !isnan(r.log_sum);

@@ -84,7 +84,7 @@ enum { CLX_SPLIT_PART_BYTES = 88 };
 enum { CLX_CHUNK_ROWS = 1024 };
 
 /* Rows of a work-item that has rows side by side, of lane.cl. */
-enum { CLX_ITEM_ROWS = 256 };
+enum { CLX_ITEM_ROWS = 128 };
 
 /* What the rows of a call, or of a chunk, amount to. The divisors are sums in two parts, sum + low. */
 typedef struct clx_counts {

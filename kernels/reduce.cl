@@ -29,18 +29,18 @@ static long chunk_count(const clx_params *p) {
 /* Of rows side by side: what the first has; what the one `by` lanes ahead has, around the end. */
 #if ROWS == 1
 #define FIRST_ROW(x) (x)
-#define DEFINE_AHEAD(name, type, rows_type)       \
-    static rows_type name(rows_type x, int by) {  \
-        return x;                                 \
+#define DEFINE_AHEAD(name, type, rows_type)      \
+    static rows_type name(rows_type x, int by) { \
+        return x;                                \
     }
 #else
 #define FIRST_ROW(x) ((x).s0)
-#define DEFINE_AHEAD(name, type, rows_type)       \
-    static rows_type name(rows_type x, int by) {  \
-        type lane[2 * ROWS];                      \
-        TO_LANES(x, lane);                        \
-        TO_LANES(x, lane + ROWS);                 \
-        return FROM_LANES(lane + by);             \
+#define DEFINE_AHEAD(name, type, rows_type)      \
+    static rows_type name(rows_type x, int by) { \
+        type lane[2 * ROWS];                     \
+        TO_LANES(x, lane);                       \
+        TO_LANES(x, lane + ROWS);                \
+        return FROM_LANES(lane + by);            \
     }
 #endif
 DEFINE_AHEAD(longs_ahead, long, rowlong)
@@ -75,8 +75,9 @@ static tally merge_tallies(tally a, tally b) {
 
 /* The tallies of the rows `by` lanes ahead. */
 static tally tally_ahead(tally t, int by) {
-    const tally ahead = {longs_ahead(t.counted, by),   longs_ahead(t.ignored, by),  longs_ahead(t.bad, by),
-                         longs_ahead(t.first_bad, by), sum_ahead(t.divisor, by), sum_ahead(t.z_divisor, by)};
+    const tally ahead = {longs_ahead(t.counted, by), longs_ahead(t.ignored, by),
+                         longs_ahead(t.bad, by),     longs_ahead(t.first_bad, by),
+                         sum_ahead(t.divisor, by),   sum_ahead(t.z_divisor, by)};
     return ahead;
 }
 

@@ -131,9 +131,9 @@ DEFINE_TEAM_FOLD(team_sum, real, sum += other)
 
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
-    rowmask met;      /* a logit that is not masked */
-    rowreal ref;      /* its z, or that of a larger one: what exponents are relative to */
-    rowreal own;      /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
+    rowmask met; /* a logit that is not masked */
+    rowreal ref; /* its z, or that of a larger one: what exponents are relative to */
+    rowreal own; /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
     rowreal own_less; /* a sum of little more than 1 keeps its digits: own - 1 */
     block_sum exp;    /* sum exp(z - ref) of the others */
     block_sum u;      /* sum u; for softmax sum u exp(z - ref) */

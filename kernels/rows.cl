@@ -33,8 +33,7 @@ static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
 
 /* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. x_target: that of
  * class y, known beforehand with STATS, else found on the way. */
-static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y,
-                      rowreal *x_target) {
+static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y, rowreal *x_target) {
     rowreal equals = 0, found = *x_target;
     block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
     for (int from = 0; from < at->count; from += CHAIN) {
@@ -183,8 +182,7 @@ static row_sums finish_rows(const call *k, long row, const rows_task *t) {
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
     const long_sum x_part = {t->x_target, 0};
-    write_counted_loss(k, row, t->target, r,
-                       OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
+    write_counted_loss(k, row, t->target, r, OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
     if (HAS(k, rank)) {
         const rowlong rank = r.beaten + TO_ROWLONG(isnan(t->x_target)); /* a NaN does not beat itself */
         PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(counted) ? rank : ROWLONG(0));

@@ -4,8 +4,8 @@
  * loads and stores of f32, f16, bf16 and f64 elements. Half loads need no cl_khr_fp16.
  *
  * ROWS, the rows that a work-item scores side by side: 1, or WIDTH, each row in a lane. `rowreal` is a number
- * a row, `rowmask` a truth a row, `rowlong` an integer a row; what is written with arithmetic, comparisons, &,
- * | and ?: is right for both.
+ * a row, `rowmask` a truth a row, `rowlong` an integer a row; what is written with arithmetic, comparisons,
+ * &, | and ?: is right for both.
  *
  * LOGITS, GRAD, PROBS (the type of probability targets) are numbers of clxent_dtype:
  * 1 f32, 2 f16, 3 bf16, 4 f64. STRIDED: the classes of a row are not adjacent. */
@@ -96,7 +96,7 @@ typedef CLX_V(long) rowlong;
 #define TO_ROWMASK CLX_JOIN(convert_, CLX_V(MASK_NAME))
 #define TO_ROWLONG CLX_JOIN(convert_, CLX_V(long))
 #endif
-#define TO_MASKV CLX_JOIN(convert_, CLX_V(MASK_NAME))
+#define TO_MASKV   CLX_JOIN(convert_, CLX_V(MASK_NAME))
 #define ROWREAL(x) ((rowreal)(x))
 #define ROWLONG(x) ((rowlong)(long)(x))
 
@@ -223,8 +223,8 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector, as far as they belong to one row: the sum (pairwise) and the largest (there are no
- * NaNs). */
+/* Of the lanes of a vector, as far as they belong to one row: the sum (pairwise) and the largest (there are
+ * no NaNs). */
 #if ROWS > 1
 #define sum_lanes(x) (x)
 #define max_lanes(x) (x)

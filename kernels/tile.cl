@@ -47,8 +47,9 @@ static void find_rows(const call *k, rows_place *place, long row, long at, long 
     __builtin_shufflevector(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_)
 #else
 #define PICK(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
-    shuffle2(a, b,                                                                  \
-             (CLX_V(CLX_JOIN(u, MASK_NAME)))(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_))
+    shuffle2(                                                                       \
+        a, b,                                                                       \
+        (CLX_V(CLX_JOIN(u, MASK_NAME)))(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_))
 #endif
 
 /* Four vectors x, whose quarter q holds four classes of the rows 4q + i, become the vectors of those classes,
@@ -82,99 +83,99 @@ typedef double stored_4;
 
 /* load_tile_NAME: the classes c .. c + n of the rows. */
 #if STRIDED
-#define DEFINE_LOAD_TILE(name, type)                                                             \
-    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,      \
-                                 const rows_place *place, uint c, int n, realv *x) {             \
-        for (int i = 0; i < n; i++) {                                                            \
-            const long class_at = (c + i) * class_step(k);                                       \
-            real lane[ROWS];                                                                     \
-            if (place->beside) {                                                                 \
-                x[i] = load_##name(p, place->first + class_at, 1, k->live, REAL(0));             \
-                continue;                                                                        \
-            }                                                                                    \
-            for (int r = 0; r < ROWS; r++)                                                       \
-                lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + class_at);            \
-            x[i] = FROM_LANES(lane);                                                             \
-        }                                                                                        \
+#define DEFINE_LOAD_TILE(name, type)                                                        \
+    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p, \
+                                 const rows_place *place, uint c, int n, realv *x) {        \
+        for (int i = 0; i < n; i++) {                                                       \
+            const long class_at = (c + i) * class_step(k);                                  \
+            real lane[ROWS];                                                                \
+            if (place->beside) {                                                            \
+                x[i] = load_##name(p, place->first + class_at, 1, k->live, REAL(0));        \
+                continue;                                                                   \
+            }                                                                               \
+            for (int r = 0; r < ROWS; r++)                                                  \
+                lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + class_at);       \
+            x[i] = FROM_LANES(lane);                                                        \
+        }                                                                                   \
     }
 #else
 /* Four classes at a time. What follows a row's classes is read with them, as far as there is something. */
-#define DEFINE_LOAD_TILE(name, type)                                                                      \
-    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,               \
-                                 const rows_place *place, uint c, int n, realv *x) {                      \
-        for (int i = 0; i < n; i += 4) {                                                                  \
-            if (k->live == ROWS && place->first + (ROWS - 1) * place->ahead + c + i + 4 <= place->end) {  \
-                const long at = place->first + c + i, ahead = place->ahead;                               \
-                realv quarters[4];                                                                        \
-                _Pragma("unroll") for (int j = 0; j < 4; j++) {                                           \
-                    const real8 low = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + j * ahead),                 \
-                                              CLX_JOIN(LOAD_4_, type)(p, at + (4 + j) * ahead));          \
-                    const real8 high = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + (8 + j) * ahead),          \
-                                               CLX_JOIN(LOAD_4_, type)(p, at + (12 + j) * ahead));        \
-                    quarters[j] = (realv)(low, high);                                                     \
-                }                                                                                         \
-                transpose_quarters(quarters);                                                             \
-                _Pragma("unroll") for (int j = 0; j < 4; j++) x[i + j] = quarters[j];                     \
-                continue;                                                                                 \
-            }                                                                                             \
-            for (int j = 0; j < min(4, n - i); j++) {                                                     \
-                real lane[ROWS];                                                                          \
-                for (int r = 0; r < ROWS; r++)                                                            \
-                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + c + i + j);                \
-                x[i + j] = FROM_LANES(lane);                                                              \
-            }                                                                                             \
-        }                                                                                                 \
+#define DEFINE_LOAD_TILE(name, type)                                                                     \
+    static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,              \
+                                 const rows_place *place, uint c, int n, realv *x) {                     \
+        for (int i = 0; i < n; i += 4) {                                                                 \
+            if (k->live == ROWS && place->first + (ROWS - 1) * place->ahead + c + i + 4 <= place->end) { \
+                const long at = place->first + c + i, ahead = place->ahead;                              \
+                realv quarters[4];                                                                       \
+                _Pragma("unroll") for (int j = 0; j < 4; j++) {                                          \
+                    const real8 low = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + j * ahead),                \
+                                              CLX_JOIN(LOAD_4_, type)(p, at + (4 + j) * ahead));         \
+                    const real8 high = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + (8 + j) * ahead),         \
+                                               CLX_JOIN(LOAD_4_, type)(p, at + (12 + j) * ahead));       \
+                    quarters[j] = (realv)(low, high);                                                    \
+                }                                                                                        \
+                transpose_quarters(quarters);                                                            \
+                _Pragma("unroll") for (int j = 0; j < 4; j++) x[i + j] = quarters[j];                    \
+                continue;                                                                                \
+            }                                                                                            \
+            for (int j = 0; j < min(4, n - i); j++) {                                                    \
+                real lane[ROWS];                                                                         \
+                for (int r = 0; r < ROWS; r++)                                                           \
+                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + c + i + j);               \
+                x[i + j] = FROM_LANES(lane);                                                             \
+            }                                                                                            \
+        }                                                                                                \
     }
 #endif
 
 /* store_tile_NAME: likewise. */
 #if STRIDED
-#define DEFINE_STORE_TILE(name, type)                                                               \
-    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p,    \
-                                  const rows_place *place, uint c, int n) {                         \
-        for (int i = 0; i < n; i++) {                                                               \
-            const long class_at = (c + i) * class_step(k);                                          \
-            real lane[ROWS];                                                                        \
-            if (place->beside) {                                                                    \
-                store_##name(x[i], p, place->first + class_at, 1, k->live);                         \
-                continue;                                                                           \
-            }                                                                                       \
-            TO_LANES(x[i], lane);                                                                   \
-            for (int r = 0; r < k->live; r++)                                                       \
-                CLX_JOIN(STORE_1_, type)(lane[r], p, ROW_AT(k, place, r) + class_at);               \
-        }                                                                                           \
+#define DEFINE_STORE_TILE(name, type)                                                                  \
+    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p, \
+                                  const rows_place *place, uint c, int n) {                            \
+        for (int i = 0; i < n; i++) {                                                                  \
+            const long class_at = (c + i) * class_step(k);                                             \
+            real lane[ROWS];                                                                           \
+            if (place->beside) {                                                                       \
+                store_##name(x[i], p, place->first + class_at, 1, k->live);                            \
+                continue;                                                                              \
+            }                                                                                          \
+            TO_LANES(x[i], lane);                                                                      \
+            for (int r = 0; r < k->live; r++)                                                          \
+                CLX_JOIN(STORE_1_, type)(lane[r], p, ROW_AT(k, place, r) + class_at);                  \
+        }                                                                                              \
     }
 #else
 /* Four classes at a time, the last ones first. Where these are fewer, and the rows are dense, four are stored
  * all the same: what one store writes over the next row's first classes, a later one replaces. The last rows'
  * do not reach past the rows' end. */
-#define DEFINE_STORE_TILE(name, type)                                                                \
-    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p,     \
-                                  const rows_place *place, uint c, int n) {                          \
-        __global CLX_JOIN(stored_, type) *to = (__global CLX_JOIN(stored_, type) *)p;                \
-        const bool dense = c == 0 && place->ahead == n;                                              \
-        const long end = dense ? place->first + k->live * n : LONG_MIN;                              \
-        for (int i = (n - 1) / 4 * 4; i >= 0; i -= 4) {                                              \
-            const long first = place->first + c + i;                                                 \
-            CLX_JOIN(stored_, type) lane[4 * ROWS];                                                  \
-            realv quarters[4];                                                                       \
-            _Pragma("unroll") for (int j = 0; j < 4; j++) quarters[j] = x[i + j];                    \
-            transpose_quarters(quarters);                                                            \
-            _Pragma("unroll") for (int j = 0; j < 4; j++)                                            \
-                TO_LANES(CLX_JOIN(STORED_, type)(quarters[j]), lane + j * ROWS);                     \
-            int r = 0;                                                                               \
-            if (k->live == ROWS && (dense || i + 4 <= n)) {                                          \
-                _Pragma("unroll") for (r = 0; r < ROWS - 4; r++)                                     \
-                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + first + r * place->ahead);      \
-            }                                                                                        \
-            for (; r < k->live; r++) {                                                               \
-                const long at = first + r * place->ahead;                                            \
-                if (i + 4 <= n || at + 4 <= end)                                                     \
-                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + at);                            \
-                else                                                                                 \
-                    for (int j = 0; j < n - i; j++) to[at + j] = lane[r % 4 * ROWS + r / 4 * 4 + j]; \
-            }                                                                                        \
-        }                                                                                            \
+#define DEFINE_STORE_TILE(name, type)                                                                  \
+    static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p, \
+                                  const rows_place *place, uint c, int n) {                            \
+        __global CLX_JOIN(stored_, type) *to = (__global CLX_JOIN(stored_, type) *)p;                  \
+        const bool dense = c == 0 && place->ahead == n;                                                \
+        const long end = dense ? place->first + k->live * n : LONG_MIN;                                \
+        for (int i = (n - 1) / 4 * 4; i >= 0; i -= 4) {                                                \
+            const long first = place->first + c + i;                                                   \
+            CLX_JOIN(stored_, type) lane[4 * ROWS];                                                    \
+            realv quarters[4];                                                                         \
+            _Pragma("unroll") for (int j = 0; j < 4; j++) quarters[j] = x[i + j];                      \
+            transpose_quarters(quarters);                                                              \
+            _Pragma("unroll") for (int j = 0; j < 4; j++)                                              \
+                TO_LANES(CLX_JOIN(STORED_, type)(quarters[j]), lane + j * ROWS);                       \
+            int r = 0;                                                                                 \
+            if (k->live == ROWS && (dense || i + 4 <= n)) {                                            \
+                _Pragma("unroll") for (r = 0; r < ROWS - 4; r++)                                       \
+                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + first + r * place->ahead);        \
+            }                                                                                          \
+            for (; r < k->live; r++) {                                                                 \
+                const long at = first + r * place->ahead;                                              \
+                if (i + 4 <= n || at + 4 <= end)                                                       \
+                    vstore4(vload4(r % 4 * 4 + r / 4, lane), 0, to + at);                              \
+                else                                                                                   \
+                    for (int j = 0; j < n - i; j++) to[at + j] = lane[r % 4 * ROWS + r / 4 * 4 + j];   \
+            }                                                                                          \
+        }                                                                                              \
     }
 #endif
 DEFINE_LOAD_TILE(logits, LOGITS)
@@ -186,11 +187,11 @@ DEFINE_STORE_TILE(real, REAL_STORE)
 /* The rows, and the tile that is held of them. */
 typedef struct row_at {
     rows_place logits, u;
-    uint tile; /* its first class */
-    int count; /* its classes */
+    uint tile;    /* its first class */
+    int count;    /* its classes */
     bool skipped; /* nothing of the rows is read */
     realv x[TILE], u_tile[TILE];
-    bool has_exp;    /* exp holds exponentials, relative to the row's last reference */
+    bool has_exp; /* exp holds exponentials, relative to the row's last reference */
     realv exp[TILE];
 } row_at;
 

@@ -6,8 +6,11 @@
 #include "error.h"
 #include "plan.h"
 
-/* A work-group has nothing to share, and vectors stay mostly empty, when a row is shorter than this. */
-enum { FEW_CLASSES = 32 };
+/* A work-group has nothing to share when a row is shorter than this. Vectors stay mostly empty, and what is
+ * one number a row takes longer than its classes: up to here rows side by side are faster than a row in
+ * vectors (PoCL, f32: twice as fast without a gradient, 1.4 times with one at 200 classes; alike with one at
+ * 300). */
+enum { FEW_CLASSES = 32, FEW_CLASSES_CPU = 256 };
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 
@@ -64,7 +67,8 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     clxent_schedule schedule = desc->schedule;
     *split = split_of(info, desc, schedule == CLXENT_SCHEDULE_SPLIT ? 1 : PART_CLASSES);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
-        if (desc->classes < FEW_CLASSES || desc->inner >= ADJACENT_ROWS)
+        const int64_t few = info->schedule == CLXENT_SCHEDULE_WIDE ? FEW_CLASSES_CPU : FEW_CLASSES;
+        if (desc->classes < few || desc->inner >= ADJACENT_ROWS)
             schedule = CLXENT_SCHEDULE_LANE;
         else if (desc->rows < busy_teams(info) && split->parts > 1)
             schedule = CLXENT_SCHEDULE_SPLIT;
