@@ -48,14 +48,23 @@ clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch)
 
 clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, clxent_status status) {
     /* In this order each waits for nothing that is not submitted. */
-    const cl_command_queue queues[] = {ctx->uploads, ctx->queue, ctx->downloads};
-    for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
-        const cl_int code = queues[i] ? ctx->cl.Finish(queues[i]) : CL_SUCCESS;
-        if (code != CL_SUCCESS && status == CLXENT_OK) status = clx_fail_cl(&ctx->error, code, "clFinish");
+    struct {
+        const char *name;
+        cl_command_queue queue;
+        cl_event *last;
+    } all[] = {{"uploads", ctx->uploads, &transfers->uploaded},
+               {"kernels", ctx->queue, &transfers->computed},
+               {"downloads", ctx->downloads, &transfers->downloaded}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        /* clFinish alone will not do: rusticl (Mesa 22.3) does not wait there for what was flushed. */
+        cl_int code = *all[i].last ? ctx->cl.WaitForEvents(1, all[i].last) : CL_SUCCESS;
+        if (code != CL_SUCCESS && status == CLXENT_OK)
+            status = clx_fail_cl(&ctx->error, code, "clWaitForEvents(%s)", all[i].name);
+        code = all[i].queue ? ctx->cl.Finish(all[i].queue) : CL_SUCCESS;
+        if (code != CL_SUCCESS && status == CLXENT_OK)
+            status = clx_fail_cl(&ctx->error, code, "clFinish(%s)", all[i].name);
+        replace(&ctx->cl, all[i].last, NULL);
     }
-    replace(&ctx->cl, &transfers->uploaded, NULL);
-    replace(&ctx->cl, &transfers->computed, NULL);
-    replace(&ctx->cl, &transfers->downloaded, NULL);
     return status;
 }
 

@@ -80,3 +80,18 @@ function(clxent_device_test name)
     set_tests_properties(${name}.device PROPERTIES LABELS device TIMEOUT ${arg_TIMEOUT})
   endif()
 endfunction()
+
+# clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
+# The program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more in its environment.
+function(clxent_device_variant name variant)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT;ON")
+  foreach(implementation ${arg_ON})
+    if(NOT implementation IN_LIST clxent_test_implementations)
+      continue()
+    endif()
+    set(test ${name}_${variant}.${implementation})
+    add_test(NAME ${test} COMMAND test_${name})
+    set_tests_properties(${test} PROPERTIES LABELS ${implementation} TIMEOUT 600
+      ENVIRONMENT "${clxent_test_env_${implementation}};${arg_ENVIRONMENT}")
+  endforeach()
+endfunction()
