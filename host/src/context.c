@@ -105,9 +105,9 @@ fail:
 void clx_ctx_release(clxent_ctx *ctx) {
     if (--ctx->references > 0) return;
     clx_programs_release(ctx);
+    if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
     if (ctx->uploads) ctx->cl.ReleaseCommandQueue(ctx->uploads);
     if (ctx->downloads) ctx->cl.ReleaseCommandQueue(ctx->downloads);
-    if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
     if (ctx->context) ctx->cl.ReleaseContext(ctx->context);
     free(ctx->build_log);
     free(ctx);
