@@ -6,7 +6,8 @@
 #include "error.h"
 
 /* A block that is copied has about so many bytes: enough for a copy to run at full speed, few enough for the
- * first upload and the last download, which nothing overlaps, not to matter, and for a CPU device's caches. */
+ * first upload and the last download, which nothing overlaps, not to matter, and for a CPU device's caches.
+ */
 #define COPIED_BLOCK_BYTES (UINT64_C(8) << 20)
 
 enum { MAX_SLOTS = 2 }; /* one block is copied while one is computed */

@@ -149,7 +149,7 @@ static void a_block_ahead(void **state) {
             downloads += e->bytes == BLOCK_BYTES;
         } else if (is_call(e, "clEnqueueNDRangeKernel")) {
             kernel_queue = e->queue;
-            kernels += uploads > 0; /* not those that count the targets */
+            kernels += uploads > 0;                                     /* not those that count the targets */
         } else if (is_call(e, "clWaitForEvents") && uploads < BLOCKS) { /* not those at the end */
             assert_int_equal(uploads,
                              waits + 2); /* block `waits` is waited for, the one behind it enqueued */
