@@ -23,6 +23,7 @@ typedef struct call {
     __global long *counts;
     __global uchar *workspace;
     team_scratch *scratch;
+    int present; /* bit CLX_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
 } call;
@@ -39,18 +40,23 @@ typedef struct call {
     {                                                                                                       \
         &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
             lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
-            REAL_OF(params.label_smoothing), REAL_OF(params.z_loss), REAL_OF(params.softcap),               \
-            REAL_OF(params.logit_scale), REAL_OF(params.grad_output)                                        \
+            params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
+            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output)               \
     }
 
-#define HAS(c, name) (((c)->p->present >> CLX_A_##name) & 1)
+#define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)
 /* Where element `i` of an array stands. */
 #define AT(c, name, i)  ((c)->p->at[CLX_A_##name] + (i))
 #define GET(c, name, i) ((c)->name[AT(c, name, i)])
 
+/* Elements from one class of a row to the next. */
+static long class_step(const call *c) {
+    return STRIDED ? c->p->inner : 1;
+}
+
 /* Element (row, class 0) of an (N,C) array whose outer indices stand `stride` apart. */
 static long row_start(const call *c, long row, long stride) {
-    long inner = c->p->inner;
+    const long inner = class_step(c);
     return inner == 1 ? row * stride : (row / inner) * stride + row % inner;
 }
 

@@ -12,6 +12,7 @@
 #ifndef TILE
 #define TILE 16
 #endif
+#define EXP_POLYNOMIAL 1
 #include "loss.cl"
 
 __kernel void lane_rows(CALL_ARGUMENTS) {

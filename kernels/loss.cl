@@ -75,11 +75,11 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
                         ce / ce_divisor(k) + (k->z_loss == 0 ? REAL(0) : z / z_divisor(k)));
 }
 
-/* The gradient by a logit: slope * (spread * p_c - q_c), q_c = u_factor * u_c, and `target` more of the
- * target's class. Softmax: slope * spread * p_c * (u_c - u). */
+/* The gradient by a logit: spread e_c - q_c, with e_c = exp(z_c - ref), q_c = u_factor * u_c, and `target`
+ * more of the target's class. Softmax: spread e_c (u_c - u). Times the slope of the cap. */
 typedef struct row_grad {
-    real spread, u_factor, target;
-    real masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
+    real spread, u_factor, target; /* scale and 1 / sum are in them */
+    real masked;                   /* of a masked class: 0; NaN in a row whose gradient is NaN */
 } row_grad;
 
 static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) {
@@ -107,24 +107,40 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     grad.spread = share * q_sum;
     if (k->z_loss != 0) grad.spread += g * t.row_weight / z_divisor(k) * 2 * k->z_loss * r.lse;
 #endif
+    grad.spread *= k->logit_scale * r.inverse_sum;
+    grad.u_factor *= k->logit_scale;
+    grad.target *= k->logit_scale;
     if (isnan(r.log_sum)) grad.spread = REAL_NAN;
     grad.masked = isnan(grad.spread) ? REAL_NAN : REAL(0);
     return grad;
 }
 
 /* `q`: u_c for softmax. */
-static realv logit_gradient(const call *k, row_sums r, row_grad grad, realv x, realv e, realv q) {
-    realv p = e * r.inverse_sum;
+static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
 #if OP == OP_SOFTMAX
-    realv by_z = grad.spread * p * (q - r.u);
+    return grad->spread * e * (q - r->u);
 #else
-    realv by_z = fma(REALV(grad.spread), p, -q);
+    return fma(REALV(grad->spread), e, -q);
 #endif
+}
+
+static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad *grad, realv x, realv e,
+                               realv q) {
+    realv g = gradient_by_z(r, grad, e, q);
 #if SOFTCAP
     realv t = capped(k, x);
-    by_z *= fma(-t, t, REALV(1));
+    g *= fma(-t, t, REALV(1));
 #endif
-    return x == REALV(-REAL_INF) ? REALV(grad.masked) : k->logit_scale * by_z;
+#if SOFTCAP || U != U_NONE /* else spread e is 0 there anyway, but for the target */
+    g = x == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#endif
+    return g;
+}
+
+/* What is subtracted for the classes c .. c + lanes; u_c for softmax. */
+static realv load_q(const call *k, const row_at *at, const row_grad *grad, uint c, int lanes) {
+    realv u = load_u(k, at, c, lanes);
+    return OP == OP_SOFTMAX ? u : grad->u_factor * u;
 }
 
 /* Whether this item is the one that stores class c of a row. */
@@ -132,47 +148,98 @@ static bool stores_class(long c) {
     return (c / WIDTH) % team_items() == team_item();
 }
 
-/* The second pass: log_probs, probs and, when has_grad, the gradient. */
-static void write_classes(const call *k, long row, long base, row_target t, row_sums r, row_grad grad,
-                          bool has_grad, real x_target) {
-    const clx_params *p = k->p;
-    const uint classes = (uint)p->classes;
-    const uint step = WIDTH * (uint)team_items();
-    const long inner = p->inner;
-    const long out = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
-    const long probs_out = AT(k, probs, row_start(k, row, p->log_probs_stride));
-    const long grad_out = AT(k, grad, row_start(k, row, p->grad_stride));
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
-        realv x = load_logits(k->logits, base + (long)c * inner, inner, lanes, -REAL_INF);
-        realv d = deviation(k, x, r.ref);
-        realv e = exp(d);
-        if (HAS(k, log_probs)) store_real(d - r.log_sum, k->log_probs, out + (long)c * inner, inner, lanes);
-        if (HAS(k, probs)) store_real(e * r.inverse_sum, k->probs, probs_out + (long)c * inner, inner, lanes);
-        if (has_grad) {
-            realv u = load_u(k, row, c, lanes);
-            realv q = OP == OP_SOFTMAX ? u : grad.u_factor * u;
-            realv g = logit_gradient(k, r, grad, x, e, q);
-            store_grad(g, k->grad, grad_out + (long)c * inner, inner, lanes);
-        }
-    })
-#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && U != U_PROBABILITY
-    /* The item that stored the target's class stores it again, with the target's own part. */
-    if (has_grad && stores_class(t.y)) {
-        realv x = REALV(x_target);
-        realv e = exp(deviation(k, x, r.ref));
-        realv q = REALV(grad.target + grad.u_factor * t.weight);
-        STORE_GRAD(first_lane(logit_gradient(k, r, grad, x, e, q)), k->grad, grad_out + t.y * inner);
+/* `write(c, lanes)` for the item's vectors of a row: first the whole ones. */
+#define FOR_ROW(from, end, write)                                        \
+    {                                                                    \
+        const uint item = (from) + WIDTH * (uint)team_item();            \
+        const uint count = ((end) - (from)) / step;                      \
+        FOR_WHOLE_VECTORS(item, count, { write(c, lanes); })             \
+        FOR_VECTORS(item + count * step, end, end, { write(c, lanes); }) \
     }
+
+/* The second pass: log_probs, probs and, when has_grad, the gradient. */
+static void write_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                         bool has_grad, uint c, int lanes) {
+    const long step = class_step(k);
+    const realv x = load_row(k, at, c, lanes);
+    const realv d = deviation(k, x, r->ref);
+    if (HAS(k, log_probs)) store_real(d - r->log_sum, k->log_probs, at->log_probs + c * step, step, lanes);
+    if (!HAS(k, probs) && !has_grad) return;
+    const realv e = exp_of(d);
+    if (HAS(k, probs)) store_real(e * r->inverse_sum, k->probs, at->probs + c * step, step, lanes);
+    if (has_grad) {
+        const realv g = gradient_by_logit(k, r, grad, x, e, load_q(k, at, grad, c, lanes));
+#if U == U_NONE
+        store_grad_numbers(g, k->grad, at->grad + c * step, step, lanes);
+#else
+        store_grad(g, k->grad, at->grad + c * step, step, lanes);
+#endif
+    }
+}
+
+static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                          bool has_grad) {
+    const uint step = WIDTH * (uint)team_items();
+#define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, c, lanes)
+    FOR_ROW(0, (uint)k->p->classes, WRITE)
+#undef WRITE
+}
+
+#if KEEP
+/* The gradient, from what the first pass left in its place. */
+static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                              uint c, int lanes) {
+    const long step = class_step(k);
+    const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
+    const realv q = load_q(k, at, grad, c, lanes);
+#if SOFTCAP
+    const realv t = left * (1 / k->softcap);
+    realv g = gradient_by_z(r, grad, exp_of(left - r->ref), q) * fma(-t, t, REALV(1));
+    g = left == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#else
+    realv g = gradient_by_z(r, grad, left, q);
+    if (U != U_NONE) g = left < REALV(0) ? REALV(grad->masked) : g;
+#endif
+    store_grad(g, k->grad, at->grad + c * step, step, lanes);
+}
+
+static void write_kept(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                       const row_kept *kept) {
+    const uint step = WIDTH;
+    row_grad part = *grad;
+    uint from = 0;
+#define WRITE(c, lanes) write_kept_vector(k, at, r, &part, c, lanes)
+#if !SOFTCAP
+    part.spread = isnan(grad->spread) ? REAL_NAN : REAL(0);
+    for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {
+        FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
+        from = kept->from[i % KEPT_REFS];
+        part.spread = grad->spread * exp(kept->ref[i % KEPT_REFS] - r->ref);
+    }
+#endif
+    FOR_ROW(from, (uint)k->p->classes, WRITE)
+#undef WRITE
+}
+#endif
+
+/* The item that stored the target's class stores it again, with the target's own part. */
+static void write_target_gradient(const call *k, const row_at *at, row_target t, const row_sums *r,
+                                  const row_grad *grad, real x_target) {
+#if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
+    if (!stores_class(t.y)) return;
+    realv x = REALV(x_target);
+    realv e = exp_of(deviation(k, x, r->ref));
+    realv q = REALV(grad->target + grad->u_factor * t.weight);
+    realv g = x == REALV(-REAL_INF) ? REALV(grad->masked) : gradient_by_logit(k, r, grad, x, e, q);
+    STORE_GRAD(first_lane(g), k->grad, at->grad + t.y * class_step(k));
 #endif
 }
 
-/* Writes 0 to the gradient of classes from .. to of a row. */
-static void zero_gradient(const call *k, long row, uint from, uint to) {
-    const clx_params *p = k->p;
+/* Writes a value to the gradient of classes from .. to of a row. */
+static void fill_gradient(const call *k, const row_at *at, uint from, uint to, real value) {
     const uint step = WIDTH * (uint)team_items();
-    const long grad_out = AT(k, grad, row_start(k, row, p->grad_stride));
     FOR_VECTORS(from + WIDTH * (uint)team_item(), to, to,
-                { store_grad(REALV(0), k->grad, grad_out + (long)c * p->inner, p->inner, lanes); })
+                { store_grad(REALV(value), k->grad, at->grad + c * class_step(k), class_step(k), lanes); })
 }
 
 /* Whether the logits are to be described, for every row. A saved lse is an input. */
@@ -196,13 +263,18 @@ static void score_row(const call *k, long row) {
     const row_target t = resolve_target(k, row);
     const bool counted = t.state == ROW_COUNTED;
     const bool has_grad = counted && HAS(k, grad);
-    const long base = AT(k, logits, row_start(k, row, p->logits_stride));
-    const real x_target = counted ? LOAD_LOGIT(k->logits, base + t.y * p->inner) : REAL(0);
+    const row_at at = find_row(k, row);
+    const real x_target = counted ? LOAD_LOGIT(k->logits, at.logits + t.y * class_step(k)) : REAL(0);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_kept kept;
 
 #if OP != OP_NLL
     const bool read = counted || is_described(k);
-    r = sum_row(k, row, base, read ? (uint)p->classes : 0, x_target);
+    kept.on = KEEP && has_grad && !is_described(k);
+#if KEEP
+    kept.count = 0;
+#endif
+    r = sum_row(k, row, &at, read ? (uint)p->classes : 0, x_target, &kept);
     if (first && read) write_description(k, row, r);
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
@@ -217,14 +289,23 @@ static void score_row(const call *k, long row) {
     team_barrier();
     row_grad grad = {0, 0, 0, 0};
     if (has_grad) grad = row_gradient(k, row, t, r);
+    uint written = counted ? (uint)p->classes : 0; /* of grad, by what follows */
 #if OP == OP_NLL
-    if (HAS(k, grad)) zero_gradient(k, row, 0, (uint)p->classes_padded);
-    if (has_grad && stores_class(t.y))
-        STORE_GRAD(-grad.target, k->grad, AT(k, grad, row_start(k, row, p->grad_stride)) + t.y * p->inner);
+    written = 0;
 #else
-    if (has_grad || HAS(k, log_probs) || HAS(k, probs))
-        write_classes(k, row, base, t, r, grad, has_grad, x_target);
-    if (HAS(k, grad)) zero_gradient(k, row, counted ? (uint)p->classes : 0, (uint)p->classes_padded);
+#if KEEP
+    if (kept.on) write_kept(k, &at, &r, &grad, &kept);
+#endif
+    const bool all_nan = U == U_NONE && has_grad && isnan(grad.spread);
+    if (!kept.on && ((has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs)))
+        write_classes(k, &at, &r, &grad, has_grad && !all_nan);
+    if (all_nan) fill_gradient(k, &at, 0, written, REAL_NAN);
+#endif
+    if (HAS(k, grad)) fill_gradient(k, &at, written, (uint)p->classes_padded, REAL(0));
+#if OP == OP_NLL
+    if (has_grad && stores_class(t.y)) STORE_GRAD(-grad.target, k->grad, at.grad + t.y * class_step(k));
+#else
+    if (has_grad) write_target_gradient(k, &at, t, &r, &grad, x_target);
 #endif
 }
 

@@ -44,7 +44,7 @@ enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
-enum { CLX_ROW_SCRATCH_BYTES = 32, CLX_REDUCE_SCRATCH_BYTES = 64 };
+enum { CLX_ROW_SCRATCH_BYTES = 64, CLX_REDUCE_SCRATCH_BYTES = 64 };
 
 enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */
 enum { CLX_CLASS = 0, CLX_PROBABILITY = 1, CLX_NEXT_TOKEN = 2 };            /* clxent_targets */

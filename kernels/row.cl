@@ -4,12 +4,13 @@
  * schedule. A team (team.cl) of one or more work-items runs score_row() on a row.
  *
  * Algorithm. One pass over the classes keeps, for what was read so far, the largest logit and sums that are
- * relative to it (an online softmax: Milakov and Gimelshein 2018), a tile at a time: first the tile's
- * maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums are chains of
- * CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes log_probs, probs and
- * the gradient. Reads each logit once (twice with a second pass, from cache where the row fits), writes each
- * asked element once. The gradient may replace the logits: whatever a team reads of a row, but for the
- * element being replaced, it has read before the first store.
+ * relative to one of about that size (an online softmax: Milakov and Gimelshein 2018), a tile at a time:
+ * first the tile's maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums
+ * are chains of CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes
+ * log_probs, probs and the gradient. Reads each logit once (twice with a second pass, from cache where the
+ * row fits), writes each asked element once; with KEEP the first pass leaves the exponentials where the
+ * gradient is to stand, and the second has only to scale them. The gradient may replace the logits: whatever
+ * a team reads of a row, but for the element being replaced, it has read before the first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
@@ -20,11 +21,14 @@
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
+#include "exp.cl"
 
 #ifndef TILE
 #define TILE 8
 #endif
-#define CHAIN 8 /* additions one after the other before a compensated one; the error bound rests on it */
+#define CHAIN                                                                                 \
+    8 /* additions one after the other before a compensated one; the error bound rests on it. \
+       * Of TILE the divisor or a multiple. */
 #ifndef OP
 #define OP 0
 #endif
@@ -49,6 +53,9 @@
 #define U_PROBABILITY    2
 #define U_GRAD_OUTPUT    3
 
+/* Whether the first pass can leave exponentials for the second. */
+#define KEEP (!TEAM && !REAL_F64 && GRAD == REAL_STORE && !FROM_LSE && OP != OP_NLL)
+
 #if WIDTH == 1
 #define LANE_NUMBERS ((maskv)0)
 #elif WIDTH == 4
@@ -67,6 +74,14 @@
         statement                                                              \
     }
 
+/* The same for `count` vectors that are known to be whole: no test in the loop. */
+#define FOR_WHOLE_VECTORS(from, count, statement) \
+    for (uint i_ = 0; i_ < (count); i_++) {       \
+        const uint c = (from) + i_ * step;        \
+        enum { lanes = WIDTH };                   \
+        statement                                 \
+    }
+
 /* ---------------------------------------------------------------- one logit -------------------------- */
 
 static real first_lane(realv x) {
@@ -75,17 +90,24 @@ static real first_lane(realv x) {
     return lane[0];
 }
 
-/* tanh(scale x / cap): z is cap times it. Of +inf exactly 1, which not every device's tanh gives. */
+/* tanh(scale x / cap): z is cap times it. */
 static realv capped(const call *k, realv x) {
-    realv t = tanh(x * (k->logit_scale / k->softcap));
-    return x == REALV(REAL_INF) ? REALV(1) : t;
+    realv t = tanh_of(x * (k->logit_scale / k->softcap));
+#if !EXP_POLYNOMIAL
+    t = x == REALV(REAL_INF) ? REALV(1) : t; /* not every device's tanh gives exactly that */
+#endif
+    return t;
 }
 
-/* z - ref, with one rounding where there is no cap; -inf for a masked class, also under a cap. */
+/* Softcap's z; -inf for a masked class. */
+static realv capped_logit(const call *k, realv x) {
+    return x == REALV(-REAL_INF) ? x : k->softcap * capped(k, x);
+}
+
+/* z - ref, with one rounding where there is no cap. */
 static realv deviation(const call *k, realv x, real ref) {
 #if SOFTCAP
-    realv z = k->softcap * capped(k, x);
-    return x == REALV(-REAL_INF) ? x : z - ref;
+    return capped_logit(k, x) - ref;
 #else
     return fma(x, REALV(k->logit_scale), REALV(-ref));
 #endif
@@ -95,24 +117,32 @@ static real deviation_1(const call *k, real x, real ref) {
     return first_lane(deviation(k, REALV(x), ref));
 }
 
-/* What exponents are taken relative to when `top` is the largest logit: about its z; any number near is as
- * good, and 0 will do while only masked classes were met. */
-static real reference(const call *k, real top) {
-    return top == -REAL_INF ? REAL(0) : deviation_1(k, top, REAL(0));
-}
+/* x in the first lane, 0 in the others. */
+#if WIDTH == 1
+#define FIRST_LANE(x) (x)
+#else
+#define FIRST_LANE(x) (LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0))
+#endif
 
 DEFINE_TEAM_FOLD(team_max, real, sum = fmax(sum, other))
-DEFINE_TEAM_FOLD(team_sum4, real4, sum += other)
+DEFINE_TEAM_FOLD(team_sum, real, sum += other)
+DEFINE_TEAM_FOLD(team_sum8, real8, sum += other)
 DEFINE_TEAM_FOLD(team_sum_long, long, sum += other)
 DEFINE_TEAM_FOLD(team_min_long, long, sum = min(sum, other))
 
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
+/* Exponents are relative to `ref`, which moves when a logit is more than REBASE_ABOVE larger. So a row of
+ * which one class has all but 1/9 of the probability has that class at ref. */
+#define REBASE_ABOVE REAL(2)
+
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
-    real top;      /* the largest logit; NaNs are passed over here and make exp_sum NaN */
-    real ref;      /* reference(top) */
-    block_sum exp; /* sum exp(z - ref) */
+    bool met;      /* a logit that is not masked */
+    real ref;      /* its z, or that of a larger one: what exponents are relative to */
+    real own;      /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
+    real own_less; /* a sum of little more than 1 keeps its digits: own - 1 */
+    block_sum exp; /* sum exp(z - ref) of the others */
     block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
     block_sum dot; /* sum u (ref - z) */
     block_sum ent; /* sum exp(z - ref) (ref - z) */
@@ -120,20 +150,54 @@ typedef struct row_scan {
     maskv best_at, beaten;
 } row_scan;
 
-/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
-static realv load_u(const call *k, long row, uint c, int lanes) {
+/* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
+ * softcap z, else exponentials: those from class from[i] on are
+ * relative to ref[i], for the last KEPT_REFS of `count` references. Those before are relative to a ref so
+ * much smaller that they are 0: each is REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS)
+ * is below the least f32. A masked class has left -1 where that matters (U). */
+enum { KEPT_REFS = 64 };
+typedef struct row_kept {
+    bool on;
+#if KEEP
+    uint count;
+    uint from[KEPT_REFS];
+    real ref[KEPT_REFS];
+#endif
+} row_kept;
+
+/* Where a row is: element 0 of its class 0 in each array. Found once, so that the loops do not. */
+typedef struct row_at {
+    long logits, grad, log_probs, probs, u, class_weight;
+} row_at;
+
+static row_at find_row(const call *k, long row) {
     const clx_params *p = k->p;
+    row_at at = {0, 0, 0, 0, 0, 0};
+    at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
+    at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
+    at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
+    at.probs = AT(k, probs, row_start(k, row, p->log_probs_stride));
 #if U == U_GRAD_OUTPUT
-    long at = AT(k, grad_output, row_start(k, row, p->grad_output_stride) + (long)c * p->inner);
-    return load_real(k->grad_output, at, p->inner, lanes, REAL(0));
+    at.u = AT(k, grad_output, row_start(k, row, p->grad_output_stride));
+#elif U == U_PROBABILITY
+    at.u = AT(k, targets, row_start(k, row, p->targets_stride));
+#endif
+    at.class_weight = AT(k, class_weight, 0);
+    return at;
+}
+
+/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
+static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
+    const long step = class_step(k);
+#if U == U_GRAD_OUTPUT
+    return load_real(k->grad_output, at->u + c * step, step, lanes, REAL(0));
 #elif U != U_NONE
     realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
-    if (HAS(k, class_weight)) w = load_real(k->class_weight, AT(k, class_weight, c), 1, lanes, REAL(0));
+    if (HAS(k, class_weight)) w = load_real(k->class_weight, at->class_weight + c, 1, lanes, REAL(0));
 #if U == U_PROBABILITY
     __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
-    long at = AT(k, targets, row_start(k, row, p->targets_stride) + (long)c * p->inner);
-    realv t = load_probs(probabilities, at, p->inner, lanes, REAL(0));
-    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(p->classes);
+    realv t = load_probs(probabilities, at->u + c * step, step, lanes, REAL(0));
+    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes);
 #endif
     return w;
 #else
@@ -141,14 +205,14 @@ static realv load_u(const call *k, long row, uint c, int lanes) {
 #endif
 }
 
-/* Moves the sums to the reference of a new largest logit. */
-static void rebase(const call *k, row_scan *s, real top) {
-    real ref = reference(k, top);
-    real shift = ref - s->ref;
-    if (shift != 0) {
-        real factor = s->top == -REAL_INF ? REAL(0) : exp(-shift);
+/* Moves the sums to a larger reference. */
+static void rebase(row_scan *s, real ref) {
+    if (s->met) {
+        const real shift = ref - s->ref;
+        const real factor = exp(-shift);
+        block_sum_add(&s->exp, FIRST_LANE(s->own));
 #if STATS
-        if (s->top != -REAL_INF) block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
+        block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
         block_sum_scale(&s->ent, factor);
 #endif
 #if U != U_NONE && OP == OP_SOFTMAX
@@ -157,83 +221,166 @@ static void rebase(const call *k, row_scan *s, real top) {
         block_sum_add(&s->dot, shift * (s->u.sum - s->u.low));
 #endif
         block_sum_scale(&s->exp, factor);
+        s->own = s->own_less = 0;
     }
-    s->top = top;
+    s->met = true;
     s->ref = ref;
 }
 
-static row_scan scan_row(const call *k, long row, long base, uint classes, real x_target) {
-    const clx_params *p = k->p;
-    const uint step = WIDTH * (uint)team_items();
-    const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {-REAL_INF, REAL(0), zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)((int)(WIDTH * team_item())) + LANE_NUMBERS;
+/* The classes c .. c + lanes of a row; -inf in the other lanes. */
+static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
+    return load_logits(k->logits, at->logits + c * class_step(k), class_step(k), lanes, -REAL_INF);
+}
 
-    for (uint tile = WIDTH * (uint)team_item(); tile < classes; tile += TILE * step) {
-        const uint end = tile + TILE * step;
-        realv tops = REALV(-REAL_INF);
-        FOR_VECTORS(tile, end, classes, {
-            realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
-            tops = fmax(tops, x);
-        })
-        real top = max_lanes(tops);
-        if (top > s.top) rebase(k, &s, top);
+/* The sums of a block: up to CHAIN vectors. */
+typedef struct block_terms {
+    realv exp, u, dot, ent;
+} block_terms;
 
-        for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
-            realv exp_sum = REALV(0), u_sum = REALV(0), dot = REALV(0), ent = REALV(0);
-            FOR_VECTORS(block, min(end, block + CHAIN * step), classes, {
-                realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
-                realv d = deviation(k, x, s.ref);
-                realv e = exp(d);
-                exp_sum += e;
+/* Adds a vector to the block's sums, but for its exponentials, and gives these. */
+static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_at *at, uint c, int lanes,
+                         realv x, realv x_target) {
+    const realv d = deviation(k, x, s->ref);
+    const realv e = exp_of(d);
 #if U != U_NONE
-                realv u = load_u(k, row, c, lanes);
+    const realv u = load_u(k, at, c, lanes);
 #if OP == OP_SOFTMAX
-                u_sum += e == REALV(0) ? REALV(0) : e * u;
+    b->u += e == REALV(0) ? REALV(0) : e * u;
 #else
-                u_sum += u;
-                dot -= u == REALV(0) ? REALV(0) : u * d;
+    b->u += u;
+    b->dot -= u == REALV(0) ? REALV(0) : u * d;
 #endif
 #endif
 #if STATS
-                ent -= e == REALV(0) ? REALV(0) : e * d;
-                maskv better = (x > s.best) | (isnan(x) & (isnan(s.best) == (maskv)0));
-                s.best = better ? x : s.best;
-                s.best_at = better ? (maskv)(int)c + LANE_NUMBERS : s.best_at;
-                maskv beats = (x > REALV(x_target)) | isnan(x);
-                s.beaten += beats ? (maskv)1 : (maskv)0;
+    b->ent -= e == REALV(0) ? REALV(0) : e * d;
+    const maskv better = (x > s->best) | (isnan(x) & (isnan(s->best) == (maskv)0));
+    s->best = better ? x : s->best;
+    s->best_at = better ? (maskv)(int)c + LANE_NUMBERS : s->best_at;
+    const maskv beats = (x > x_target) | isnan(x);
+    s->beaten += beats ? (maskv)1 : (maskv)0;
 #endif
-            })
-            block_sum_add(&s.exp, exp_sum);
+    return e;
+}
+
+static void add_block(row_scan *s, const block_terms *b) {
+    block_sum_add(&s->exp, b->exp);
 #if U != U_NONE
-            block_sum_add(&s.u, u_sum);
-            block_sum_add(&s.dot, dot);
+    block_sum_add(&s->u, b->u);
+    block_sum_add(&s->dot, b->dot);
 #endif
 #if STATS
-            block_sum_add(&s.ent, ent);
+    block_sum_add(&s->ent, b->ent);
+#endif
+}
+
+/* Leaves an exponential or a capped logit for the second pass. */
+static void keep_vector(const call *k, const row_kept *kept, const row_at *at, uint c, int lanes, realv x,
+                        realv e) {
+#if KEEP
+    if (!kept->on) return;
+#if SOFTCAP
+    e = capped_logit(k, x);
+#elif U != U_NONE
+    e = x == REALV(-REAL_INF) ? REALV(-1) : e;
+#endif
+    store_grad(e, k->grad, at->grad + c * class_step(k), class_step(k), lanes);
+#endif
+}
+
+/* Adds the vectors of a tile to the sums. `own`: the logit at ref if it was met in this tile, else NaN. */
+static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
+                      uint classes, real own, realv x_target) {
+    const uint step = WIDTH * (uint)team_items();
+    const uint end = tile + TILE * step;
+    realv equals = REALV(0);
+    for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
+        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        FOR_VECTORS(block, min(end, block + CHAIN * step), classes, {
+            const realv x = load_row(k, at, c, lanes);
+            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
+            b.exp += x == REALV(own) ? REALV(0) : e;
+            equals += x == REALV(own) ? REALV(1) : REALV(0);
+            keep_vector(k, kept, at, c, lanes, x, e);
+        })
+        add_block(s, &b);
+    }
+    if (!isnan(own)) {
+        const real n = sum_lanes(equals), d = deviation_1(k, own, s->ref);
+        s->own = n * exp(d);
+        s->own_less = n == 1 ? expm1(d) : s->own - 1;
+    }
+}
+
+/* The larger of two; b's NaNs are passed over. */
+static realv larger(realv a, realv b) {
+    return b > a ? b : a;
+}
+
+/* The largest logits of a tile. */
+static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
+    const uint step = WIDTH * (uint)team_items();
+    realv tops = REALV(-REAL_INF);
+    FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, at, c, lanes)); })
+    return tops;
+}
+
+/* scan_tile() for the usual tile: its vectors are whole, ref was met before, and another such tile follows,
+ * whose tops are found on the way: memory is read while exponentials are computed. */
+static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
+                             realv x_target) {
+    const uint step = WIDTH * (uint)team_items();
+    realv tops = REALV(-REAL_INF);
+    for (uint block = tile; block < tile + TILE * step; block += CHAIN * step) {
+        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        FOR_WHOLE_VECTORS(block, min(CHAIN, TILE), {
+            const realv x = load_row(k, at, c, lanes);
+            tops = larger(tops, load_row(k, at, c + TILE * step, lanes));
+            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
+            b.exp += e;
+            keep_vector(k, kept, at, c, lanes, x, e);
+        })
+        add_block(s, &b);
+    }
+    return tops;
+}
+
+static row_scan scan_row(const call *k, const row_at *at, uint classes, real x_target, row_kept *kept) {
+    const uint step = WIDTH * (uint)team_items();
+    const uint item = WIDTH * (uint)team_item();
+    const block_sum zero = {REALV(0), REALV(0)};
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
+    s.best_at = (maskv)(int)item + LANE_NUMBERS;
+
+    realv tops = tile_tops(k, at, item, classes);
+    for (uint first = 0; first < classes; first += TILE * step) {
+        const uint tile = first + item;
+        const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        if (!moves && classes - first >= 2 * TILE * step) {
+            tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
+            continue;
+        }
+        if (moves) {
+            rebase(&s, z);
+#if KEEP
+            kept->from[kept->count % KEPT_REFS] = tile;
+            kept->ref[kept->count++ % KEPT_REFS] = z;
 #endif
         }
+        scan_tile(k, &s, kept, at, tile, classes, moves ? top : REAL_NAN, REALV(x_target));
+        if (classes - first > TILE * step) tops = tile_tops(k, at, tile + TILE * step, classes);
     }
     return s;
 }
 
-/* For the few rows that need a closer look: (0) the sum over the row of exp(z - ref), less 1, exact where the
- * sum is so near 1 that its own rounding would be most of the loss (then the largest logit stands alone);
- * (1) how many NaNs there are. */
-static real4 look_closer(const call *k, long base, real top, real ref) {
-    const clx_params *p = k->p;
-    const uint classes = (uint)p->classes;
+/* Whether there is a NaN among the logits of a row. */
+static bool has_nan(const call *k, const row_at *at) {
+    const uint classes = (uint)k->p->classes;
     const uint step = WIDTH * (uint)team_items();
     realv nans = REALV(0);
-    block_sum rest = {REALV(0), REALV(0)};
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, {
-        realv x = load_logits(k->logits, base + (long)c * p->inner, p->inner, lanes, -REAL_INF);
-        block_sum_add(&rest, x == REALV(top) ? REALV(0) : exp(deviation(k, x, ref)));
-        nans += isnan(x) ? REALV(1) : REALV(0);
-    })
-    real4 sums = team_sum4((real4)(block_sum_value(rest), sum_lanes(nans), 0, 0), k->scratch);
-    sums.x += expm1(deviation_1(k, top, ref));
-    return sums;
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes,
+                { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
+    return team_sum(sum_lanes(nans), k->scratch) != 0;
 }
 
 /* ---------------------------------------------------------------- the row ---------------------------- */
@@ -249,7 +396,8 @@ typedef struct row_sums {
 
 #if FROM_LSE
 /* The row as the forward pass saved it, for a gradient made later. `classes` 0: nothing of it is read. */
-static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target) {
+static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
+                        row_kept *kept) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.ref = GET(k, lse, row);
     r.lse = r.ref;
@@ -259,20 +407,23 @@ static row_sums sum_row(const call *k, long row, long base, uint classes, real x
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
     block_sum u = {REALV(0), REALV(0)};
-    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, row, c, lanes)); })
-    r.u = team_sum4((real4)(block_sum_value(u), 0, 0, 0), k->scratch).x;
+    FOR_VECTORS(WIDTH * (uint)team_item(), classes, classes, { block_sum_add(&u, load_u(k, at, c, lanes)); })
+    r.u = team_sum(block_sum_value(u), k->scratch);
 #endif
     return r;
 }
 
 #else
 /* The lanes' and the items' first largest logit: the first NaN if there is one. */
-static long first_best(const call *k, const row_scan *s, real top) {
+static long first_best(const call *k, const row_scan *s) {
     const long after_nans = 1L << 32; /* more than any class */
     real best[WIDTH];
     MASK_NAME at[WIDTH];
     TO_LANES(s->best, best);
     TO_LANES(s->best_at, at);
+    real top = best[0];
+    for (int lane = 1; lane < WIDTH; lane++) top = fmax(top, best[lane]);
+    top = team_max(top, k->scratch);
     long first = LONG_MAX;
     for (int lane = 0; lane < WIDTH; lane++) {
         if (isnan(best[lane])) first = min(first, (long)at[lane]);
@@ -283,38 +434,35 @@ static long first_best(const call *k, const row_scan *s, real top) {
 }
 
 /* The row, read. `classes` 0: nothing of it is read, and nothing that is returned matters. */
-static row_sums sum_row(const call *k, long row, long base, uint classes, real x_target) {
-    row_scan s = scan_row(k, row, base, classes, x_target);
-    const real top = team_max(s.top, k->scratch);
-    rebase(k, &s, top);
-    const real4 sums = team_sum4(
-        (real4)(block_sum_value(s.exp), block_sum_value(s.u), block_sum_value(s.dot), block_sum_value(s.ent)),
-        k->scratch);
+static row_sums sum_row(const call *k, long row, const row_at *at, uint classes, real x_target,
+                        row_kept *kept) {
+    row_scan s = scan_row(k, at, classes, x_target, kept);
+    const real ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
+    if (ref > s.ref || !s.met) rebase(&s, ref);
+    const real8 sums = team_sum8((real8)(block_sum_value(s.exp), s.own, s.own_less, block_sum_value(s.u),
+                                         block_sum_value(s.dot), block_sum_value(s.ent), 0, 0),
+                                 k->scratch);
 
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    const real sum = sums.x;
+    const real own = sums.s1, sum = sums.s0 + own;
     const bool plain = sum > 0; /* not NaN, not 0 */
-    r.ref = s.ref;
-    r.log_sum = plain ? log(sum) : REAL_NAN;
-    r.lse = top; /* where it is not plain: -inf or +inf, but for a NaN */
-    if (classes > 0 && !(sum >= REAL(1.125))) {
-        const real4 closer = look_closer(k, base, top, s.ref);
-        if (plain)
-            r.log_sum = log1p(closer.x);
-        else if (closer.y != 0)
-            r.lse = REAL_NAN;
-    }
+    r.ref = ref;
+    r.log_sum = !plain ? REAL_NAN : own > 0 && sum < REAL(1.125) ? log1p(sums.s0 + sums.s2) : log(sum);
     r.inverse_sum = plain ? 1 / sum : REAL_NAN;
     if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */
-        r.lse = s.ref + r.log_sum;
-        const real part = r.lse - s.ref;
-        r.lse_residual = (s.ref - (r.lse - part)) + (r.log_sum - part);
+        r.lse = ref + r.log_sum;
+        const real part = r.lse - ref;
+        r.lse_residual = (ref - (r.lse - part)) + (r.log_sum - part);
+    } else if (sum == 0) {
+        r.lse = -REAL_INF;
+    } else { /* a NaN among the logits, or +inf alone */
+        r.lse = ref == REAL_INF && !kept->on && classes > 0 && !has_nan(k, at) ? REAL_INF : REAL_NAN;
     }
-    r.u = OP == OP_SOFTMAX ? sums.y * r.inverse_sum : sums.y;
-    r.dot = sums.z;
-    r.entropy = r.log_sum + sums.w * r.inverse_sum;
+    r.u = OP == OP_SOFTMAX ? sums.s3 * r.inverse_sum : sums.s3;
+    r.dot = sums.s4;
+    r.entropy = r.log_sum + sums.s5 * r.inverse_sum;
 #if STATS
-    r.argmax = first_best(k, &s, top);
+    r.argmax = first_best(k, &s);
     MASK_NAME beaten[WIDTH];
     TO_LANES(s.beaten, beaten);
     for (int lane = 0; lane < WIDTH; lane++) r.beaten += beaten[lane];

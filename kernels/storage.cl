@@ -56,7 +56,7 @@
 #endif
 
 typedef REAL_NAME real;
-typedef CLX_JOIN(REAL_NAME, 4) real4;
+typedef CLX_JOIN(REAL_NAME, 8) real8;
 typedef CLX_V(REAL_NAME) realv;
 typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
 #define TO_REALV  CLX_JOIN(convert_, CLX_V(REAL_NAME))
@@ -66,8 +66,13 @@ typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class nu
 #define REAL_NAN  REAL(NAN)
 #define REAL_INF  REAL(INFINITY)
 
-/* bf16 is the upper half of an f32: stores round to nearest even and keep a NaN a NaN. */
-static CLX_V(ushort) bf16_of(CLX_V(float) x) {
+/* bf16 is the upper half of an f32: stores round to nearest even. */
+static CLX_V(ushort) bf16_of_number(CLX_V(float) x) { /* not NaN */
+    CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
+    return CLX_JOIN(convert_, CLX_V(ushort))((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+static CLX_V(ushort) bf16_of(CLX_V(float) x) { /* keeps a NaN a NaN */
     CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
     CLX_V(uint) rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
     return CLX_JOIN(convert_, CLX_V(ushort))(isnan(x) ? (bits >> 16) | 0x40u : rounded);
@@ -79,24 +84,22 @@ static CLX_V(ushort) bf16_of(CLX_V(float) x) {
 #define bf16_of_1 bf16_of
 #endif
 
-/* f16 to nearest even, overflow to inf. By hand, since vstore_half16 wants an alignment on PoCL that rows of
- * an odd number of classes do not have. Below 2^-14 the addition of 0.5 does the rounding. */
+/* f16 to nearest even, overflow to inf. Through a variable, since vstore_half16 wants an alignment on PoCL
+ * that rows of an odd number of classes do not have. */
 static CLX_V(ushort) f16_of(CLX_V(float) x) {
-    CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
-    CLX_V(uint) sign = (bits >> 16) & 0x8000u;
-    CLX_V(uint) size = bits & 0x7fffffffu;
-    CLX_V(uint) normal = (size - 0x37fff001u + ((size >> 13) & 1u)) >> 13;
-    CLX_V(uint) small = CLX_JOIN(as_, CLX_V(uint))(fabs(x) + 0.5f) - 0x3f000000u;
-    CLX_V(uint) half_bits = size < 0x38800000u ? small : normal;
-    half_bits = size >= 0x47800000u ? (CLX_V(uint))(0x7c00u) : half_bits;
-    half_bits = size > 0x7f800000u ? (CLX_V(uint))(0x7e00u) : half_bits;
-    return CLX_JOIN(convert_, CLX_V(ushort))(sign | half_bits);
+    CLX_V(ushort) bits;
+#if WIDTH == 1
+    vstore_half_rte(x, 0, (half *)&bits);
+#else
+    CLX_JOIN(CLX_JOIN(vstore_half, WIDTH), _rte)(x, 0, (half *)&bits);
+#endif
+    return bits;
 }
 
-/* By type number: the memory type; one element (_1), WIDTH adjacent ones (_V). */
+/* By type number: the memory type; one element (_1), WIDTH adjacent ones (_V). 5: bf16 that is no NaN. */
 typedef float memory_1;
 typedef half memory_2;
-typedef ushort memory_3;
+typedef ushort memory_3, memory_5;
 #define LOAD_1_1(p, at)     REAL((p)[at])
 #define LOAD_1_2(p, at)     REAL(vload_half(at, p))
 #define LOAD_1_3(p, at)     REAL(as_float((uint)(p)[at] << 16))
@@ -105,6 +108,7 @@ typedef ushort memory_3;
 #define STORE_1_2(x, p, at) vstore_half_rte((float)(x), at, p)
 #define STORE_1_3(x, p, at) ((p)[at] = bf16_of_1((float)(x)))
 #define STORE_1_4(x, p, at) ((p)[at] = (x))
+#define STORE_1_5           STORE_1_3
 #if REAL_F64
 typedef double memory_4;
 #endif
@@ -116,11 +120,20 @@ typedef double memory_4;
 #define LOAD_V_2(p, at) TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, (p) + (at)))
 #define LOAD_V_3(p, at) \
     TO_REALV(CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(CLX_VLOAD(0, (p) + (at))) << 16))
-#define LOAD_V_4(p, at)     CLX_VLOAD(0, (p) + (at))
-#define STORE_V_1(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
-#define STORE_V_2(x, p, at) CLX_VSTORE(f16_of(TO_FLOATV(x)), 0, (__global ushort *)(p) + (at))
-#define STORE_V_3(x, p, at) CLX_VSTORE(bf16_of(TO_FLOATV(x)), 0, (p) + (at))
+#define LOAD_V_4(p, at) CLX_VLOAD(0, (p) + (at))
+/* One store where the compiler has a type for it; some libraries make several of a vstore. */
+#ifdef __clang__
+typedef CLX_V(float) float_store __attribute__((aligned(4)));
+typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
+#define CLX_STORE(type, x, p) (*(__global CLX_JOIN(type, _store) *)(p) = (x))
+#else
+#define CLX_STORE(type, x, p) CLX_VSTORE(x, 0, p)
+#endif
+#define STORE_V_1(x, p, at) CLX_STORE(float, TO_FLOATV(x), (p) + (at))
+#define STORE_V_2(x, p, at) CLX_STORE(ushort, f16_of(TO_FLOATV(x)), (__global ushort *)(p) + (at))
+#define STORE_V_3(x, p, at) CLX_STORE(ushort, bf16_of(TO_FLOATV(x)), (p) + (at))
 #define STORE_V_4(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
+#define STORE_V_5(x, p, at) CLX_STORE(ushort, bf16_of_number(TO_FLOATV(x)), (p) + (at))
 #define FROM_LANES(lane)    CLX_VLOAD(0, lane)
 #define TO_LANES(x, lane)   CLX_VSTORE(x, 0, lane)
 #else
@@ -132,6 +145,7 @@ typedef double memory_4;
 #define STORE_V_2         STORE_1_2
 #define STORE_V_3         STORE_1_3
 #define STORE_V_4         STORE_1_4
+#define STORE_V_5         STORE_1_3
 #define FROM_LANES(lane)  ((lane)[0])
 #define TO_LANES(x, lane) ((lane)[0] = (x))
 #endif
@@ -164,12 +178,18 @@ typedef double memory_4;
 #define LOAD_LOGIT CLX_JOIN(LOAD_1_, LOGITS)
 #define STORE_GRAD CLX_JOIN(STORE_1_, GRAD)
 DEFINE_LOAD(logits, LOGITS)
+DEFINE_LOAD(grad, GRAD)
 DEFINE_LOAD(probs, PROBS)
 DEFINE_LOAD(real, REAL_STORE)
 DEFINE_STORE(grad, GRAD)
+#if GRAD == 3
+DEFINE_STORE(grad_numbers, 5)
+#else
+#define store_grad_numbers store_grad
+#endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector: the sum (pairwise) and the largest (NaNs passed over). */
+/* Of the lanes of a vector: the sum (pairwise) and the largest (there are no NaNs). */
 static real sum_lanes(realv x) {
     real lane[WIDTH];
     TO_LANES(x, lane);
@@ -182,7 +202,7 @@ static real max_lanes(realv x) {
     real lane[WIDTH];
     TO_LANES(x, lane);
     for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
-        for (int k = 0; k < half_; k++) lane[k] = fmax(lane[k], lane[k + half_]);
+        for (int k = 0; k < half_; k++) lane[k] = lane[k + half_] > lane[k] ? lane[k + half_] : lane[k];
     return lane[0];
 }
 

@@ -11,8 +11,9 @@
 #define WIDTH 16
 #endif
 #ifndef TILE
-#define TILE 64
+#define TILE 32
 #endif
+#define EXP_POLYNOMIAL 1
 #include "loss.cl"
 
 __kernel void wide_rows(CALL_ARGUMENTS) {

@@ -4,8 +4,14 @@
  */
 #include "session.h"
 
+#include "cache.h"
+
 #include <stdio.h>
 #include <time.h>
+
+/* Those that run again and again, on files of the user's: their programs are kept. `verify` is to see what
+ * the device makes of the sources. */
+enum { CACHED_COMMANDS = COMMAND_LOSS | COMMAND_NLL | COMMAND_SOFTMAX | COMMAND_LOG_SOFTMAX };
 
 int session_exit_code(clxent_status status) {
     switch (status) {
@@ -37,10 +43,17 @@ int session_open(session *s, const tool_command *command, const char *device, ui
     clxent_status status = clxent_ctx_create(&s->ctx, &options, &error);
     if (status != CLXENT_OK) return tool_error(command, session_exit_code(status), "%s", error.message);
     status = clxent_ctx_device(s->ctx, &s->device);
-    return status == CLXENT_OK ? EXIT_GOOD : session_failed(s, status);
+    if (status != CLXENT_OK) return session_failed(s, status);
+    if (command->bit & CACHED_COMMANDS) cache_load(s->ctx, &s->device);
+    return EXIT_GOOD;
 }
 
 void session_close(session *s) {
+    if (s->ctx && s->command->bit & CACHED_COMMANDS) {
+        fflush(
+            stdout); /* the answer first: some drivers compile again for this. main() looks for failures. */
+        cache_store(s->ctx, &s->device);
+    }
     clxent_ctx_destroy(s->ctx);
     s->ctx = NULL;
 }

@@ -2,8 +2,8 @@
 # cmake -D FOLDER=kernels -D OUTPUT=kernel_sources.c -P embed_kernels.cmake
 #
 # Writes every FOLDER/*.cl that holds a kernel, its `#include "..."` lines replaced by the files they name
-# (each once), as bytes of a C array; and a table of names and arrays. Bytes, since a string literal over
-# 4,095 characters is not portable C.
+# (each once), as bytes of a C array; a table of names and arrays; and a hash of it all. Bytes, since a string
+# literal over 4,095 characters is not portable C.
 
 cmake_policy(VERSION 3.18)
 
@@ -45,8 +45,10 @@ foreach(path IN LISTS paths)
     string(APPEND table "    {\"${symbol}\", (const char *)${symbol}_cl, sizeof ${symbol}_cl},\n")
   endif()
 endforeach()
+string(SHA256 hash "${table}${arrays}")
 file(WRITE "${OUTPUT}.new" "/* Made from kernels/ by host/cmake/embed_kernels.cmake. */
 #include \"kernel_sources.h\"
 ${arrays}
-const clx_kernel_source clx_kernel_sources[] = {\n${table}    {0, 0, 0}};\n")
+const clx_kernel_source clx_kernel_sources[] = {\n${table}    {0, 0, 0}};
+const char clx_kernel_sources_hash[] = \"${hash}\";\n")
 file(RENAME "${OUTPUT}.new" "${OUTPUT}")

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "error.h"
 #include "program.h"
+#include "program_cache.h"
 
 /* A context with its OpenCL table, and nothing else yet. */
 static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
@@ -105,6 +106,7 @@ fail:
 void clx_ctx_release(clxent_ctx *ctx) {
     if (--ctx->references > 0) return;
     clx_programs_release(ctx);
+    clx_import_release(ctx);
     if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
     if (ctx->uploads) ctx->cl.ReleaseCommandQueue(ctx->uploads);
     if (ctx->downloads) ctx->cl.ReleaseCommandQueue(ctx->downloads);

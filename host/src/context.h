@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "opencl_api.h"
+#include "program_blob.h"
 
 struct clx_program;
 
@@ -19,9 +20,12 @@ struct clxent_ctx {
     cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
     uint64_t memory_bytes;
     clxent_device_info info;
-    struct clx_program *programs; /* every program compiled so far */
-    char *build_log;              /* NULL: none */
-    clxent_error error;           /* the last failure */
+    struct clx_program *programs;  /* every program built so far */
+    size_t programs_compiled;      /* how many of them from source */
+    clx_blob imported;             /* programs that need no compiler; no entries: none */
+    unsigned char *imported_bytes; /* theirs */
+    char *build_log;               /* NULL: none */
+    clxent_error error;            /* the last failure */
 };
 
 void clx_ctx_release(clxent_ctx *ctx);

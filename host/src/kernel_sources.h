@@ -12,5 +12,6 @@ typedef struct clx_kernel_source {
 } clx_kernel_source;
 
 extern const clx_kernel_source clx_kernel_sources[]; /* ends with name NULL */
+extern const char clx_kernel_sources_hash[];         /* of all of them; programs made from others differ */
 
 #endif

@@ -25,8 +25,10 @@
     X(ReleaseCommandQueue)       \
     X(GetCommandQueueInfo)       \
     X(CreateProgramWithSource)   \
+    X(CreateProgramWithBinary)   \
     X(BuildProgram)              \
     X(GetProgramBuildInfo)       \
+    X(GetProgramInfo)            \
     X(ReleaseProgram)            \
     X(CreateKernel)              \
     X(ReleaseKernel)             \

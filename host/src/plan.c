@@ -3,6 +3,7 @@
 
 #include <clxent/clxent_opencl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "params.h"
@@ -41,6 +42,7 @@ clx_workspace clx_workspace_of(const clxent_desc *desc) {
 
 clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                   const clx_kernel **out) {
+    _Static_assert(sizeof(clx_build) == 9 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
@@ -62,7 +64,15 @@ clxent_status clx_plan_row_kernel(clxent_plan *plan, uint32_t outputs, const clx
              : softmax && (asked & CLXENT_OUT_GRAD) ? CLX_U_GRAD_OUTPUT
                                                     : CLX_U_NONE,
     };
-    return clx_row_kernel(plan->ctx, plan->schedule, &build, out);
+    for (int i = 0; i < plan->row_count; i++)
+        if (memcmp(&plan->rows[i].build, &build, sizeof build) == 0) {
+            *out = plan->rows[i].kernel;
+            return CLXENT_OK;
+        }
+    const clxent_status status = clx_row_kernel(plan->ctx, plan->schedule, &build, out);
+    if (status == CLXENT_OK && plan->row_count < CLX_PLAN_ROWS)
+        plan->rows[plan->row_count++] = (clx_plan_row){build, *out};
+    return status;
 }
 
 clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc) {
@@ -79,7 +89,8 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     if (status != CLXENT_OK) goto fail;
     status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule);
     if (status != CLXENT_OK) goto fail;
-    status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
+    if (!clx_is_softmax(&plan->desc))
+        status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
     if (status != CLXENT_OK) goto fail;
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
     const clx_kernel *rows = NULL;

@@ -6,13 +6,22 @@
 #include "context.h"
 #include "program.h"
 
+/* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
+typedef struct clx_plan_row {
+    clx_build build;
+    const clx_kernel *kernel;
+} clx_plan_row;
+enum { CLX_PLAN_ROWS = 8 };
+
 struct clxent_plan {
     clxent_ctx *ctx;
     clxent_desc desc; /* as given, with every default resolved */
     clxent_schedule schedule;
-    const clx_kernel *reduce; /* the kernels of reduce.cl */
-    cl_mem workspace;         /* the plan's own; NULL until it is needed */
-    cl_event workspace_user;  /* out-of-order queue: the last call that uses it; NULL: none */
+    const clx_kernel *reduce;         /* the kernels of reduce.cl; NULL for a softmax, which sums no rows */
+    clx_plan_row rows[CLX_PLAN_ROWS]; /* the row kernels met so far */
+    int row_count;
+    cl_mem workspace;        /* the plan's own; NULL until it is needed */
+    cl_event workspace_user; /* out-of-order queue: the last call that uses it; NULL: none */
 };
 
 /* Arithmetic and its outputs are f64 with f64 logits, f32 otherwise. */

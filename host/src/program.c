@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "kernel_sources.h"
+#include "program_cache.h"
 
 static const clx_kernel_source *find_source(const char *name) {
     const clx_kernel_source *source = clx_kernel_sources;
@@ -25,10 +26,17 @@ static void keep_build_log(clxent_ctx *ctx, cl_program program) {
         ctx->cl.GetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, size, ctx->build_log, NULL);
 }
 
-static void release_program(clxent_ctx *ctx, clx_program *p) {
+/* Lets the driver's objects go. */
+static void unbuild(const clxent_ctx *ctx, clx_program *p) {
     for (int i = 0; i < CLX_MAX_KERNELS; i++)
         if (p->kernels[i].kernel) ctx->cl.ReleaseKernel(p->kernels[i].kernel);
+    memset(p->kernels, 0, sizeof p->kernels);
     if (p->program) ctx->cl.ReleaseProgram(p->program);
+    p->program = NULL;
+}
+
+static void release_program(const clxent_ctx *ctx, clx_program *p) {
+    unbuild(ctx, p);
     free(p->key);
     free(p);
 }
@@ -41,25 +49,76 @@ void clx_programs_release(clxent_ctx *ctx) {
     }
 }
 
-static clxent_status create_kernel(clxent_ctx *ctx, cl_program program, const char *name, clx_kernel *out) {
+static clxent_status create_kernel(const clxent_ctx *ctx, cl_program program, const char *name,
+                                   clx_kernel *out, clxent_error *err) {
     cl_int code = CL_SUCCESS;
     out->name = name;
     out->kernel = ctx->cl.CreateKernel(program, name, &code);
     if (code != CL_SUCCESS) {
         out->kernel = NULL;
-        return clx_fail_cl(&ctx->error, code, "clCreateKernel(%s)", name);
+        return clx_fail_cl(err, code, "clCreateKernel(%s)", name);
     }
     size_t limit = 0;
     code = ctx->cl.GetKernelWorkGroupInfo(out->kernel, ctx->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit,
                                           &limit, NULL);
-    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clGetKernelWorkGroupInfo(%s)", name);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetKernelWorkGroupInfo(%s)", name);
     out->work_group_limit = 1;
     while (out->work_group_limit * 2 <= limit) out->work_group_limit *= 2;
     return CLXENT_OK;
 }
 
+static clxent_status create_kernels(const clxent_ctx *ctx, clx_program *p, const char *const *names,
+                                    clxent_error *err) {
+    clxent_status status = CLXENT_OK;
+    for (int i = 0; names[i] && status == CLXENT_OK; i++)
+        status = create_kernel(ctx, p->program, names[i], &p->kernels[i], err);
+    return status;
+}
+
+/* Builds p from the binary that was imported for it. False: there is none, or the driver does not take it;
+ * the source is compiled then, and nobody is told. */
+static bool load(const clxent_ctx *ctx, clx_program *p, const char *options,
+                 const char *const *kernel_names) {
+    clx_blob_entry entry;
+    cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
+    if (!clx_imported_program(ctx, p->key, &entry)) return false;
+    p->program = ctx->cl.CreateProgramWithBinary(ctx->context, 1, &ctx->device, &entry.binary_bytes,
+                                                 &entry.binary, &binary_code, &code);
+    if (code != CL_SUCCESS) p->program = NULL;
+    if (code == CL_SUCCESS && binary_code == CL_SUCCESS &&
+        ctx->cl.BuildProgram(p->program, 1, &ctx->device, options, NULL, NULL) == CL_SUCCESS &&
+        create_kernels(ctx, p, kernel_names, NULL) == CLXENT_OK)
+        return true;
+    unbuild(ctx, p);
+    return false;
+}
+
+static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_source *source,
+                             const char *options, const char *const *kernel_names) {
+    cl_int code = CL_SUCCESS;
+    p->program = ctx->cl.CreateProgramWithSource(ctx->context, 1, (const char *[]){source->text},
+                                                 &source->length, &code);
+    if (code != CL_SUCCESS) {
+        p->program = NULL;
+        return clx_fail_cl(&ctx->error, code, "clCreateProgramWithSource(%s.cl)", source->name);
+    }
+    code = ctx->cl.BuildProgram(p->program, 1, &ctx->device, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        keep_build_log(ctx, p->program);
+        clx_fail_cl(&ctx->error, code,
+                    "kernels/%s.cl did not compile with \"%s\" (the compiler's log is in "
+                    "clxent_ctx_build_log()), clBuildProgram",
+                    source->name, options);
+        if (ctx->error.status == CLXENT_ERR_OPENCL) ctx->error.status = CLXENT_ERR_BUILD;
+        return ctx->error.status;
+    }
+    p->compiled = true;
+    ctx->programs_compiled++;
+    return create_kernels(ctx, p, kernel_names, &ctx->error);
+}
+
 /* The program of kernels/NAME.cl with these options and kernels (NULL at the end): from the context's list,
- * else built. */
+ * else from the imported ones, else compiled. */
 static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const char *options,
                                  const char *const *kernel_names, const clx_program **out) {
     char key[512];
@@ -70,44 +129,23 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
             return CLXENT_OK;
         }
 
-    clxent_status status = CLXENT_OK;
-    cl_int code = CL_SUCCESS;
-    const clx_kernel_source *source = find_source(source_name);
     clx_program *p = calloc(1, sizeof *p);
     if (p == NULL || (p->key = malloc(strlen(key) + 1)) == NULL) {
-        status = clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a program");
-        goto fail;
+        free(p);
+        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a program");
     }
     strcpy(p->key, key);
-    p->program = ctx->cl.CreateProgramWithSource(ctx->context, 1, (const char *[]){source->text},
-                                                 &source->length, &code);
-    if (code != CL_SUCCESS) {
-        p->program = NULL;
-        status = clx_fail_cl(&ctx->error, code, "clCreateProgramWithSource(%s.cl)", source_name);
-        goto fail;
-    }
-    code = ctx->cl.BuildProgram(p->program, 1, &ctx->device, options, NULL, NULL);
-    if (code != CL_SUCCESS) {
-        keep_build_log(ctx, p->program);
-        clx_fail_cl(&ctx->error, code,
-                    "kernels/%s.cl did not compile with \"%s\" (the compiler's log is in "
-                    "clxent_ctx_build_log()), clBuildProgram",
-                    source_name, options);
-        if (ctx->error.status == CLXENT_ERR_OPENCL) ctx->error.status = CLXENT_ERR_BUILD;
-        status = ctx->error.status;
-        goto fail;
-    }
-    for (int i = 0; kernel_names[i]; i++) {
-        status = create_kernel(ctx, p->program, kernel_names[i], &p->kernels[i]);
-        if (status != CLXENT_OK) goto fail;
+    if (!load(ctx, p, options, kernel_names)) {
+        const clxent_status status = compile(ctx, p, find_source(source_name), options, kernel_names);
+        if (status != CLXENT_OK) {
+            release_program(ctx, p);
+            return status;
+        }
     }
     p->next = ctx->programs;
     ctx->programs = p;
     *out = p;
     return CLXENT_OK;
-fail:
-    if (p) release_program(ctx, p);
-    return status;
 }
 
 /* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Compiled kernels: built once a context for each set of build options, found again by them. */
+ * Built kernels: loaded or compiled once a context for each set of build options, found again by them. */
 #ifndef CLX_PROGRAM_H
 #define CLX_PROGRAM_H
 
@@ -24,7 +24,8 @@ typedef struct clx_kernel {
 
 typedef struct clx_program {
     struct clx_program *next;
-    char *key;
+    char *key;     /* the source's name and the options */
+    bool compiled; /* from source; else it was imported */
     cl_program program;
     clx_kernel kernels[CLX_MAX_KERNELS];
 } clx_program;

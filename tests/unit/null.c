@@ -48,6 +48,13 @@ static void contexts(void **state) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     assert_int_equal(clxent_ctx_device(NULL, &info), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_ctx_device(NULL, NULL), CLXENT_ERR_ARGUMENT);
+    size_t bytes = 7;
+    assert_int_equal(clxent_ctx_export_programs(NULL, nowhere, 8, &bytes), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(clxent_ctx_export_programs(NULL, NULL, 0, NULL), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_import_programs(NULL, nowhere, 8), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_import_programs(NULL, NULL, 0), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_programs_compiled(NULL), 0);
 }
 
 /* Options of another size than this library knows are refused before any device is looked for. */

@@ -416,6 +416,28 @@ CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t capacity, size_t *count,
                                              clxent_error *err);
 
+/* Compiled programs, to be kept by the caller for the next start: compiling takes longer than most losses.
+ * Where they are kept is the caller's business; `clxent` (the tool) has a file in the user's cache folder.
+ *
+ * Export, when all that is wanted has been run once: the programs of this context, those imported before
+ * included, as one blob. *bytes is its size; data NULL and capacity 0 only ask for that. capacity too small:
+ * ERR_BUFFER, *bytes set. With some drivers (PoCL) the first export of a program compiles it once more and
+ * takes as long. ERR_ARGUMENT, ERR_BUFFER, ERR_OPENCL, ERR_MEMORY.
+ *
+ * Import, before plans are created: plans of this context take their programs from the blob where it has
+ * them. A blob that is damaged, or of another device, driver or version of clxent, changes nothing: what is
+ * missing is compiled. So does a program in it that the driver refuses. The bytes are copied. An earlier
+ * import is forgotten, but for the programs that plans have taken from it. A checksum finds damage, not
+ * malice: a program is code, import only what nobody else could have written. ERR_ARGUMENT, ERR_OPENCL,
+ * ERR_MEMORY. */
+CLXENT_API clxent_status clxent_ctx_export_programs(clxent_ctx *ctx, void *data, size_t capacity,
+                                                    size_t *bytes);
+CLXENT_API clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size_t bytes);
+
+/* How many programs this context has compiled from source: 0 when all came from an import, and then an export
+ * says nothing new. 0 for NULL. */
+CLXENT_API size_t clxent_ctx_programs_compiled(const clxent_ctx *ctx);
+
 /* The context's device. out->struct_size must be set. */
 CLXENT_API clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out);
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exp_of(d), for what is summed and stored a class, and tanh_of(y), for the softcap. With EXP_POLYNOMIAL, for
+ * CPU devices and f32, by a polynomial that vectorizes, without table or branch; else the device's functions.
+ *
+ * exp(d) = 2^n 2^f with n the integer nearest to d log2(e), f the rest, in [-1/2, 1/2]. Adding EXP_SHIFT
+ * rounds to n and leaves n + 127 in the low bits of the sum, which are 2^n's exponent. 2^f is 1 + f q(f), q
+ * of degree 4 fitted to the least relative error, 9.2e-8 (Remez's criterion, by iterated weighted least
+ * squares). For d <= 8 the result is within 1.5e-7 (1 + |d|) of exp(d), relative; most of it is the rounding
+ * of d log2(e). 0 below -87, NaN for NaN. Above 88: no use. tanh(y) = (exp(2y) - 1) / (exp(2y) + 1), the
+ * numerator 2^n f q(f) + (2^n - 1): small y keep their digits. */
+#ifndef CLX_EXP_CL
+#define CLX_EXP_CL
+#include "storage.cl"
+
+#ifndef EXP_POLYNOMIAL
+#define EXP_POLYNOMIAL 0
+#endif
+
+#if EXP_POLYNOMIAL && !REAL_F64
+#define EXP_SHIFT REALV(12582912.0f + 127.0f) /* 1.5 2^23: sums stand in units of 1 */
+#define AS_MASKV  CLX_JOIN(as_, CLX_V(MASK_NAME))
+#define AS_REALV  CLX_JOIN(as_, CLX_V(REAL_NAME))
+
+typedef struct exp_parts {
+    realv power, rest; /* exp(d) = power (1 + rest) */
+} exp_parts;
+
+static exp_parts exp_in_parts(realv d) {
+    const realv t = d * REALV(1.44269504f);
+    const realv shifted = t + EXP_SHIFT;
+    const realv f = t - (shifted - EXP_SHIFT);
+    realv q = fma(f, REALV(0.0013264727f), REALV(0.009671513f));
+    q = fma(q, f, REALV(0.055507336f));
+    q = fma(q, f, REALV(0.24022242f));
+    q = fma(q, f, REALV(0.69314698f));
+    const exp_parts e = {AS_REALV(AS_MASKV(shifted) << 23), q * f};
+    return e;
+}
+
+static realv exp_of(realv d) {
+    const exp_parts e = exp_in_parts(d);
+    return d < REALV(-87.0f) ? REALV(0) : fma(e.rest, e.power, e.power);
+}
+
+static realv tanh_of(realv y) {
+    realv d = y > REALV(30) ? REALV(60) : 2 * y; /* 1 from there on */
+    d = d < REALV(-60) ? REALV(-60) : d;
+    const exp_parts e = exp_in_parts(d);
+    const realv less_1 = fma(e.rest, e.power, e.power - 1);
+    return less_1 / (less_1 + 2);
+}
+#else
+#define exp_of  exp
+#define tanh_of tanh
+#endif
+
+#endif
