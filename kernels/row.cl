@@ -84,12 +84,6 @@
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
 
-static real first_lane(realv x) {
-    real lane[WIDTH];
-    TO_LANES(x, lane);
-    return lane[0];
-}
-
 /* tanh(scale x / cap): z is cap times it. */
 static realv capped(const call *k, realv x) {
     realv t = tanh_of(x * (k->logit_scale / k->softcap));
@@ -334,7 +328,14 @@ static realv larger(realv a, realv b) {
 static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
     const uint step = WIDTH * (uint)team_items();
     realv tops = REALV(-REAL_INF);
+#if TEAM
     FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, at, c, lanes)); })
+#else
+    const uint whole = classes > tile ? min((classes - tile) / WIDTH, (uint)TILE) : 0;
+    const uint rest = tile + whole * WIDTH;
+    FOR_WHOLE_VECTORS(tile, whole, { tops = larger(tops, load_row(k, at, c, lanes)); })
+    if (whole < TILE && rest < classes) tops = larger(tops, load_row(k, at, rest, (int)(classes - rest)));
+#endif
     return tops;
 }
 
@@ -488,10 +489,12 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.own = s.own;
     p.own_less = s.own_less;
     p.exp = block_sum_value(s.exp);
+#if U != U_NONE
     p.u = block_sum_value(s.u);
     p.dot = block_sum_value(s.dot);
-    p.ent = block_sum_value(s.ent);
+#endif
 #if STATS
+    p.ent = block_sum_value(s.ent);
     real best[WIDTH];
     MASK_NAME best_at[WIDTH], beaten[WIDTH];
     TO_LANES(s.best, best);

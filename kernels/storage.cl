@@ -189,21 +189,26 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector: the sum (pairwise) and the largest (there are no NaNs). */
+/* Of the lanes of a vector: the sum and the largest (there are no NaNs), pairwise; and the first. */
+#if WIDTH == 1
+#define first_lane(x) (x)
+#define sum_lanes(x)  (x)
+#define max_lanes(x)  (x)
+#else
+#define first_lane(x)    ((x).s0)
+#define FOLD_2(FOLD, x)  FOLD((x).s0, (x).s1)
+#define FOLD_4(FOLD, x)  FOLD_2(FOLD, FOLD((x).lo, (x).hi))
+#define FOLD_8(FOLD, x)  FOLD_4(FOLD, FOLD((x).lo, (x).hi))
+#define FOLD_16(FOLD, x) FOLD_8(FOLD, FOLD((x).lo, (x).hi))
+#define PLUS(a, b)       ((a) + (b))
+#define LARGER(a, b)     ((b) > (a) ? (b) : (a))
 static real sum_lanes(realv x) {
-    real lane[WIDTH];
-    TO_LANES(x, lane);
-    for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
-        for (int k = 0; k < half_; k++) lane[k] += lane[k + half_];
-    return lane[0];
+    return CLX_JOIN(FOLD_, WIDTH)(PLUS, x);
 }
 
 static real max_lanes(realv x) {
-    real lane[WIDTH];
-    TO_LANES(x, lane);
-    for (int half_ = WIDTH / 2; half_ > 0; half_ /= 2)
-        for (int k = 0; k < half_; k++) lane[k] = lane[k + half_] > lane[k] ? lane[k + half_] : lane[k];
-    return lane[0];
+    return CLX_JOIN(FOLD_, WIDTH)(LARGER, x);
 }
+#endif
 
 #endif
