@@ -26,9 +26,9 @@
 #ifndef TILE
 #define TILE 8
 #endif
-#define CHAIN                                                                                 \
-    8 /* additions one after the other before a compensated one; the error bound rests on it. \
-       * Of TILE the divisor or a multiple. */
+/* Additions one after the other before a compensated one: the error bound rests on it. A divisor or a
+ * multiple of TILE. */
+#define CHAIN 8
 #ifndef OP
 #define OP 0
 #endif
@@ -256,7 +256,7 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 }
 
 static void add_block(row_scan *s, const block_terms *b) {
-    block_sum_add(&s->exp, b->exp);
+    block_sum_add_finite(&s->exp, b->exp); /* exp(REBASE_ABOVE) at most */
 #if U != U_NONE
     block_sum_add(&s->u, b->u);
     block_sum_add(&s->dot, b->dot);
