@@ -14,10 +14,10 @@
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
- * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
- * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
- * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was
- * run by an earlier call, which saved lse. */
+ * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: argmax, rank,
+ * entropy), and U, what each class brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight
+ * or 1), U_PROBABILITY (weighted, smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax
+ * backward). FROM_LSE: the first pass was run by an earlier call, which saved lse. */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -34,6 +34,9 @@
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0
+#endif
+#ifndef SCALED
+#define SCALED 1
 #endif
 #ifndef STATS
 #define STATS 0
@@ -102,8 +105,10 @@ static realv capped_logit(const call *k, realv x) {
 static realv deviation(const call *k, realv x, real ref) {
 #if SOFTCAP
     return capped_logit(k, x) - ref;
-#else
+#elif SCALED
     return fma(x, REALV(k->logit_scale), REALV(-ref));
+#else
+    return x - REALV(ref);
 #endif
 }
 
