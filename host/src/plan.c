@@ -61,7 +61,7 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
         .probabilities = probability ? d->targets_dtype : d->logits_dtype,
         .softcap = scalars->softcap != 0,
         .scaled = scalars->softcap == 0 && scalars->logit_scale != 1,
-        .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
+        .stats = (outputs & (CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
         .u = probability                            ? CLX_U_PROBABILITY
