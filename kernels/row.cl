@@ -14,10 +14,10 @@
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
- * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
- * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
- * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was
- * run by an earlier call, which saved lse. */
+ * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: rank,
+ * entropy), and U, what each class brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight
+ * or 1), U_PROBABILITY (weighted, smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax
+ * backward). FROM_LSE: the first pass was run by an earlier call, which saved lse. */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -26,14 +26,17 @@
 #ifndef TILE
 #define TILE 8
 #endif
-#define CHAIN                                                                                 \
-    8 /* additions one after the other before a compensated one; the error bound rests on it. \
-       * Of TILE the divisor or a multiple. */
+/* Additions one after the other before a compensated one: the error bound rests on it. A divisor or a
+ * multiple of TILE. */
+#define CHAIN 8
 #ifndef OP
 #define OP 0
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0
+#endif
+#ifndef SCALED
+#define SCALED 1
 #endif
 #ifndef STATS
 #define STATS 0
@@ -76,12 +79,6 @@
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
 
-static real first_lane(realv x) {
-    real lane[WIDTH];
-    TO_LANES(x, lane);
-    return lane[0];
-}
-
 /* tanh(scale x / cap): z is cap times it. */
 static realv capped(const call *k, realv x) {
     realv t = tanh_of(x * (k->logit_scale / k->softcap));
@@ -100,17 +97,15 @@ static realv capped_logit(const call *k, realv x) {
 static realv deviation(const call *k, realv x, rowreal ref) {
 #if SOFTCAP
     return capped_logit(k, x) - ref;
-#else
+#elif SCALED
     return fma(x, REALV(k->logit_scale), -(realv)(ref));
+#else
+    return x - (realv)(ref);
 #endif
 }
 
 static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
-#if ROWS == 1
-    return first_lane(deviation(k, REALV(x), ref));
-#else
-    return deviation(k, x, ref);
-#endif
+    return first_lane(deviation(k, (realv)(x), ref));
 }
 
 /* x in a row's first lane, 0 in its others. */
@@ -139,8 +134,9 @@ typedef struct row_scan {
     block_sum u;      /* sum u; for softmax sum u exp(z - ref) */
     block_sum dot;    /* sum u (ref - z) */
     block_sum ent;    /* sum exp(z - ref) (ref - z) */
-    realv best;       /* a lane: the first largest logit, a NaN being larger than any number */
-    maskv best_at, beaten;
+    maskv beaten;     /* of each lane */
+    real best;        /* the largest logit, NaNs passed over, and the first tile that has it */
+    uint best_tile;
 } row_scan;
 
 /* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
@@ -157,9 +153,6 @@ typedef struct row_kept {
     real ref[KEPT_REFS];
 #endif
 } row_kept;
-
-/* The numbers of the classes in the lanes of the vector of class c. */
-#define CLASS_NUMBERS(c) (ROWS > 1 ? (maskv)(int)(c) : (maskv)(int)(c) + LANE_NUMBERS)
 
 /* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
 static realv u_of_probability(const call *k, realv weight, realv t) {
@@ -194,13 +187,14 @@ static row_at find_row(const call *k, long row) {
 
 /* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
 static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
-    const long step = class_step(k);
 #if U == U_GRAD_OUTPUT
+    const long step = class_step(k);
     return load_real(k->grad_output, at->u + c * step, step, lanes, REAL(0));
 #elif U != U_NONE
     realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
     if (HAS(k, class_weight)) w = load_real(k->class_weight, at->class_weight + c, 1, lanes, REAL(0));
 #if U == U_PROBABILITY
+    const long step = class_step(k);
     __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
     realv t = load_probs(probabilities, at->u + c * step, step, lanes, REAL(0));
     w = u_of_probability(k, w, t);
@@ -258,9 +252,6 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 #endif
 #if STATS
     b->ent -= e == REALV(0) ? REALV(0) : e * d;
-    const maskv better = (x > s->best) | (isnan(x) & (isnan(s->best) == (maskv)0));
-    s->best = better ? x : s->best;
-    s->best_at = better ? CLASS_NUMBERS(c) : s->best_at;
     const maskv beats = (x > x_target) | isnan(x);
     s->beaten += beats ? (maskv)1 : (maskv)0;
 #endif
@@ -268,7 +259,7 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 }
 
 static void add_block(row_scan *s, const block_terms *b) {
-    block_sum_add(&s->exp, b->exp);
+    block_sum_add_finite(&s->exp, b->exp); /* exp(REBASE_ABOVE) at most */
 #if U != U_NONE
     block_sum_add(&s->u, b->u);
     block_sum_add(&s->dot, b->dot);
@@ -341,7 +332,14 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const ro
 static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
     const uint step = WIDTH * (uint)team_items();
     realv tops = REALV(-REAL_INF);
+#if TEAM
     FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, at, c, lanes)); })
+#else
+    const uint whole = classes > tile ? min((classes - tile) / WIDTH, (uint)TILE) : 0;
+    const uint rest = tile + whole * WIDTH;
+    FOR_WHOLE_VECTORS(tile, whole, { tops = larger(tops, load_row(k, at, c, lanes)); })
+    if (whole < TILE && rest < classes) tops = larger(tops, load_row(k, at, rest, (int)(classes - rest)));
+#endif
     return tops;
 }
 
@@ -371,13 +369,16 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     const uint item = WIDTH * (uint)team_item();
     const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)(int)(at->from + item) + LANE_NUMBERS;
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
 
     realv tops = tile_tops(k, at, at->from + item, to);
     for (uint first = at->from; first < to; first += TILE * step) {
         const uint tile = first + item;
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        if (top > s.best) {
+            s.best = top;
+            s.best_tile = tile;
+        }
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (!moves && to - first >= 2 * TILE * step) {
             tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
@@ -396,13 +397,30 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     return s;
 }
 
-/* Whether there is a NaN among the team's logits. */
-static bool has_nan(const call *k, const row_at *at) {
+DEFINE_TEAM_FOLD(team_min_int, int, sum = min(sum, other))
+
+/* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
+ * NaN; INT_MAX for none. */
+static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
     const uint step = WIDTH * (uint)team_items();
-    realv nans = REALV(0);
-    FOR_VECTORS(at->from + WIDTH * (uint)team_item(), at->to, at->to,
-                { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
-    return team_sum(sum_lanes(nans), k->scratch) != 0;
+    maskv first = (maskv)INT_MAX;
+    FOR_VECTORS(from, count < (at->to - from) / step ? from + count * step : at->to, at->to, {
+        const realv y = load_row(k, at, c, lanes);
+        const maskv found = isnan(x) ? isnan(y) : y == REALV(x);
+        const maskv number = LANE_NUMBERS + (maskv)(int)c;
+        first = found && LANE_NUMBERS < (maskv)lanes && first == (maskv)INT_MAX ? number : first;
+    })
+    MASK_NAME lane[WIDTH];
+    int least = INT_MAX;
+    TO_LANES(first, lane);
+    for (int i = 0; i < WIDTH; i++) least = min(least, (int)lane[i]);
+    return least;
+}
+
+/* The team's first NaN; INT_MAX for none. */
+static int first_nan(const call *k, const row_at *at) {
+    const uint first = at->from + WIDTH * (uint)team_item();
+    return team_min_int(first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX, k->scratch);
 }
 
 #endif /* ROWS == 1 */
@@ -450,8 +468,9 @@ static row_sums sum_row(const call *k, long row, const row_at *at, bool read, re
 typedef struct row_part {
     rowreal ref; /* -inf: only masked classes */
     rowreal own, own_less, exp, u, dot, ent;
-    rowreal best; /* the largest logit, a NaN if there is one; */
-    rowmask best_at, beaten;
+    rowreal best;    /* for argmax: the largest logit, a NaN if there is one, */
+    rowmask best_at; /* and the first class that has it */
+    rowmask beaten;
     rowmask nans; /* with a ref of +inf: whether there are any */
 } row_part;
 
@@ -486,14 +505,12 @@ static row_part part_add(row_part a, row_part b) {
     a.dot += b.dot;
     a.ent += b.ent;
     a.nans |= b.nans;
-#if STATS
     const bool same = a.best == b.best || (isnan(a.best) && isnan(b.best));
     if (same ? b.best_at < a.best_at : b.best > a.best || (isnan(b.best) && !isnan(a.best))) {
         a.best = b.best;
         a.best_at = b.best_at;
     }
     a.beaten += b.beaten;
-#endif
     return a;
 }
 
@@ -507,26 +524,26 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.own = s.own;
     p.own_less = s.own_less;
     p.exp = block_sum_value(s.exp);
+#if U != U_NONE
     p.u = block_sum_value(s.u);
     p.dot = block_sum_value(s.dot);
-    p.ent = block_sum_value(s.ent);
-#if STATS
-    real best[WIDTH];
-    MASK_NAME best_at[WIDTH], beaten[WIDTH];
-    TO_LANES(s.best, best);
-    TO_LANES(s.best_at, best_at);
-    TO_LANES(s.beaten, beaten);
-    p.best = best[0];
-    p.best_at = (int)best_at[0];
-    p.beaten = (int)beaten[0];
-    for (int lane = 1; lane < WIDTH; lane++) {
-        const row_part other = {p.ref, 0, 0, 0, 0, 0, 0, best[lane], (int)best_at[lane], (int)beaten[lane],
-                                0};
-        p = part_add(p, other);
-    }
 #endif
+#if STATS
+    MASK_NAME beaten[WIDTH];
+    TO_LANES(s.beaten, beaten);
+    p.ent = block_sum_value(s.ent);
+    for (int lane = 0; lane < WIDTH; lane++) p.beaten += (int)beaten[lane];
+#endif
+    p.best = s.best;
+    p.best_at = INT_MAX;
+    if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
     p = team_part(p, k->scratch);
-    if (p.ref == REAL_INF && !kept) p.nans = has_nan(k, at);
+    if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
+        const int nan_at = first_nan(k, at);
+        p.nans = nan_at != INT_MAX;
+        if (p.nans) p.best = REAL_NAN;
+        if (p.nans) p.best_at = nan_at;
+    }
     return p;
 }
 

@@ -59,10 +59,20 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv
     s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : all - 1;
 }
 
-static row_scan scan_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
+/* Looks for a better logit in the held tile: the first largest, a NaN being larger than any number. */
+static void scan_best(row_part *p, const row_at *at) {
+    for (int i = 0; i < at->count; i++) {
+        const realv x = at->x[i];
+        const rowmask better = (x > p->best) | (isnan(x) & !isnan(p->best));
+        p->best = better ? x : p->best;
+        p->best_at = better ? (rowmask)((int)at->tile + i) : p->best_at;
+    }
+}
+
+static row_scan scan_rows(const call *k, row_at *at, row_part *best, maskv y, rowreal *x_target) {
     const uint classes = (uint)k->p->classes;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
+    row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
     at->has_exp = classes <= TILE && HAS(k, grad);
     for (uint c = 0; c < classes; c += TILE) {
         hold_tile(k, at, c);
@@ -77,6 +87,7 @@ static row_scan scan_rows(const call *k, row_at *at, maskv y, rowreal *x_target)
             rebase_rows(&s, moves, z);
         }
         scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), y, x_target);
+        if (HAS(k, argmax)) scan_best(best, at);
     }
     return s;
 }
@@ -92,8 +103,10 @@ static rowmask have_nan(const call *k, row_at *at) {
 }
 
 static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
-    const row_scan s = scan_rows(k, at, y, x_target);
     row_part p;
+    p.best = -REAL_INF;
+    p.best_at = 0;
+    const row_scan s = scan_rows(k, at, &p, y, x_target);
     p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
     p.own = s.own;
     p.own_less = s.own_less;
@@ -101,7 +114,6 @@ static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) 
     p.u = block_sum_value(s.u);
     p.dot = block_sum_value(s.dot);
     p.ent = block_sum_value(s.ent);
-    p.best_at = s.best_at;
     p.beaten = s.beaten;
     p.nans = 0;
     if (is_described(k) && any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
@@ -131,73 +143,20 @@ static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
     return FROM_LANES(x);
 }
 
-/* Rows side by side, and what is known of them. */
+/* Rows side by side: the target's class and whether the row counts, its logits and whether they are read. */
 typedef struct rows_task {
-    row_target target;
+    maskv y;
+    rowmask counted;
+    bool read;
     row_at at;
-    rowreal x_target;
-#if FROM_LSE || OP == OP_NLL
-    row_sums sums;
-#else
-    row_part sums;
-#endif
 } rows_task;
-
-static maskv class_of(const rows_task *t) {
-    return TO_MASKV(t->target.y);
-}
-
-/* The first pass. Rows of which none counts are not read, unless they are to be described. */
-static void begin_rows(const call *k, long row, rows_task *t) {
-    t->target = resolve_target(k, row);
-    t->x_target = 0;
-    find_row(k, &t->at, row);
-    const rowmask counted = t->target.state == ROW_COUNTED;
-    const bool skips = (k->p->flags & CLX_IGNORE) != 0 || k->p->targets == CLX_NEXT_TOKEN;
-    if (skips && !is_described(k) && !any(counted)) {
-        t->at.skipped = true;
-        return;
-    }
-    if (STATS || OP == OP_NLL) t->x_target = counted ? load_targets(k, &t->at, t->target.y) : ROWREAL(0);
-#if FROM_LSE
-    t->sums = saved_row(k, row);
-#if U != U_NONE
-    t->sums.u = sum_u(k, &t->at);
-#endif
-#elif OP != OP_NLL
-    t->sums = sum_rows(k, &t->at, class_of(t), &t->x_target);
-#endif
-}
-
-/* What is one number a row. */
-static row_sums finish_rows(const call *k, long row, const rows_task *t) {
-    const row_sums none = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    row_sums r = none;
-    const rowmask counted = t->target.state == ROW_COUNTED;
-#if FROM_LSE
-    if (!t->at.skipped) r = t->sums;
-#elif OP != OP_NLL
-    if (!t->at.skipped) r = finish_row(t->sums);
-    write_description(k, row, r);
-#endif
-#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
-    const long_sum x_part = {t->x_target, 0};
-    write_counted_loss(k, row, t->target, r, OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
-    if (HAS(k, rank)) {
-        const rowlong rank = r.beaten + TO_ROWLONG(isnan(t->x_target)); /* a NaN does not beat itself */
-        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(counted) ? rank : ROWLONG(0));
-    }
-#endif
-    return r;
-}
 
 /* The gradient by class c; 0 in rows that do not count and behind the classes. */
 static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
                               uint c) {
-    const rowmask counted = t->target.state == ROW_COUNTED;
-    const realv target = class_of(t) == (maskv)(int)c ? grad->target : REALV(0);
+    const realv target = t->y == (maskv)(int)c ? grad->target : REALV(0);
     realv g = REALV(0);
-    if (t->at.skipped || c >= (uint)k->p->classes) return g;
+    if (!t->read || c >= (uint)k->p->classes) return g;
 #if OP == OP_NLL
     g = -target;
 #else
@@ -206,24 +165,21 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
     const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(deviation(k, x, r->ref));
     g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
 #endif
-    return counted ? g : REALV(0);
+    return t->counted ? g : REALV(0);
 }
 
 /* What is one number a class: the second pass. */
-static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r) {
+static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r, const row_grad *grad) {
     const clx_params *p = k->p;
-    const bool described = HAS(k, log_probs) || HAS(k, probs);
     row_at *at = &t->at;
-    row_grad grad = {0, 0, 0, 0};
-    if (HAS(k, grad)) grad = row_gradient(k, row, t->target, *r);
     rows_place to_grad;
     realv out[TILE];
     find_rows(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
     for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
         const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
-        if (OP != OP_NLL && !at->skipped && c < (uint)p->classes) hold_tile(k, at, c);
+        if (OP != OP_NLL && t->read && c < (uint)p->classes) hold_tile(k, at, c);
 #if OP != OP_NLL
-        if (described && c < (uint)p->classes) {
+        if ((HAS(k, log_probs) || HAS(k, probs)) && c < (uint)p->classes) {
             rows_place to;
             find_rows(k, &to, row, 0, p->log_probs_stride);
             if (HAS(k, log_probs)) {
@@ -238,18 +194,48 @@ static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r
         }
 #endif
         if (HAS(k, grad)) {
-            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, t, r, &grad, c + (uint)i);
+            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, t, r, grad, c + (uint)i);
             store_tile_grad(k, out, k->grad, &to_grad, c, n);
         }
     }
 }
 
-/* All of the k->live rows from `row` on. */
+/* All of the k->live rows from `row` on. Rows of which none counts are not read, unless they are to be
+ * described. */
 static void score_rows(const call *k, long row) {
+    const row_target target = resolve_target(k, row);
+    const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
     rows_task t;
-    begin_rows(k, row, &t);
-    const row_sums r = finish_rows(k, row, &t);
-    if (HAS(k, grad) || HAS(k, log_probs) || HAS(k, probs)) write_tiles(k, row, &t, &r);
+    rowreal x_target = 0;
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_grad grad = {0, 0, 0, 0};
+    t.counted = target.state == ROW_COUNTED;
+    t.y = TO_MASKV(target.y);
+    t.read = !skips || is_described(k) || any(t.counted);
+    find_row(k, &t.at, row);
+
+#if STATS || OP == OP_NLL
+    if (t.read) x_target = t.counted ? load_targets(k, &t.at, target.y) : ROWREAL(0);
+#endif
+#if FROM_LSE
+    r = saved_row(k, row);
+#if U != U_NONE
+    if (t.read) r.u = sum_u(k, &t.at);
+#endif
+#elif OP != OP_NLL
+    if (t.read) r = finish_row(sum_rows(k, &t.at, t.y, &x_target));
+    write_description(k, row, r);
+#endif
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
+    const long_sum x_part = {x_target, 0};
+    write_counted_loss(k, row, target, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
+    if (HAS(k, rank)) {
+        const rowlong rank = r.beaten + TO_ROWLONG(isnan(x_target)); /* a NaN does not beat itself */
+        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(t.counted) ? rank : ROWLONG(0));
+    }
+#endif
+    if (HAS(k, grad)) grad = row_gradient(k, row, target, r);
+    if (HAS(k, grad) || HAS(k, log_probs) || HAS(k, probs)) write_tiles(k, row, &t, &r, &grad);
 }
 
 #endif

@@ -39,6 +39,14 @@ static void block_sum_add(block_sum *s, realv block) {
     s->sum = total;
 }
 
+/* For blocks that are finite or NaN. */
+static void block_sum_add_finite(block_sum *s, realv block) {
+    realv corrected = block - s->low;
+    realv total = s->sum + corrected;
+    s->low = (total - s->sum) - corrected;
+    s->sum = total;
+}
+
 static void block_sum_scale(block_sum *s, rowreal factor) {
     s->sum *= factor;
     s->low *= factor;

@@ -187,9 +187,8 @@ DEFINE_STORE_TILE(real, REAL_STORE)
 /* The rows, and the tile that is held of them. */
 typedef struct row_at {
     rows_place logits, u;
-    uint tile;    /* its first class */
-    int count;    /* its classes */
-    bool skipped; /* nothing of the rows is read */
+    uint tile; /* its first class */
+    int count; /* its classes */
     realv x[TILE], u_tile[TILE];
     bool has_exp; /* exp holds exponentials, relative to the row's last reference */
     realv exp[TILE];
@@ -204,7 +203,7 @@ static void find_row(const call *k, row_at *at, long row) {
     find_rows(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
 #endif
     at->count = 0;
-    at->skipped = at->has_exp = false;
+    at->has_exp = false;
 }
 
 /* Makes the tile from class c on the one that is held. */

@@ -26,6 +26,7 @@ static const choice dtypes[] = {
 static const choice schedules[] = {{"lane", CLXENT_SCHEDULE_LANE},
                                    {"group", CLXENT_SCHEDULE_GROUP},
                                    {"wide", CLXENT_SCHEDULE_WIDE},
+                                   {"split", CLXENT_SCHEDULE_SPLIT},
                                    {NULL, 0}};
 
 typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE } option_kind;

@@ -28,6 +28,7 @@ static const group groups[] = {
     {.what = "  lane schedule", .schedule = CLXENT_SCHEDULE_LANE, .ignore = 1},
     {.what = "  group schedule", .schedule = CLXENT_SCHEDULE_GROUP, .ignore = 1},
     {.what = "  wide schedule", .schedule = CLXENT_SCHEDULE_WIDE, .ignore = 1},
+    {.what = "  split schedule", .schedule = CLXENT_SCHEDULE_SPLIT, .ignore = 1},
     {.what = "  class and row weights, grad_output", .ignore = 1, .weighted = 1},
     {.what = "  label smoothing, z-loss, scale",
      .weighted = 1,

@@ -16,7 +16,8 @@ struct clxent_ctx {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
-    bool out_of_order; /* the queue: kernels are chained by events */
+    bool out_of_order;                   /* the queue: kernels are chained by events */
+    cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
     uint64_t memory_bytes;
     clxent_device_info info;
     struct clx_program *programs;  /* every program built so far */

@@ -51,7 +51,11 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
 /* reduce.cl's kernels: a team a chunk of rows and, where there are several, one team over them. A team is a
  * group, or a work-item with rows side by side. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
-    const size_t team = launch->plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? 1 : 128;
+    /* a CPU device runs a group's items one after the other */
+    const clxent_device_info *info = &launch->plan->ctx->info;
+    const size_t team = info->schedule == CLXENT_SCHEDULE_WIDE ? 1
+                        : info->type == CLXENT_DEVICE_CPU      ? 16
+                                                               : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
     add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);

@@ -43,6 +43,8 @@
     X(EnqueueWriteBuffer)        \
     X(EnqueueMapBuffer)          \
     X(EnqueueUnmapMemObject)     \
+    X(WaitForEvents)             \
+    X(Flush)                     \
     X(Finish)                    \
     X(RetainEvent)               \
     X(ReleaseEvent)

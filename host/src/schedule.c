@@ -27,18 +27,18 @@ static int64_t busy_teams(const clxent_device_info *info) {
     return (int64_t)info->compute_units * (info->type == CLXENT_DEVICE_CPU ? 1 : 2);
 }
 
-/* As many parts as keep the device busy, of no fewer than `least` classes; a part is a whole number of tiles.
- */
-static clx_split split_of(const clxent_device_info *info, const clxent_desc *desc, int64_t least) {
-    enum { TILE_CLASSES = 1024 };
+/* As many parts as keep the device busy. Forced: two or more where there are classes for them. */
+static clx_split split_of(const clxent_device_info *info, const clxent_desc *desc, bool forced) {
+    enum { WIDTH = 16 }; /* parts are whole vectors */
     const int64_t rows = desc->rows > 0 ? desc->rows : 1;
+    const int64_t most = desc->classes / (forced ? WIDTH : PART_CLASSES);
     int64_t parts = divided_up(2 * busy_teams(info), rows);
-    if (parts > desc->classes / least) parts = desc->classes / least;
+    if (forced && parts < 2) parts = 2;
+    if (parts > most) parts = most;
     if (parts > MOST_PARTS) parts = MOST_PARTS;
     if (parts < 1) parts = 1;
-    clx_split split = {1, desc->classes};
-    split.part_classes = divided_up(divided_up(desc->classes, parts), TILE_CLASSES) * TILE_CLASSES;
-    split.parts = divided_up(desc->classes, split.part_classes);
+    const int64_t part_classes = divided_up(divided_up(desc->classes, parts), WIDTH) * WIDTH;
+    const clx_split split = {divided_up(desc->classes, part_classes), part_classes};
     return split;
 }
 
@@ -65,7 +65,7 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     const clxent_device_info *info = &ctx->info;
     const uint64_t limit = clx_device_loop_limit(info);
     clxent_schedule schedule = desc->schedule;
-    *split = split_of(info, desc, schedule == CLXENT_SCHEDULE_SPLIT ? 1 : PART_CLASSES);
+    *split = split_of(info, desc, schedule == CLXENT_SCHEDULE_SPLIT);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
         const int64_t few = info->schedule == CLXENT_SCHEDULE_WIDE ? FEW_CLASSES_CPU : FEW_CLASSES;
         if (desc->classes < few || desc->inner >= ADJACENT_ROWS)

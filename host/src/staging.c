@@ -3,52 +3,138 @@
 
 #include "error.h"
 
-clxent_status clx_stage(clxent_ctx *ctx, const char *name, void *host, size_t bytes, bool is_output,
-                        bool keep, clx_staged *out) {
-    const clx_cl *cl = &ctx->cl;
-    const bool unified = ctx->info.unified_memory;
+/* ---------------------------------------------------------------- order ------------------------------- */
+
+static void replace(const clx_cl *cl, cl_event *event, cl_event by) {
+    if (*event) cl->ReleaseEvent(*event);
+    *event = by;
+}
+
+static clxent_status make_queue(clxent_ctx *ctx, cl_command_queue *queue) {
     cl_int code = CL_SUCCESS;
-    *out = (clx_staged){.host = host, .bytes = bytes, .is_output = is_output};
-    if (bytes > ctx->info.largest_buffer_bytes)
-        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
-                        "%s needs a buffer of %zu bytes, the device's largest is %llu", name, bytes,
-                        (unsigned long long)ctx->info.largest_buffer_bytes);
-    out->mem = cl->CreateBuffer(ctx->context,
-                                (is_output ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY) |
-                                    (unified ? CL_MEM_USE_HOST_PTR : 0),
-                                bytes, unified ? host : NULL, &code);
-    if (code != CL_SUCCESS) {
-        out->mem = NULL;
-        return clx_fail_cl(&ctx->error, code, "clCreateBuffer(%s, %zu bytes)", name, bytes);
-    }
-    if (unified || (is_output && !keep)) return CLXENT_OK;
-    code = cl->EnqueueWriteBuffer(ctx->queue, out->mem, CL_TRUE, 0, bytes, host, 0, NULL, NULL);
+    if (*queue) return CLXENT_OK;
+    *queue = ctx->cl.CreateCommandQueue(ctx->context, ctx->device, 0, &code);
     if (code == CL_SUCCESS) return CLXENT_OK;
-    const clxent_status status =
-        clx_fail_cl(&ctx->error, code, "clEnqueueWriteBuffer(%s, %zu bytes)", name, bytes);
-    clx_stage_release(ctx, out);
+    *queue = NULL;
+    return clx_fail_cl(&ctx->error, code, "clCreateCommandQueue(%s, for copies)", ctx->info.name);
+}
+
+clxent_status clx_transfers_begin(clxent_ctx *ctx) {
+    const cl_int code = ctx->cl.Finish(ctx->queue);
+    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clFinish");
+    if (ctx->info.unified_memory) return CLXENT_OK;
+    const clxent_status status = make_queue(ctx, &ctx->uploads);
+    return status == CLXENT_OK ? make_queue(ctx, &ctx->downloads) : status;
+}
+
+clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch) {
+    clxent_ctx *ctx = launch->plan->ctx;
+    cl_event wait[2], done = NULL;
+    cl_uint waits = 0;
+    cl_int code = CL_SUCCESS;
+    if (launch->count == 0) return CLXENT_OK;
+    if (transfers->uploaded) {
+        wait[waits++] = transfers->uploaded; /* the last of an in-order queue */
+        code = ctx->cl.Flush(ctx->uploads);  /* or no other queue may wait for it */
+        if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clFlush(uploads)");
+    }
+    if (transfers->computed) wait[waits++] = transfers->computed;
+    const clxent_status status = clx_launch_submit(launch, waits, waits ? wait : NULL, &done);
+    if (status != CLXENT_OK) return status;
+    replace(&ctx->cl, &transfers->computed, done);
+    code = ctx->cl.Flush(ctx->queue);
+    return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFlush");
+}
+
+clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, clxent_status status) {
+    /* In this order each waits for nothing that is not submitted. */
+    struct {
+        const char *name;
+        cl_command_queue queue;
+        cl_event *last;
+    } all[] = {{"uploads", ctx->uploads, &transfers->uploaded},
+               {"kernels", ctx->queue, &transfers->computed},
+               {"downloads", ctx->downloads, &transfers->downloaded}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        /* clFinish alone will not do: rusticl (Mesa 22.3) does not wait there for what was flushed. */
+        cl_int code = *all[i].last ? ctx->cl.WaitForEvents(1, all[i].last) : CL_SUCCESS;
+        if (code != CL_SUCCESS && status == CLXENT_OK)
+            status = clx_fail_cl(&ctx->error, code, "clWaitForEvents(%s)", all[i].name);
+        code = all[i].queue ? ctx->cl.Finish(all[i].queue) : CL_SUCCESS;
+        if (code != CL_SUCCESS && status == CLXENT_OK)
+            status = clx_fail_cl(&ctx->error, code, "clFinish(%s)", all[i].name);
+        replace(&ctx->cl, all[i].last, NULL);
+    }
     return status;
 }
 
-clxent_status clx_stage_collect(clxent_ctx *ctx, const char *name, const clx_staged *staged) {
-    const clx_cl *cl = &ctx->cl;
+/* ---------------------------------------------------------------- arrays ------------------------------ */
+
+static clxent_status make_buffer(clxent_ctx *ctx, clx_staged *staged, size_t bytes) {
+    const bool unified = ctx->info.unified_memory;
     cl_int code = CL_SUCCESS;
-    if (staged->mem == NULL || !staged->is_output) return CLXENT_OK;
-    if (!ctx->info.unified_memory) {
-        code = cl->EnqueueReadBuffer(ctx->queue, staged->mem, CL_TRUE, 0, staged->bytes, staged->host, 0,
-                                     NULL, NULL);
-        if (code != CL_SUCCESS)
-            return clx_fail_cl(&ctx->error, code, "clEnqueueReadBuffer(%s, %zu bytes)", name, staged->bytes);
-        return CLXENT_OK;
-    }
-    /* A map makes the device's writes visible in the host's memory, which is the buffer's own. */
-    void *mapped = cl->EnqueueMapBuffer(ctx->queue, staged->mem, CL_TRUE, CL_MAP_READ, 0, staged->bytes, 0,
-                                        NULL, NULL, &code);
+    if (bytes > ctx->info.largest_buffer_bytes)
+        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
+                        "%s needs a buffer of %zu bytes, the device's largest is %llu", staged->name, bytes,
+                        (unsigned long long)ctx->info.largest_buffer_bytes);
+    staged->mem = ctx->cl.CreateBuffer(ctx->context,
+                                       (staged->is_output ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY) |
+                                           (unified ? CL_MEM_USE_HOST_PTR : 0),
+                                       bytes, unified ? staged->host : NULL, &code);
+    if (code == CL_SUCCESS) return CLXENT_OK;
+    staged->mem = NULL;
+    return clx_fail_cl(&ctx->error, code, "clCreateBuffer(%s, %zu bytes)", staged->name, bytes);
+}
+
+clxent_status clx_stage(clxent_ctx *ctx, clx_transfers *transfers, clx_staged *staged, size_t room) {
+    const bool unified = ctx->info.unified_memory;
+    clxent_status status = CLXENT_OK;
+    cl_event event = NULL;
+    if (unified) clx_stage_release(ctx, staged); /* it is of other host memory */
+    if (staged->mem == NULL) status = make_buffer(ctx, staged, unified ? staged->bytes : room);
+    if (status != CLXENT_OK || unified || !staged->is_read) return status;
+
+    const cl_int code = ctx->cl.EnqueueWriteBuffer(ctx->uploads, staged->mem, CL_FALSE, 0, staged->bytes,
+                                                   staged->host, 0, NULL, &event);
     if (code != CL_SUCCESS)
-        return clx_fail_cl(&ctx->error, code, "clEnqueueMapBuffer(%s, %zu bytes)", name, staged->bytes);
-    code = cl->EnqueueUnmapMemObject(ctx->queue, staged->mem, mapped, 0, NULL, NULL);
-    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clEnqueueUnmapMemObject(%s)", name);
+        return clx_fail_cl(&ctx->error, code, "clEnqueueWriteBuffer(%s, %zu bytes)", staged->name,
+                           staged->bytes);
+    replace(&ctx->cl, &transfers->uploaded, event);
     return CLXENT_OK;
+}
+
+/* A map makes the device's writes visible in the host's memory, which is the buffer's own. It blocks: rusticl
+ * (Mesa 22.3) refuses to unmap what a map that does not block gave, and there is no copy to overlap. */
+static clxent_status map_and_unmap(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+    const clx_cl *cl = &ctx->cl;
+    const cl_event *after = transfers->computed ? &transfers->computed : NULL;
+    cl_event event = NULL;
+    cl_int code = CL_SUCCESS;
+    void *host = cl->EnqueueMapBuffer(ctx->queue, staged->mem, CL_TRUE, CL_MAP_READ, 0, staged->bytes,
+                                      after ? 1 : 0, after, NULL, &code);
+    if (code != CL_SUCCESS)
+        return clx_fail_cl(&ctx->error, code, "clEnqueueMapBuffer(%s, %zu bytes)", staged->name,
+                           staged->bytes);
+    code = cl->EnqueueUnmapMemObject(ctx->queue, staged->mem, host, 0, NULL, &event);
+    if (code != CL_SUCCESS)
+        return clx_fail_cl(&ctx->error, code, "clEnqueueUnmapMemObject(%s)", staged->name);
+    replace(cl, &transfers->downloaded, event);
+    return CLXENT_OK;
+}
+
+clxent_status clx_stage_collect(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+    const cl_event *after = transfers->computed ? &transfers->computed : NULL;
+    cl_event event = NULL;
+    if (staged->mem == NULL || !staged->is_output) return CLXENT_OK;
+    if (ctx->info.unified_memory) return map_and_unmap(ctx, transfers, staged);
+    cl_int code = ctx->cl.EnqueueReadBuffer(ctx->downloads, staged->mem, CL_FALSE, 0, staged->bytes,
+                                            staged->host, after ? 1 : 0, after, &event);
+    if (code != CL_SUCCESS)
+        return clx_fail_cl(&ctx->error, code, "clEnqueueReadBuffer(%s, %zu bytes)", staged->name,
+                           staged->bytes);
+    replace(&ctx->cl, &transfers->downloaded, event);
+    code = ctx->cl.Flush(ctx->downloads);
+    return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFlush(downloads)");
 }
 
 void clx_stage_release(clxent_ctx *ctx, clx_staged *staged) {

@@ -210,7 +210,8 @@ static void no_rows(void **state) {
     }
 }
 
-/* clxent_run() on the program's queue, whatever its order. */
+/* clxent_run() on the program's queue, whatever its order, while a call of the same plan is on its way there.
+ */
 static void host_arrays_on_each_queue(void **state) {
     (void)state;
     const int runs = expect_effort() == EFFORT_TINY ? 2 : 20;
@@ -230,7 +231,15 @@ static void host_arrays_on_each_queue(void **state) {
             a.loss = CLXENT_ARRAY(&loss, sizeof loss);
             a.grad = CLXENT_ARRAY(grad, sizeof grad);
             expect_about("queue properties %u", (unsigned)queues[i]);
+            device_call call;
+            cl_event done = NULL;
+            call_open(&o, &call, 3, true);
+            const clxent_buffers b = call_buffers(&call);
+            expect_status("enqueue", o.ctx, clxent_enqueue(plan, &b, 0, NULL, &done), CLXENT_OK);
             expect_status("run", o.ctx, clxent_run(plan, &a), CLXENT_OK);
+            call_check(&o, &call, done, 0);
+            assert_cl(clReleaseEvent(done));
+            call_close(&call);
             const double expected = log1p((CALL_CLASSES - 1) * exp(-k));
             assert_near(loss, expected, loss_bound(expected));
             assert_near(grad[CALL_CLASSES], expm1(-expected) / CALL_ROWS, grad_bound(2.0 / CALL_ROWS));

@@ -17,7 +17,7 @@
 
 static clxent_ctx *ctx;
 
-static const char *const schedule_names[] = {"auto", "lane", "group", "wide"};
+static const char *const schedule_names[] = {"auto", "lane", "group", "wide", "split"};
 
 /* Results in f32, and the bounds in double, of (N) and (N,C) elements. */
 typedef struct results {
@@ -217,8 +217,8 @@ static void every_case(clxent_schedule schedule) {
     int tried = 0;
     for (int i = 0; i < count; i++) {
         test_case c;
-        /* an interpreter takes seconds a case: an eighth of them on each schedule, not the same ones */
-        if (expect_effort() == EFFORT_TINY && i % 8 != 2 * (int)schedule) continue;
+        /* an interpreter takes seconds a case: a tenth of them on each schedule, not the same ones */
+        if (expect_effort() == EFFORT_TINY && i % 10 != 2 * (int)schedule) continue;
         tried++;
         case_open(&c, names[i]);
         if (c.next_token)
@@ -252,6 +252,11 @@ static void on_wide(void **state) {
     every_case(CLXENT_SCHEDULE_WIDE);
 }
 
+static void on_split(void **state) {
+    (void)state;
+    every_case(CLXENT_SCHEDULE_SPLIT);
+}
+
 static int open_device(void **state) {
     (void)state;
     ctx = expect_ctx();
@@ -266,10 +271,8 @@ static int close_device(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_auto),
-        cmocka_unit_test(on_lane),
-        cmocka_unit_test(on_group),
-        cmocka_unit_test(on_wide),
+        cmocka_unit_test(on_auto), cmocka_unit_test(on_lane),  cmocka_unit_test(on_group),
+        cmocka_unit_test(on_wide), cmocka_unit_test(on_split),
     };
     return leave(cmocka_run_group_tests(tests, open_device, close_device));
 }

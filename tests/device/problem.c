@@ -113,6 +113,9 @@ void solve(problem *p) {
     }
     if (p->desc.schedule == CLXENT_SCHEDULE_AUTO) {
         assert_int_not_equal(used, CLXENT_SCHEDULE_AUTO);
+    } else if (p->desc.schedule == CLXENT_SCHEDULE_SPLIT &&
+               (p->desc.op == CLXENT_NLL || (p->desc.flags & CLXENT_GRAD_FROM_LSE))) {
+        assert_int_not_equal(used, CLXENT_SCHEDULE_SPLIT); /* nothing to sum up */
     } else {
         assert_int_equal(used, p->desc.schedule);
     }
@@ -219,7 +222,7 @@ static void run_job(void **state) {
 
 static int check_on(const char *group, const rule *rules, size_t count, const clxent_schedule *schedules,
                     size_t n_schedules) {
-    static const char *const names[] = {"auto", "lane", "group", "wide"};
+    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
     const size_t total = count * n_schedules;
     job *jobs = calloc(total, sizeof *jobs);
     struct CMUnitTest *tests = calloc(total, sizeof *tests);
@@ -246,7 +249,7 @@ static int check_on(const char *group, const rule *rules, size_t count, const cl
 
 int check_rules(const char *group, const rule *rules, size_t count) {
     static const clxent_schedule all[] = {CLXENT_SCHEDULE_AUTO, CLXENT_SCHEDULE_LANE, CLXENT_SCHEDULE_GROUP,
-                                          CLXENT_SCHEDULE_WIDE};
+                                          CLXENT_SCHEDULE_WIDE, CLXENT_SCHEDULE_SPLIT};
     const size_t left_out = expect_effort() == EFFORT_TINY ? 2 : 0;
     return check_on(group, rules, count, all + left_out, sizeof all / sizeof *all - left_out);
 }

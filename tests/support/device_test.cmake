@@ -53,6 +53,21 @@ function(clxent_host_test name)
   set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
+# clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
+# The program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more in its environment.
+function(clxent_device_variant name variant)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT;ON")
+  foreach(implementation ${arg_ON})
+    if(NOT implementation IN_LIST clxent_test_implementations)
+      continue()
+    endif()
+    set(test ${name}_${variant}.${implementation})
+    add_test(NAME ${test} COMMAND test_${name})
+    set_tests_properties(${test} PROPERTIES LABELS ${implementation} TIMEOUT 600
+      ENVIRONMENT "${clxent_test_env_${implementation}};${arg_ENVIRONMENT}")
+  endforeach()
+endfunction()
+
 # clxent_device_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds] ON [pocl] [rusticl] [oclgrind])
 # The ctest tests `name.pocl`, `name.rusticl`, ..., each labelled with its implementation, on those of ON that are
 # installed. Where none of the three is, `name.device` on the device that clxent chooses by itself.

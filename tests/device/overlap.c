@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clxent_run() on a device that copies (layers/odd_device.c makes one), seen through the calls that it makes
+ * (layers/watch_calls.c writes them down): copies run beside kernels, buffers are made once, everything made
+ * is let go, and whichever call fails, the caller gets a status, the message of the first failure, and arrays
+ * that nothing uses any more. */
+#include "expect.h"
+#include "leave.h"
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 48, CLASSES = 400, MATRICES = 3, MATRIX_ROW_BYTES = CLASSES * 4 };
+
+static float logits[ROWS][CLASSES];
+static int64_t targets[ROWS];
+
+typedef struct outputs {
+    float loss, row_loss[ROWS], log_probs[ROWS][CLASSES], grad[ROWS][CLASSES];
+    int64_t counts[4];
+} outputs;
+
+/* ------------------------------------------------------------------------------- the record ---------- */
+
+typedef struct entry {
+    char call[32];
+    unsigned long long queue;
+    int blocking;
+    size_t bytes;
+    int events;
+} entry;
+
+static char record_name[64];
+static entry record[20000];
+static int record_length;
+
+static void start_recording(void) {
+    static int number;
+    snprintf(record_name, sizeof record_name, "overlap-%ld-%d.record", (long)getpid(), ++number);
+    assert_int_equal(setenv("CLXENT_RECORD", record_name, 1), 0);
+}
+
+/* Reads what was written down since start_recording(). */
+static void stop_recording(void) {
+    assert_int_equal(unsetenv("CLXENT_RECORD"), 0);
+    FILE *file = fopen(record_name, "r");
+    if (file == NULL) fail_msg("no %s: is the layer there? (OPENCL_LAYERS)", record_name);
+    record_length = 0;
+    while (record_length < (int)(sizeof record / sizeof *record)) {
+        entry *e = &record[record_length];
+        if (fscanf(file, "%31s %llx %d %zu %d\n", e->call, &e->queue, &e->blocking, &e->bytes, &e->events) !=
+            5)
+            break;
+        record_length++;
+    }
+    assert_true(feof(file));
+    fclose(file);
+    remove(record_name);
+}
+
+static bool is_call(const entry *e, const char *call) {
+    return strcmp(e->call, call) == 0;
+}
+
+static int count(const char *call) {
+    int found = 0;
+    for (int i = 0; i < record_length; i++) found += is_call(&record[i], call);
+    return found;
+}
+
+/* ------------------------------------------------------------------------------- the call ------------- */
+
+typedef struct machine {
+    clxent_ctx *ctx;
+    clxent_plan *plan;
+} machine;
+
+/* Room for `blocks` blocks of `rows` rows, beside all else that a call needs. */
+static machine open_machine(int blocks, int rows) {
+    machine m = {NULL, NULL};
+    clxent_error err = {0};
+    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
+    clxent_desc desc = CLXENT_DESC_INIT;
+    clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
+    desc.rows = ROWS;
+    desc.classes = CLASSES;
+    desc.outputs =
+        CLXENT_OUT_LOSS | CLXENT_OUT_ROW_LOSS | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
+    /* The rest is less than half a row's. */
+    options.memory_bytes =
+        (uint64_t)(blocks * rows * MATRICES * MATRIX_ROW_BYTES + MATRICES * MATRIX_ROW_BYTES / 2);
+    if (clxent_ctx_create(&m.ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
+    expect_status("plan", m.ctx, clxent_plan_create(&m.plan, m.ctx, &desc), CLXENT_OK);
+    assert_int_equal(clxent_ctx_device(m.ctx, &device), CLXENT_OK);
+    assert_false(device.unified_memory);
+    return m;
+}
+
+static void close_machine(machine *m) {
+    clxent_plan_destroy(m->plan);
+    clxent_ctx_destroy(m->ctx);
+}
+
+static clxent_status run(const machine *m, outputs *out) {
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    memset(out, 0x5a, sizeof *out);
+    a.logits = CLXENT_ARRAY(logits, sizeof logits);
+    a.targets = CLXENT_ARRAY(targets, sizeof targets);
+    a.loss = CLXENT_ARRAY(&out->loss, sizeof out->loss);
+    a.row_loss = CLXENT_ARRAY(out->row_loss, sizeof out->row_loss);
+    a.log_probs = CLXENT_ARRAY(out->log_probs, sizeof out->log_probs);
+    a.grad = CLXENT_ARRAY(out->grad, sizeof out->grad);
+    a.counts = CLXENT_ARRAY(out->counts, sizeof out->counts);
+    return clxent_run(m->plan, &a);
+}
+
+/* ------------------------------------------------------------------------------- the tests ------------ */
+
+/* The two blocks' worth of a budget: while the caller waits for a block, the next one is on its way whole. */
+static void a_block_ahead(void **state) {
+    (void)state;
+    enum { BLOCK = 4, BLOCKS = ROWS / BLOCK, BLOCK_BYTES = BLOCK * MATRIX_ROW_BYTES };
+    static outputs out;
+    machine m = open_machine(2, BLOCK);
+    start_recording();
+    expect_status("run", m.ctx, run(&m, &out), CLXENT_OK);
+    stop_recording();
+    close_machine(&m);
+
+    int uploads = 0, kernels = 0, downloads = 0, waits = 0;
+    unsigned long long upload_queue = 0, kernel_queue = 0, download_queue = 0;
+    for (int i = 0; i < record_length; i++) {
+        const entry *e = &record[i];
+        if (is_call(e, "clEnqueueWriteBuffer")) {
+            assert_false(e->blocking);
+            upload_queue = e->queue;
+            uploads += e->bytes == BLOCK_BYTES;
+        } else if (is_call(e, "clEnqueueReadBuffer")) {
+            assert_false(e->blocking);
+            download_queue = e->queue;
+            downloads += e->bytes == BLOCK_BYTES;
+        } else if (is_call(e, "clEnqueueNDRangeKernel")) {
+            kernel_queue = e->queue;
+            kernels += uploads > 0;                                     /* not those that count the targets */
+        } else if (is_call(e, "clWaitForEvents") && uploads < BLOCKS) { /* not those at the end */
+            assert_int_equal(uploads,
+                             waits + 2); /* block `waits` is waited for, the one behind it enqueued */
+            assert_true(kernels >= waits + 2);
+            assert_int_equal(downloads, 2 * (waits + 2)); /* log_probs and grad */
+            waits++;
+        }
+    }
+    assert_int_equal(uploads, BLOCKS);
+    assert_int_equal(downloads, 2 * BLOCKS);
+    assert_int_equal(waits, BLOCKS - 2);
+    assert_true(upload_queue != kernel_queue && kernel_queue != download_queue &&
+                download_queue != upload_queue);
+}
+
+static int buffers_of(int rows) {
+    static outputs out;
+    machine m = open_machine(2, rows);
+    start_recording();
+    expect_status("run", m.ctx, run(&m, &out), CLXENT_OK);
+    stop_recording();
+    close_machine(&m);
+    return count("clCreateBuffer");
+}
+
+static void buffers_are_made_once(void **state) {
+    (void)state;
+    const int few_blocks = buffers_of(ROWS / 3);
+    assert_int_equal(buffers_of(1), few_blocks);
+}
+
+/* What the records so far say is left. */
+typedef struct balance {
+    int events, queues, buffers;
+} balance;
+
+static void add_record(balance *b) {
+    for (int i = 0; i < record_length; i++) b->events += record[i].events;
+    b->queues += count("clCreateCommandQueue") - count("clReleaseCommandQueue");
+    b->buffers += count("clCreateBuffer") - count("clReleaseMemObject");
+}
+
+static void expect_nothing_left(const balance *b) {
+    expect_integer("event references left", 0, b->events, 0);
+    expect_integer("queues left", 0, b->queues, 0);
+    expect_integer("buffers left", 0, b->buffers, 0);
+}
+
+/* Asserts that each queue that was given a command was finished after it. */
+static void expect_queues_finished(void) {
+    for (int i = 0; i < record_length; i++) {
+        const entry *e = &record[i];
+        bool finished = false;
+        if (strncmp(e->call, "clEnqueue", strlen("clEnqueue")) != 0) continue;
+        for (int later = i + 1; later < record_length && !finished; later++)
+            finished = is_call(&record[later], "clFinish") && record[later].queue == e->queue;
+        if (!finished) fail_msg("%s, line %d of the record, was not waited for", e->call, i + 1);
+    }
+}
+
+static void everything_is_released(void **state) {
+    (void)state;
+    static outputs out;
+    balance left = {0, 0, 0};
+    start_recording();
+    machine m = open_machine(2, 5);
+    expect_status("run", m.ctx, run(&m, &out), CLXENT_OK);
+    expect_status("run", m.ctx, run(&m, &out), CLXENT_OK);
+    close_machine(&m);
+    stop_recording();
+    expect_about("two runs");
+    assert_int_equal(count("clCreateCommandQueue"), 3);
+    add_record(&left);
+    expect_nothing_left(&left);
+}
+
+/* One call of the library's in the record fails. Returns whether there was one of that number. */
+static bool fail_call(int number, const outputs *expected) {
+    static outputs out;
+    char text[16];
+    balance left = {0, 0, 0};
+    snprintf(text, sizeof text, "%d", number);
+    expect_about("call %d fails", number);
+    start_recording();
+    machine m = open_machine(2, 12);
+    stop_recording();
+    add_record(&left);
+
+    assert_int_equal(setenv("CLXENT_FAIL_CALL", text, 1), 0);
+    start_recording();
+    const clxent_status status = run(&m, &out);
+    stop_recording();
+    assert_int_equal(unsetenv("CLXENT_FAIL_CALL"), 0);
+    expect_queues_finished();
+    add_record(&left);
+    expect_integer("event references left", 0, left.events, 0);
+    if (status != CLXENT_OK) {
+        expect_status("run", m.ctx, status, CLXENT_ERR_MEMORY);
+        assert_non_null(strstr(clxent_ctx_last_error(m.ctx), "CL_OUT_OF_RESOURCES"));
+    }
+
+    start_recording(); /* the plan is as good as before */
+    if (status != CLXENT_OK) expect_status("run again", m.ctx, run(&m, &out), CLXENT_OK);
+    close_machine(&m);
+    stop_recording();
+    assert_memory_equal(&out, expected, sizeof out);
+    add_record(&left);
+    expect_nothing_left(&left);
+    return status != CLXENT_OK;
+}
+
+static void any_call_fails(void **state) {
+    (void)state;
+    static outputs expected;
+    machine m = open_machine(2, 12);
+    expect_status("run", m.ctx, run(&m, &expected), CLXENT_OK);
+    close_machine(&m);
+    int number = 1;
+    while (fail_call(number, &expected)) number++;
+    assert_true(number > 40); /* there were calls to fail */
+}
+
+static int fill(void **state) {
+    (void)state;
+    for (int r = 0; r < ROWS; r++) {
+        targets[r] = r * 7 % CLASSES;
+        for (int c = 0; c < CLASSES; c++) logits[r][c] = (float)((r * 31 + c * 17) % 101) / 10;
+    }
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_ahead),
+        cmocka_unit_test(buffers_are_made_once),
+        cmocka_unit_test(everything_is_released),
+        cmocka_unit_test(any_call_fails),
+    };
+    return leave(cmocka_run_group_tests(tests, fill, NULL));
+}
