@@ -12,15 +12,17 @@
 #endif
 #if CPU
 #define TEAM           0
-#define WIDTH          16
-#define TILE           32
 #define EXP_POLYNOMIAL 1
 #define TEAM_NUMBER    get_global_id(0)
 #else
 #define TEAM        1
-#define WIDTH       4
-#define TILE        4
 #define TEAM_NUMBER get_group_id(0)
+#endif
+#ifndef WIDTH
+#define WIDTH (CPU ? 16 : 4)
+#endif
+#ifndef TILE
+#define TILE (CPU ? 32 : 4)
 #endif
 #include "loss.cl"
 

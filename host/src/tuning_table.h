@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The tuning table: a line a device, the first that matches counts, the last matches every device. Lines are
+ * printed by `clxent tune`; host/doc/tuning.md says how they get here.
+ *
+ * device: as clxent_ctx_options.device names one ("pocl", part of "platform / device", a type); "": any.
+ * vendor: part of the device's vendor, case minded; "": any. Then the fields of CLXENT_TUNING_MAP, in order.
+ */
+#ifndef CLX_TUNING_TABLE_H
+#define CLX_TUNING_TABLE_H
+
+#include <clxent/clxent.h>
+
+typedef struct clx_tuned_device {
+    const char *device, *vendor;
+    clxent_tuning tuning;
+} clx_tuned_device;
+
+#define TUNED(device, vendor, ...) {device, vendor, {sizeof(clxent_tuning), __VA_ARGS__}},
+/* clang-format off */
+static const clx_tuned_device clx_tuned_devices[] = {
+    /*     device  vendor  group: width, tile, short, size  wide: width, tile  lane few  split: part, teams */
+    /* llvmpipe and what is new: small groups, since a CPU runs a group's items one after the other. */
+    TUNED("cpu",   "",            4,     4,    64,    64,         16,    32,   64,  32,        16384, 1)
+    /* Not measured on a card yet. */
+    TUNED("gpu",   "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
+    TUNED("",      "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
+};
+/* clang-format on */
+#undef TUNED
+
+#endif
