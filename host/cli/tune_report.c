@@ -69,7 +69,7 @@ void tune_report(const session *s, const tune_result *result) {
     CLXENT_TUNING_MAP(FIELD)
 #undef FIELD
     printf("\nfor host/src/tuning_table.h, the names shortened to what tells the device:\n"
-           "    TUNED(\"%s\", \"%s\"",
+           "    CLX_TUNED(\"%s\", \"%s\"",
            s->device.name, s->device.vendor);
 #define FIELD(field, least, most, power) printf(", %" PRId32, result->tuning.field);
     CLXENT_TUNING_MAP(FIELD)

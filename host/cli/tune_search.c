@@ -5,18 +5,20 @@
  *
  * A value is held against the best so far on every case that it makes a difference to, on the same buffers,
  * in turn: what else the machine does meets both. It is taken when both of two such contests say that it is
- * faster, by more than NOISE on the mean, and that no case loses more than that.
+ * faster, by more than MEAN_NOISE on the mean, and that no case loses more than CASE_NOISE.
  */
 #include "tune.h"
 #include "values.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NOISE 0.03
+#define MEAN_NOISE 0.03
+#define CASE_NOISE 0.05
 /* A contest that is lost by so much after so many pairs goes on no longer. */
 #define LOST 1.10
 enum { LOST_PAIRS = 3 };
@@ -175,6 +177,18 @@ static outcome contest_case(const search *t, int f, const bench_case *what, side
     return result;
 }
 
+/* Writes why a value was not taken: what became of a case. */
+__attribute__((format(printf, 3, 4))) static void refuse(tune_measurement *m, const bench_case *what,
+                                                         const char *format, ...) {
+    va_list args;
+    const int used = snprintf(m->why, sizeof m->why, "%s %" PRId64 "x%" PRId64 " %s ",
+                              bench_op_name(what->op), what->rows, what->classes, dtype_name(what->dtype));
+    va_start(args, format);
+    if (used > 0 && (size_t)used < sizeof m->why)
+        vsnprintf(m->why + used, sizeof m->why - (size_t)used, format, args);
+    va_end(args);
+}
+
 /* Measures a value against the best on all cases. EXIT_GOOD, or what to exit with where the best itself
  * fails. m->cases is 0 where no case is touched. */
 static int contest(const search *t, int f, tune_measurement *m) {
@@ -183,30 +197,27 @@ static int contest(const search *t, int f, tune_measurement *m) {
     *value_in(&new.tuning, f) = m->value;
     m->cases = 0;
     m->worst = m->ratio = 0;
-    for (size_t i = 0; i < t->list->count; i++) {
+    for (size_t i = 0; i < t->list->count && m->worst <= LOST; i++) {
+        const bench_case *what = &t->list->cases[i];
         double ratio = 0;
         int code = EXIT_GOOD;
-        const outcome o = contest_case(t, f, &t->list->cases[i], &old, &new, &ratio, &code);
+        const outcome o = contest_case(t, f, what, &old, &new, &ratio, &code);
         if (o == NO_MATTER) continue;
         if (o == OLD_FAILED) return code;
         m->cases++;
         if (o != TIMED) {
             m->ratio = m->worst = 0;
-            snprintf(m->why, sizeof m->why, "%s, %" PRId64 "x%" PRId64 " %s: %s",
-                     bench_op_name(t->list->cases[i].op), t->list->cases[i].rows, t->list->cases[i].classes,
-                     dtype_name(t->list->cases[i].dtype),
-                     o == NEW_WRONG ? "its results are wrong" : "the device does not do it");
+            refuse(m, what, o == NEW_WRONG ? "is wrong" : "fails on the device");
             return EXIT_GOOD;
         }
         log_sum += log(ratio);
-        if (ratio > m->worst) m->worst = ratio;
         m->ratio = exp(log_sum / (double)m->cases);
-        if (ratio > LOST) break; /* no mean makes up for that */
+        if (ratio <= m->worst) continue;
+        m->worst = ratio;
+        if (ratio > 1 + CASE_NOISE) refuse(m, what, "is slower by %.0f %%", 100 * (ratio - 1));
     }
-    if (m->cases && m->ratio > 1 - NOISE)
-        snprintf(m->why, sizeof m->why, "not faster by more than the noise, %g %%", 100 * NOISE);
-    if (m->worst > 1 + NOISE)
-        snprintf(m->why, sizeof m->why, "a case is slower by %.0f %%", 100 * (m->worst - 1));
+    if (m->cases && !m->why[0] && m->ratio > 1 - MEAN_NOISE)
+        snprintf(m->why, sizeof m->why, "not faster by more than %g %%", 100 * MEAN_NOISE);
     return EXIT_GOOD;
 }
 

@@ -9,12 +9,18 @@
 #include "error.h"
 #include "tuning_table.h"
 
+static bool is_of(const clx_tuned_device *line, const clxent_device_info *info) {
+    return (*line->device == '\0' || clx_device_matches(info, line->device)) &&
+           strstr(info->vendor, line->vendor) != NULL;
+}
+
+clxent_tuning clx_tuning_in(const clx_tuned_device *table, const clxent_device_info *info) {
+    while (!is_of(table, info)) table++;
+    return table->tuning;
+}
+
 clxent_tuning clx_tuning_of(const clxent_device_info *info) {
-    const clx_tuned_device *line = clx_tuned_devices;
-    while (!(*line->device == '\0' || clx_device_matches(info, line->device)) ||
-           strstr(info->vendor, line->vendor) == NULL)
-        line++;
-    return line->tuning;
+    return clx_tuning_in(clx_tuned_devices, info);
 }
 
 /* 0 passes: the table's value. */

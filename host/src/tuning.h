@@ -6,7 +6,16 @@
 
 #include <clxent/clxent.h>
 
-/* What the table says of the device; no field is 0. */
+/* A line of tuning_table.h, which says what the members may be. */
+typedef struct clx_tuned_device {
+    const char *device, *vendor;
+    clxent_tuning tuning;
+} clx_tuned_device;
+
+/* The tuning of the first line that is the device's; the last line is every device's. */
+clxent_tuning clx_tuning_in(const clx_tuned_device *table, const clxent_device_info *info);
+
+/* What the library's table says of the device; no field is 0. */
 clxent_tuning clx_tuning_of(const clxent_device_info *info);
 
 /* The same with the fields of `asked` that are not 0; ERR_ARGUMENT when one is out of range. */

@@ -8,24 +8,20 @@
 #ifndef CLX_TUNING_TABLE_H
 #define CLX_TUNING_TABLE_H
 
-#include <clxent/clxent.h>
+#include "tuning.h"
 
-typedef struct clx_tuned_device {
-    const char *device, *vendor;
-    clxent_tuning tuning;
-} clx_tuned_device;
-
-#define TUNED(device, vendor, ...) {device, vendor, {sizeof(clxent_tuning), __VA_ARGS__}},
+#define CLX_TUNED(device, vendor, ...) {device, vendor, {sizeof(clxent_tuning), __VA_ARGS__}},
 /* clang-format off */
 static const clx_tuned_device clx_tuned_devices[] = {
-    /*     device  vendor  group: width, tile, short, size  wide: width, tile  lane few  split: part, teams */
+    /*         device  vendor  group: width, tile, short, size  wide: width, tile  lane few split: part, teams */
+    /* PoCL 3.1, two cores with AVX-512: rows of 48 classes take 0.77 of the time as LANE. */
+    CLX_TUNED("pocl",  "",            4,     4,    64,    64,         16,    32,   64,  64,      16384, 1)
     /* llvmpipe and what is new: small groups, since a CPU runs a group's items one after the other. */
-    TUNED("cpu",   "",            4,     4,    64,    64,         16,    32,   64,  32,        16384, 1)
+    CLX_TUNED("cpu",   "",            4,     4,    64,    64,         16,    32,   64,  32,        16384, 1)
     /* Not measured on a card yet. */
-    TUNED("gpu",   "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
-    TUNED("",      "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
+    CLX_TUNED("gpu",   "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
+    CLX_TUNED("",      "",            4,     4,    64,    256,        16,    32,   64,  32,        16384, 2)
 };
 /* clang-format on */
-#undef TUNED
 
 #endif
