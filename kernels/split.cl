@@ -14,15 +14,21 @@
 #define TEAM           0
 #define EXP_POLYNOMIAL 1
 #define TEAM_NUMBER    get_global_id(0)
+#ifndef WIDTH
+#define WIDTH 16
+#endif
+#ifndef TILE
+#define TILE 32
+#endif
 #else
 #define TEAM        1
 #define TEAM_NUMBER get_group_id(0)
-#endif
 #ifndef WIDTH
-#define WIDTH (CPU ? 16 : 4)
+#define WIDTH 4
 #endif
 #ifndef TILE
-#define TILE (CPU ? 32 : 4)
+#define TILE 4
+#endif
 #endif
 #include "loss.cl"
 

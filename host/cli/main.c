@@ -92,12 +92,14 @@ static void print_usage(FILE *to) {
             "usage: clxent COMMAND [options]\n\n",
             clxent_version());
     for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
-    fprintf(to, "\n  clxent COMMAND --help   its options\n"
-                "  clxent --version        the version\n\n"
-                "exit status: 0 good, 1 a figure differs (demo, verify, bench), 2 usage, 3 bad data (file,\n"
-                "shape, target), 4 no usable device or an OpenCL failure\n"
-                "environment: CLXENT_DEVICE chooses the device; CLXENT_TUNING is a file of `clxent tune`;\n"
-                "CLXENT_CACHE=off keeps no compiled programs in the user's cache folder\n");
+    fprintf(
+        to,
+        "\n  clxent COMMAND --help   its options\n"
+        "  clxent --version        the version\n\n"
+        "exit status: 0 good, 1 a figure differs (demo, verify, bench, tune), 2 usage, 3 bad data (file,\n"
+        "shape, target), 4 no usable device or an OpenCL failure\n"
+        "environment: CLXENT_DEVICE chooses the device; CLXENT_TUNING is a file of `clxent tune`;\n"
+        "CLXENT_CACHE=off keeps no compiled programs in the user's cache folder\n");
 }
 
 static const tool_command *find(const char *name) {

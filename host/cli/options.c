@@ -127,7 +127,7 @@ static const option_row table[] = {
      .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)", .choices = dtypes},
     {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
-    {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | BENCH | TUNE, 0,
+    {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "a file that `clxent tune` wrote for this device (default: $CLXENT_TUNING); with one that is\n"
              "of no use, a warning and the built-in tuning"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,

@@ -9,7 +9,7 @@
 
 enum {
     EXIT_GOOD = 0,
-    EXIT_DIFFERS = 1, /* demo, verify, bench: a figure is not what it should be */
+    EXIT_DIFFERS = 1, /* demo, verify, bench, tune: a figure is not what it should be */
     EXIT_USAGE = 2,
     EXIT_DATA = 3,  /* a file, a shape or a target */
     EXIT_DEVICE = 4 /* no usable device, or OpenCL failed */
