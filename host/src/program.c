@@ -162,7 +162,7 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     static const char *const sources[] = {NULL, "lane", "group", "wide", "split"};
     static const char *const kernels[][3] = {
         {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
-    char options[256], cut[32] = "";
+    char options[320], cut[32] = "";
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
