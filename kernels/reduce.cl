@@ -151,8 +151,9 @@ __kernel void count_rows(CALL_ARGUMENTS) {
     t.ignored = TO_ROWLONG(ignored);
     t.bad = TO_ROWLONG(bad);
     if (!weighted) t.divisor.sum = t.z_divisor.sum = TO_REALV(counted);
-    const rowlong first = TO_ROWLONG(first_bad);
-    t.first_bad = first < (long)CLX_CHUNK_ROWS ? first + chunk * CLX_CHUNK_ROWS : (rowlong)LONG_MAX;
+    /* (compared as ints: Mesa 22.3 gets `long < 1024 ? ... : LONG_MAX` wrong) */
+    const rowlong none = TO_ROWLONG(first_bad == (rowmask)CLX_CHUNK_ROWS);
+    t.first_bad = none ? (rowlong)LONG_MAX : TO_ROWLONG(first_bad) + chunk * CLX_CHUNK_ROWS;
     t = team_tally(t, k.scratch);
     for (int by = ROWS / 2; by > 0; by /= 2) t = merge_tallies(t, tally_ahead(t, by));
     if (team_item() != 0) return;

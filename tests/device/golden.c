@@ -259,6 +259,7 @@ static void on_wide(void **state) {
 
 static void on_split(void **state) {
     (void)state;
+    if (expect_effort() == EFFORT_SMALL) skip();
     every_case(CLXENT_SCHEDULE_SPLIT);
 }
 
