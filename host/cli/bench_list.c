@@ -24,8 +24,8 @@ static const shape growth[] = {{4, 32000},    {16, 32000},   {64, 32000},   {256
 /* What tune looks at: classes on either side of thresholds, work-groups of either size, vocabularies, few
  * rows. 2^24 logits but for the last. */
 static const shape tuned[] = {{1 << 20, 12},  {1 << 19, 24}, {1 << 18, 48}, {1 << 17, 96},
-                              {1 << 16, 192}, {20000, 800},  {512, 32000},  {128, 128256},
-                              {2, 65536},     {1, 262144},   {8, 50257}};
+                              {1 << 16, 192}, {43690, 384},  {20000, 800},  {512, 32000},
+                              {128, 128256},  {2, 65536},    {1, 262144},   {8, 50257}};
 static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16};
 
 enum {
