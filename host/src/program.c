@@ -183,7 +183,7 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
-    char options[96];
+    char options[128];
     snprintf(options, sizeof options, "%s-DREAL_F64=%d%s", language_option(ctx), f64,
              ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
     clx_program *program = NULL;
