@@ -21,11 +21,12 @@ static const shape standard[] = {{4096, 32000}, {2048, 50257}, {1024, 128256}, {
 /* How cost grows: N*C from 1e5 to 5e8. */
 static const shape growth[] = {{4, 32000},    {16, 32000},   {64, 32000},   {256, 32000},
                                {1024, 32000}, {4096, 32000}, {15625, 32000}};
-/* What tune looks at: classes on either side of thresholds, work-groups of either size, vocabularies, few
- * rows. 2^24 logits but for the last. */
-static const shape tuned[] = {{1 << 20, 12},  {1 << 19, 24}, {1 << 18, 48}, {1 << 17, 96},
-                              {1 << 16, 192}, {20000, 800},  {512, 32000},  {128, 128256},
-                              {2, 65536},     {1, 262144},   {8, 50257}};
+/* What tune looks at: classes on either side of thresholds that are powers of two, not themselves multiples
+ * of large ones, where rows stand in each other's way in a cache; work-groups of either size; vocabularies;
+ * few rows. 2^23 to 2^24 logits but for the last. */
+static const shape tuned[] = {{1 << 20, 12},  {1 << 19, 25}, {1 << 18, 50}, {1 << 17, 100},
+                              {1 << 16, 200}, {40000, 400},  {20000, 800},  {512, 32000},
+                              {128, 128256},  {2, 65536},    {1, 262144},   {8, 50257}};
 static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16};
 
 enum {

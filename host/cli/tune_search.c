@@ -43,6 +43,7 @@ enum {
     GROUP = 1 << CLXENT_SCHEDULE_GROUP,
     WIDE = 1 << CLXENT_SCHEDULE_WIDE,
     SPLIT = 1 << CLXENT_SCHEDULE_SPLIT,
+    LANE_VECTORS = 1 << 16,
     LONG_ROW = 1025,
     SEVERAL_TILES = 512 /* below, a row has one tile of any size */
 };
@@ -85,7 +86,9 @@ static int open_side(const search *t, side *s, const clxent_desc *desc) {
     clxent_status status = clxent_ctx_set_tuning(opened->ctx, &s->tuning);
     if (status == CLXENT_OK) status = clxent_plan_create(&s->plan, opened->ctx, desc);
     if (status == CLXENT_OK) status = clxent_plan_schedule(s->plan, &schedule);
-    s->schedules = 1u << schedule;
+    /* LANE on a device of WIDE is cut by no field. */
+    const int vectors = opened->device.schedule == CLXENT_SCHEDULE_WIDE && schedule == CLXENT_SCHEDULE_LANE;
+    s->schedules = vectors ? LANE_VECTORS : 1u << schedule;
     if (schedule == CLXENT_SCHEDULE_SPLIT) s->schedules |= 1u << opened->device.schedule;
     return status == CLXENT_OK ? EXIT_GOOD : session_failed(opened, status);
 }
