@@ -14,6 +14,7 @@
 #define WIDTH          ROWS
 #define TILE           16
 #define EXP_POLYNOMIAL 1
+#include "loss.cl"
 #if ROWS > 1
 #include "rows.cl"
 
@@ -27,8 +28,6 @@ __kernel void lane_rows(CALL_ARGUMENTS) {
     }
 }
 #else
-#include "loss.cl"
-
 __kernel void lane_rows(CALL_ARGUMENTS) {
     const call k = CALL_INIT;
     const long row = params.first_row + (long)get_global_id(0);

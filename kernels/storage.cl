@@ -75,8 +75,12 @@ typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class nu
 
 #if WIDTH == 1
 #define LANE_NUMBERS ((maskv)0)
+#elif WIDTH == 2
+#define LANE_NUMBERS ((maskv)(0, 1))
 #elif WIDTH == 4
 #define LANE_NUMBERS ((maskv)(0, 1, 2, 3))
+#elif WIDTH == 8
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7))
 #elif WIDTH == 16
 #define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
 #endif
