@@ -8,12 +8,13 @@
  * rounds to n and leaves n + 127 in the low bits of the sum, which are 2^n's exponent. 2^f is 1 + f q(f), q
  * of degree 4 fitted to the least relative error, 9.2e-8 (Remez's criterion, by iterated weighted least
  * squares). For d <= 8 the result is within 1.5e-7 (1 + |d|) of exp(d), relative; most of it is the rounding
- * of d log2(e). 0 below -87, NaN for NaN. Above 88: no use. tanh(y) = (exp(2y) - 1) / (exp(2y) + 1), the
+ * of d log2(e). 0 where exp(d) is no normal number, NaN for NaN. Above 88: no use. tanh(y) = (exp(2y) - 1) / (exp(2y) + 1), the
  * numerator 2^n f q(f) + (2^n - 1): small y keep their digits.
  *
  * log(x) = n log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f), log(1 + f) is
  * 2 atanh(s) = 2 s + s r(s^2), summed as f - s (f - r). The series of r is cut after s^8, which leaves out
- * less than 3e-9 of log(1 + f). */
+ * less than 3e-9 of log(1 + f). Within 0.9 units in the last place of log(x), measured over every x from 7/8
+ * to 2^31, and within 0.7 of log1p(f) from 2^-63 to 1/8 where f is given. */
 #ifndef CLX_EXP_CL
 #define CLX_EXP_CL
 #include "storage.cl"
@@ -45,7 +46,7 @@ static exp_parts exp_in_parts(realv d) {
 
 static realv exp_of(realv d) {
     const exp_parts e = exp_in_parts(d);
-    return d < REALV(-87.0f) ? REALV(0) : fma(e.rest, e.power, e.power);
+    return d < REALV(-87.33654f) ? REALV(0) : fma(e.rest, e.power, e.power);
 }
 
 static realv tanh_of(realv y) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows as the lanes of vectors (ROWS = WIDTH): where the rows stand in the (N,C) arrays, and their classes, a
- * tile of TILE classes at a time: as many vectors, each one class of all the rows. Where a row's classes are
- * adjacent, a tile is read and written a row at a time, in whole vectors, and transposed in registers; where
- * the rows are ((N,C,d..) layouts), its vectors are in memory as they are.
+ * Rows as the lanes of vectors (ROWS = WIDTH = 16): where the rows stand in the (N,C) arrays, and their
+ * classes, a tile of TILE classes at a time: as many vectors, each one class of all the rows. Where a row's
+ * classes are adjacent, a tile is read and written four classes of a row at a time and transposed in
+ * registers; where the rows are ((N,C,d..) layouts), its vectors are in memory as they are.
  *
  * Included by row.cl, for which it takes the place of what reads one row's classes. */
 #ifndef CLX_TILE_CL
@@ -147,8 +147,8 @@ typedef double stored_4;
     }
 #else
 /* Four classes at a time, the last ones first. Where these are fewer, and the rows are dense, four are stored
- * all the same: what one store writes over the next row's first classes, a later one replaces. The last rows'
- * do not reach past the rows' end. */
+ * all the same: what one store writes over the next row's first classes, a later one replaces. Only the last
+ * rows, three at most, could reach past the rows' end, and do not. */
 #define DEFINE_STORE_TILE(name, type)                                                                  \
     static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p, \
                                   const rows_place *place, uint c, int n) {                            \
