@@ -250,7 +250,7 @@ static void on_group(void **state) {
     every_case(CLXENT_SCHEDULE_GROUP);
 }
 
-/* Vector kernels take seconds each on a compiler that wants a small test: random.c tries a few there. */
+/* Vector kernels take a minute each on a compiler that wants a small test. */
 static void on_wide(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_SMALL) skip();
