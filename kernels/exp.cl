@@ -79,16 +79,4 @@ static rowreal log_of_sum(rowreal sum, rowmask near_1, rowreal less_1) {
 #endif
 }
 
-/* exp(d) - 1, for rows side by side. */
-#if ROWS > 1
-static rowreal expm1_of(rowreal d) {
-#if EXP_POLYNOMIAL && !REAL_F64
-    const exp_parts e = exp_in_parts(d);
-    return fma(e.rest, e.power, e.power - 1);
-#else
-    return expm1(d);
-#endif
-}
-#endif
-
 #endif

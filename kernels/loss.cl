@@ -57,9 +57,11 @@ static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
 #if SOFTCAP
     const long_sum d = {deviation_1(k, x, ref), 0};
 #else
-    const rowreal scaled = k->logit_scale * x;
-    long_sum d = {scaled, fma(ROWREAL(k->logit_scale), x, -scaled)};
-    long_sum_add(&d, -ref);
+    const rowreal scale = k->logit_scale;
+    long_sum plain = {x, ROWREAL(0)};
+    long_sum_add(&plain, -ref);
+    long_sum d = {scale * plain.sum, ROWREAL(0)};
+    d.low = fma(scale, plain.sum, -d.sum) + scale * plain.low;
 #endif
     return d;
 }
@@ -236,7 +238,7 @@ static void write_kept(const call *k, const row_at *at, const row_sums *r, const
     for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {
         FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
         from = kept->from[i % KEPT_REFS];
-        part.spread = grad->spread * exp(kept->ref[i % KEPT_REFS] - r->ref);
+        part.spread = grad->spread * exp(IN_Z(k, kept->ref[i % KEPT_REFS] - r->ref));
     }
 #endif
     FOR_ROW(from, (uint)k->p->classes, WRITE)

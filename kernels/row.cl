@@ -93,14 +93,27 @@ static realv capped_logit(const call *k, realv x) {
     return x == REALV(-REAL_INF) ? x : k->softcap * capped(k, x);
 }
 
-/* z - ref, with one rounding where there is no cap. */
+/* A reference is a logit before the scale, so that those equal to it are at exactly 0, however large they
+ * are; under a softcap it is a z, and a saved lse is one too. IN_Z: a difference of two, in z. */
+#if SCALED && !SOFTCAP && !FROM_LSE
+#define IN_Z(k, difference) ((difference) * (k)->logit_scale)
+#else
+#define IN_Z(k, difference) (difference)
+#endif
+#if SOFTCAP
+#define AS_REFERENCE(k, x) first_lane(capped_logit(k, (realv)(x)))
+#else
+#define AS_REFERENCE(k, x) (x)
+#endif
+
+/* How far z is from that of a reference. */
 static realv deviation(const call *k, realv x, rowreal ref) {
 #if SOFTCAP
     return capped_logit(k, x) - ref;
-#elif SCALED
+#elif SCALED && FROM_LSE
     return fma(x, REALV(k->logit_scale), -(realv)(ref));
 #else
-    return x - (realv)(ref);
+    return IN_Z(k, x - (realv)(ref));
 #endif
 }
 
@@ -127,15 +140,15 @@ DEFINE_TEAM_FOLD(team_sum, real, sum += other)
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
     rowmask met; /* a logit that is not masked */
-    rowreal ref; /* its z, or that of a larger one: what exponents are relative to */
-    rowreal own; /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
-    rowreal own_less; /* a sum of little more than 1 keeps its digits: own - 1 */
-    block_sum exp;    /* sum exp(z - ref) of the others */
-    block_sum u;      /* sum u; for softmax sum u exp(z - ref) */
-    block_sum dot;    /* sum u (ref - z) */
-    block_sum ent;    /* sum exp(z - ref) (ref - z) */
-    maskv beaten;     /* of each lane */
-    real best;        /* the largest logit, NaNs passed over, and the first tile that has it */
+    rowreal ref; /* it, or a larger one: what exponents are relative to */
+    rowreal own; /* how many equal to it were met with it; kept out of exp, so that a sum of little more than
+                  * 1 keeps its digits */
+    block_sum exp; /* sum exp(z - ref) of the others */
+    block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
+    block_sum dot; /* sum u (ref - z) */
+    block_sum ent; /* sum exp(z - ref) (ref - z) */
+    maskv beaten;  /* of each lane */
+    real best;     /* the largest logit, NaNs passed over, and the first tile that has it */
     uint best_tile;
 } row_scan;
 
@@ -212,21 +225,23 @@ static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
 #endif
 
 /* Moves the sums to a larger reference. */
-static void rebase(row_scan *s, rowreal ref) {
-    const rowreal shift = s->met ? ref - s->ref : ROWREAL(0);
+static void rebase(const call *k, row_scan *s, rowreal ref) {
+    const rowreal shift = s->met ? IN_Z(k, ref - s->ref) : ROWREAL(0);
     const rowreal factor = exp(-shift);
     block_sum_add(&s->exp, FIRST_LANE(s->own));
 #if STATS
-    block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
+    const rowreal moved = factor > 0 ? shift * factor : ROWREAL(0); /* a shift may be infinite */
     block_sum_scale(&s->ent, factor);
+    block_sum_add(&s->ent, moved * (s->exp.sum - s->exp.low));
 #endif
 #if U != U_NONE && OP == OP_SOFTMAX
     block_sum_scale(&s->u, factor);
 #elif U != U_NONE
-    block_sum_add(&s->dot, shift * (s->u.sum - s->u.low));
+    const realv u = s->u.sum - s->u.low;
+    block_sum_add(&s->dot, u == REALV(0) ? REALV(0) : shift * u);
 #endif
     block_sum_scale(&s->exp, factor);
-    s->own = s->own_less = 0;
+    s->own = 0;
     s->met = ROW_TRUE;
     s->ref = ref;
 }
@@ -321,11 +336,7 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const ro
 #endif
         add_block(s, &b);
     }
-    if (!isnan(own)) {
-        const real n = sum_lanes(equals), d = deviation_1(k, own, s->ref);
-        s->own = n * exp(d);
-        s->own_less = n == 1 ? expm1(d) : s->own - 1;
-    }
+    if (!isnan(own)) s->own = sum_lanes(equals);
 }
 
 /* The largest logits of a tile. */
@@ -369,26 +380,26 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     const uint item = WIDTH * (uint)team_item();
     const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
+    row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
 
     realv tops = tile_tops(k, at, at->from + item, to);
     for (uint first = at->from; first < to; first += TILE * step) {
         const uint tile = first + item;
-        const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        const real top = max_lanes(tops);
         if (top > s.best) {
             s.best = top;
             s.best_tile = tile;
         }
-        const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        const bool moves = s.met ? deviation_1(k, top, s.ref) > REBASE_ABOVE : top != -REAL_INF;
         if (!moves && to - first >= 2 * TILE * step) {
             tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
             continue;
         }
         if (moves) {
-            rebase(&s, z);
+            rebase(k, &s, AS_REFERENCE(k, top));
 #if KEEP
             kept->from[kept->count % KEPT_REFS] = tile;
-            kept->ref[kept->count++ % KEPT_REFS] = z;
+            kept->ref[kept->count++ % KEPT_REFS] = s.ref;
 #endif
         }
         scan_tile(k, &s, kept, at, tile, to, moves ? top : REAL_NAN, REALV(x_target));
@@ -467,7 +478,7 @@ static row_sums sum_row(const call *k, long row, const row_at *at, bool read, re
 /* What is known of a part of a row, relative to `ref`; see row_scan. */
 typedef struct row_part {
     rowreal ref; /* -inf: only masked classes */
-    rowreal own, own_less, exp, u, dot, ent;
+    rowreal own, exp, u, dot, ent;
     rowreal best;    /* for argmax: the largest logit, a NaN if there is one, */
     rowmask best_at; /* and the first class that has it */
     rowmask beaten;
@@ -475,22 +486,22 @@ typedef struct row_part {
 } row_part;
 
 #if ROWS == 1
-
 /* Relative to another, larger reference. */
-static row_part part_rebased(row_part p, real ref) {
+static row_part part_rebased(const call *k, row_part p, real ref) {
     if (p.ref == ref) return p;
     p.nans = isnan(p.exp);
     if (p.ref != -REAL_INF) {
-        const real shift = ref - p.ref;
+        const real shift = IN_Z(k, ref - p.ref);
         const real factor = exp(-shift);
         p.exp += p.own;
-        p.ent = (p.ent + shift * p.exp) * factor;
+        p.ent *= factor;
+        if (factor > 0) p.ent += shift * factor * p.exp;
         if (OP == OP_SOFTMAX)
             p.u *= factor;
         else if (U != U_NONE)
-            p.dot += shift * p.u;
+            p.dot += weigh(p.u, shift);
         p.exp *= factor;
-        p.own = p.own_less = 0;
+        p.own = 0;
     }
     p.ref = ref;
     return p;
@@ -499,7 +510,6 @@ static row_part part_rebased(row_part p, real ref) {
 /* Two parts of the same reference together. */
 static row_part part_add(row_part a, row_part b) {
     a.own += b.own;
-    a.own_less += b.own_less;
     a.exp += b.exp;
     a.u += b.u;
     a.dot += b.dot;
@@ -518,11 +528,10 @@ DEFINE_TEAM_FOLD(team_part, row_part, sum = part_add(sum, other))
 
 /* What the team's items have met, together. `kept`: its logits are no more. */
 static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
-    row_part p = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_part p = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     p.ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
-    if (p.ref > s.ref || !s.met) rebase(&s, p.ref);
+    if (p.ref > s.ref || !s.met) rebase(k, &s, p.ref);
     p.own = s.own;
-    p.own_less = s.own_less;
     p.exp = block_sum_value(s.exp);
 #if U != U_NONE
     p.u = block_sum_value(s.u);
@@ -550,18 +559,23 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
 #endif
 
 /* The row from all its parts. */
-static row_sums finish_row(row_part p) {
+static row_sums finish_row(const call *k, row_part p) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     const rowreal nan_ = ROWREAL(REAL_NAN);
     const rowreal sum = p.exp + p.own;
-    const rowmask plain = sum > 0; /* not NaN, not 0 */
-    const rowmask near_1 = (p.own > 0) & (sum < REAL(1.125));
+    const rowmask plain = (sum > 0) & (p.ref < REAL_INF);     /* not NaN, not 0 */
+    const rowmask near_1 = (p.own > 0) & (sum < REAL(1.125)); /* then own is 1 */
     r.ref = p.ref;
-    r.log_sum = plain ? log_of_sum(sum, near_1, p.exp + p.own_less) : nan_;
+    r.log_sum = plain ? log_of_sum(sum, near_1, p.exp) : nan_;
     r.inverse_sum = plain ? 1 / sum : nan_;
-    /* two-sum: lse + lse_residual is ref + log_sum */
-    const rowreal lse = r.ref + r.log_sum, part = lse - r.ref;
-    r.lse_residual = plain ? (r.ref - (lse - part)) + (r.log_sum - part) : ROWREAL(0);
+    /* two-sum: lse + lse_residual is the z of ref + log_sum */
+    const rowreal z = IN_Z(k, r.ref);
+    const rowreal lse = z + r.log_sum, part = lse - z;
+    rowreal residual = (z - (lse - part)) + (r.log_sum - part);
+#if SCALED && !SOFTCAP
+    residual += fma(r.ref, ROWREAL(k->logit_scale), -z);
+#endif
+    r.lse_residual = isfinite(lse) ? residual : ROWREAL(0);
     /* not plain: nothing but masked classes; +inf without a NaN; a NaN */
     const rowmask infinite = (r.ref == REAL_INF) & !p.nans;
     r.lse = plain ? lse : sum == 0 ? ROWREAL(-REAL_INF) : infinite ? ROWREAL(REAL_INF) : nan_;
@@ -574,10 +588,9 @@ static row_sums finish_row(row_part p) {
 }
 
 #if ROWS == 1
-
 /* The row, read. !read: nothing of it is, and nothing that is returned matters. */
 static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
-    return finish_row(part_of(k, at, scan_row(k, at, read, x_target, kept), kept->on));
+    return finish_row(k, part_of(k, at, scan_row(k, at, read, x_target, kept), kept->on));
 }
 #endif
 #endif

@@ -18,13 +18,12 @@ static block_sum choose_block(rowmask which, block_sum a, block_sum b) {
 }
 
 /* Moves the sums of some rows to a larger reference. */
-static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
+static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) {
     row_scan moved = *s;
-    rebase(&moved, ref);
+    rebase(k, &moved, ref);
     s->met = which ? moved.met : s->met;
     s->ref = which ? moved.ref : s->ref;
     s->own = which ? moved.own : s->own;
-    s->own_less = which ? moved.own_less : s->own_less;
     s->exp = choose_block(which, moved.exp, s->exp);
     s->u = choose_block(which, moved.u, s->u);
     s->dot = choose_block(which, moved.dot, s->dot);
@@ -53,10 +52,7 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv
     }
     add_block(s, &sum);
     *x_target = found;
-    const rowreal less = expm1_of(deviation(k, own, s->ref));
-    const rowreal all = fma(equals, less, equals);
-    s->own = isnan(own) ? s->own : all;
-    s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : all - 1;
+    s->own = isnan(own) ? s->own : equals;
 }
 
 /* Looks for a better logit in the held tile: the first largest, a NaN being larger than any number. */
@@ -72,19 +68,19 @@ static void scan_best(row_part *p, const row_at *at) {
 static row_scan scan_rows(const call *k, row_at *at, row_part *best, maskv y, rowreal *x_target) {
     const uint classes = (uint)k->p->classes;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
+    row_scan s = {0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
     at->has_exp = classes <= TILE && HAS(k, grad);
     for (uint c = 0; c < classes; c += TILE) {
         hold_tile(k, at, c);
         rowreal top = -REAL_INF;
         for (int i = 0; i < at->count; i++) top = larger(top, at->x[i]);
-        const rowreal z = deviation(k, top, ROWREAL(0));
-        const rowmask moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        const rowreal ref = AS_REFERENCE(k, top);
+        const rowmask moves = s.met ? IN_Z(k, ref - s.ref) > REBASE_ABOVE : top != -REAL_INF;
         if (c == 0) {
             s.met = moves;
-            s.ref = moves ? z : ROWREAL(0);
+            s.ref = moves ? ref : ROWREAL(0);
         } else if (any(moves)) {
-            rebase_rows(&s, moves, z);
+            rebase_rows(k, &s, moves, ref);
         }
         scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), y, x_target);
         if (HAS(k, argmax)) scan_best(best, at);
@@ -109,7 +105,6 @@ static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) 
     const row_scan s = scan_rows(k, at, &p, y, x_target);
     p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
     p.own = s.own;
-    p.own_less = s.own_less;
     p.exp = block_sum_value(s.exp);
     p.u = block_sum_value(s.u);
     p.dot = block_sum_value(s.dot);
@@ -223,7 +218,7 @@ static void score_rows(const call *k, long row) {
     if (t.read) r.u = sum_u(k, &t.at);
 #endif
 #elif OP != OP_NLL
-    if (t.read) r = finish_row(sum_rows(k, &t.at, t.y, &x_target));
+    if (t.read) r = finish_row(k, sum_rows(k, &t.at, t.y, &x_target));
     write_description(k, row, r);
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE

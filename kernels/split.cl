@@ -72,9 +72,9 @@ __kernel void split_rows(CALL_ARGUMENTS) {
     __global const split_part *parts = parts_of(&k, row);
     real ref = -REAL_INF;
     for (int i = 0; i < params.parts; i++) ref = fmax(ref, parts[i].sums.ref);
-    row_part whole = part_rebased(parts[0].sums, ref);
-    for (int i = 1; i < params.parts; i++) whole = part_add(whole, part_rebased(parts[i].sums, ref));
-    const row_sums r = finish_row(whole);
+    row_part whole = part_rebased(&k, parts[0].sums, ref);
+    for (int i = 1; i < params.parts; i++) whole = part_add(whole, part_rebased(&k, parts[i].sums, ref));
+    const row_sums r = finish_row(&k, whole);
 
     row_task t = find_task(&k, row, false);
     row_kept kept;
