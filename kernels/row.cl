@@ -14,10 +14,10 @@
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
- * Built for: OP (clxent_op), SOFTCAP (0, 1), STATS (0, 1: argmax, rank, entropy), and U, what each class
- * brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight or 1), U_PROBABILITY (weighted,
- * smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax backward). FROM_LSE: the first pass was
- * run by an earlier call, which saved lse. */
+ * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: rank,
+ * entropy), and U, what each class brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight
+ * or 1), U_PROBABILITY (weighted, smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax
+ * backward). FROM_LSE: the first pass was run by an earlier call, which saved lse. */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -34,6 +34,9 @@
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0
+#endif
+#ifndef SCALED
+#define SCALED 1
 #endif
 #ifndef STATS
 #define STATS 0
@@ -102,8 +105,10 @@ static realv capped_logit(const call *k, realv x) {
 static realv deviation(const call *k, realv x, real ref) {
 #if SOFTCAP
     return capped_logit(k, x) - ref;
-#else
+#elif SCALED
     return fma(x, REALV(k->logit_scale), REALV(-ref));
+#else
+    return x - REALV(ref);
 #endif
 }
 
@@ -137,8 +142,9 @@ typedef struct row_scan {
     block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
     block_sum dot; /* sum u (ref - z) */
     block_sum ent; /* sum exp(z - ref) (ref - z) */
-    realv best;    /* a lane: the first largest logit, a NaN being larger than any number */
-    maskv best_at, beaten;
+    maskv beaten;  /* of each lane */
+    real best;     /* the largest logit, NaNs passed over, and the first tile that has it */
+    uint best_tile;
 } row_scan;
 
 /* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
@@ -246,9 +252,6 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 #endif
 #if STATS
     b->ent -= e == REALV(0) ? REALV(0) : e * d;
-    const maskv better = (x > s->best) | (isnan(x) & (isnan(s->best) == (maskv)0));
-    s->best = better ? x : s->best;
-    s->best_at = better ? (maskv)(int)c + LANE_NUMBERS : s->best_at;
     const maskv beats = (x > x_target) | isnan(x);
     s->beaten += beats ? (maskv)1 : (maskv)0;
 #endif
@@ -365,13 +368,16 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     const uint item = WIDTH * (uint)team_item();
     const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)(int)(at->from + item) + LANE_NUMBERS;
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
 
     realv tops = tile_tops(k, at, at->from + item, to);
     for (uint first = at->from; first < to; first += TILE * step) {
         const uint tile = first + item;
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        if (top > s.best) {
+            s.best = top;
+            s.best_tile = tile;
+        }
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (!moves && to - first >= 2 * TILE * step) {
             tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
@@ -390,13 +396,30 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     return s;
 }
 
-/* Whether there is a NaN among the team's logits. */
-static bool has_nan(const call *k, const row_at *at) {
+DEFINE_TEAM_FOLD(team_min_int, int, sum = min(sum, other))
+
+/* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
+ * NaN; INT_MAX for none. */
+static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
     const uint step = WIDTH * (uint)team_items();
-    realv nans = REALV(0);
-    FOR_VECTORS(at->from + WIDTH * (uint)team_item(), at->to, at->to,
-                { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
-    return team_sum(sum_lanes(nans), k->scratch) != 0;
+    maskv first = (maskv)INT_MAX;
+    FOR_VECTORS(from, count < (at->to - from) / step ? from + count * step : at->to, at->to, {
+        const realv y = load_row(k, at, c, lanes);
+        const maskv found = isnan(x) ? isnan(y) : y == REALV(x);
+        const maskv number = LANE_NUMBERS + (maskv)(int)c;
+        first = found && LANE_NUMBERS < (maskv)lanes && first == (maskv)INT_MAX ? number : first;
+    })
+    MASK_NAME lane[WIDTH];
+    int least = INT_MAX;
+    TO_LANES(first, lane);
+    for (int i = 0; i < WIDTH; i++) least = min(least, (int)lane[i]);
+    return least;
+}
+
+/* The team's first NaN; INT_MAX for none. */
+static int first_nan(const call *k, const row_at *at) {
+    const uint first = at->from + WIDTH * (uint)team_item();
+    return team_min_int(first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX, k->scratch);
 }
 
 /* ---------------------------------------------------------------- the row ---------------------------- */
@@ -434,8 +457,9 @@ static row_sums sum_row(const call *k, long row, const row_at *at, bool read, re
 typedef struct row_part {
     real ref; /* -inf: only masked classes */
     real own, own_less, exp, u, dot, ent;
-    real best; /* the largest logit, a NaN if there is one; */
-    int best_at, beaten;
+    real best;   /* for argmax: the largest logit, a NaN if there is one, */
+    int best_at; /* and the first class that has it */
+    int beaten;
     int nans; /* with a ref of +inf: whether there are any */
 } row_part;
 
@@ -468,14 +492,12 @@ static row_part part_add(row_part a, row_part b) {
     a.dot += b.dot;
     a.ent += b.ent;
     a.nans |= b.nans;
-#if STATS
     const bool same = a.best == b.best || (isnan(a.best) && isnan(b.best));
     if (same ? b.best_at < a.best_at : b.best > a.best || (isnan(b.best) && !isnan(a.best))) {
         a.best = b.best;
         a.best_at = b.best_at;
     }
     a.beaten += b.beaten;
-#endif
     return a;
 }
 
@@ -494,23 +516,21 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.dot = block_sum_value(s.dot);
 #endif
 #if STATS
-    p.ent = block_sum_value(s.ent);
-    real best[WIDTH];
-    MASK_NAME best_at[WIDTH], beaten[WIDTH];
-    TO_LANES(s.best, best);
-    TO_LANES(s.best_at, best_at);
+    MASK_NAME beaten[WIDTH];
     TO_LANES(s.beaten, beaten);
-    p.best = best[0];
-    p.best_at = (int)best_at[0];
-    p.beaten = (int)beaten[0];
-    for (int lane = 1; lane < WIDTH; lane++) {
-        const row_part other = {p.ref, 0, 0, 0, 0, 0, 0, best[lane], (int)best_at[lane], (int)beaten[lane],
-                                0};
-        p = part_add(p, other);
-    }
+    p.ent = block_sum_value(s.ent);
+    for (int lane = 0; lane < WIDTH; lane++) p.beaten += (int)beaten[lane];
 #endif
+    p.best = s.best;
+    p.best_at = INT_MAX;
+    if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
     p = team_part(p, k->scratch);
-    if (p.ref == REAL_INF && !kept) p.nans = has_nan(k, at);
+    if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
+        const int nan_at = first_nan(k, at);
+        p.nans = nan_at != INT_MAX;
+        if (p.nans) p.best = REAL_NAN;
+        if (p.nans) p.best_at = nan_at;
+    }
     return p;
 }
 

@@ -189,19 +189,36 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector: the sum and the largest (there are no NaNs), pairwise; and the first. */
+/* Of the lanes of a vector: the sum and the largest (there are no NaNs), pairwise; and the first. In
+ * registers; LANES_IN_MEMORY 1 is for Oclgrind, which takes for uninitialized what `.lo` and `.hi` give. */
+#ifndef LANES_IN_MEMORY
+#define LANES_IN_MEMORY 0
+#endif
+#define PLUS(a, b)   ((a) + (b))
+#define LARGER(a, b) ((b) > (a) ? (b) : (a))
 #if WIDTH == 1
 #define first_lane(x) (x)
 #define sum_lanes(x)  (x)
 #define max_lanes(x)  (x)
+#elif LANES_IN_MEMORY
+#define DEFINE_FOLD_LANES(name, FOLD)                                         \
+    static real name(realv x) {                                               \
+        real lane[WIDTH];                                                     \
+        TO_LANES(x, lane);                                                    \
+        for (int n = WIDTH / 2; n > 0; n /= 2)                                \
+            for (int k = 0; k < n; k++) lane[k] = FOLD(lane[k], lane[k + n]); \
+        return lane[0];                                                       \
+    }
+#define FIRST(a, b) (a)
+DEFINE_FOLD_LANES(sum_lanes, PLUS)
+DEFINE_FOLD_LANES(max_lanes, LARGER)
+DEFINE_FOLD_LANES(first_lane, FIRST)
 #else
-#define first_lane(x)    ((x).s0)
 #define FOLD_2(FOLD, x)  FOLD((x).s0, (x).s1)
 #define FOLD_4(FOLD, x)  FOLD_2(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_8(FOLD, x)  FOLD_4(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_16(FOLD, x) FOLD_8(FOLD, FOLD((x).lo, (x).hi))
-#define PLUS(a, b)       ((a) + (b))
-#define LARGER(a, b)     ((b) > (a) ? (b) : (a))
+#define first_lane(x)    ((x).s0)
 static real sum_lanes(realv x) {
     return CLX_JOIN(FOLD_, WIDTH)(PLUS, x);
 }

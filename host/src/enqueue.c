@@ -50,11 +50,12 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
 
 /* reduce.cl's kernels: a group a chunk of rows and, where there are several, one group over them. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
-    enum { TEAM = 128 };
+    /* a CPU device runs a group's items one after the other */
+    const size_t team = launch->plan->ctx->info.type == CLXENT_DEVICE_CPU ? 16 : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
-    add_teams(launch, &kernels[0], chunks, TEAM, CLX_REDUCE_SCRATCH_BYTES);
-    if (chunks != 1) add_teams(launch, &kernels[1], 1, TEAM, CLX_REDUCE_SCRATCH_BYTES);
+    add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);
+    if (chunks != 1) add_teams(launch, &kernels[1], 1, team, CLX_REDUCE_SCRATCH_BYTES);
 }
 
 void clx_launch_before(clx_launch *launch, const clx_call *call) {

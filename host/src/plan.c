@@ -46,7 +46,7 @@ clx_workspace clx_workspace_of(const clxent_plan *plan) {
 
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
-    _Static_assert(sizeof(clx_build) == 9 * sizeof(int), "memcmp() compares builds: they have no padding");
+    _Static_assert(sizeof(clx_build) == 10 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
@@ -60,7 +60,8 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
         .grad = grad ? d->grad_dtype : d->logits_dtype,
         .probabilities = probability ? d->targets_dtype : d->logits_dtype,
         .softcap = scalars->softcap != 0,
-        .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
+        .scaled = scalars->softcap == 0 && scalars->logit_scale != 1,
+        .stats = (outputs & (CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
         .u = probability                            ? CLX_U_PROBABILITY

@@ -150,9 +150,10 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
 
 /* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's
  * interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets them not
- * inlined. */
+ * inlined; for its other option see storage.cl. */
 static const char *language_option(const clxent_ctx *ctx) {
-    if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0) return "-cl-std=CL1.2 -cl-opt-disable ";
+    if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
+        return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
     return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
 }
 
@@ -162,13 +163,15 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     static const char *const kernels[][3] = {
         {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
     char options[256];
-    snprintf(
-        options, sizeof options,
-        "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSTATS=%d -DSTRIDED=%d "
-        "-DFROM_LSE=%d -DU=%d%s",
-        language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad, (int)build->probabilities,
-        build->logits == CLXENT_F64, build->softcap, build->stats, build->strided, build->from_lse, build->u,
-        schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DCPU=1" : "");
+    snprintf(options, sizeof options,
+             "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
+             "-DSTRIDED=%d "
+             "-DFROM_LSE=%d -DU=%d%s",
+             language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
+             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
+             build->stats, build->strided, build->from_lse, build->u,
+             schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DCPU=1"
+                                                                                             : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

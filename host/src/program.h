@@ -11,7 +11,7 @@ enum { CLX_MAX_KERNELS = 4 };
 typedef struct clx_build {
     clxent_op op;
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
-    int softcap, stats, strided, from_lse;
+    int softcap, scaled, stats, strided, from_lse;
     int u; /* CLX_U_... */
 } clx_build;
 enum { CLX_U_NONE = 0, CLX_U_WEIGHT = 1, CLX_U_PROBABILITY = 2, CLX_U_GRAD_OUTPUT = 3 }; /* row.cl */

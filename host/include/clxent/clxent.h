@@ -284,8 +284,8 @@ struct clxent_desc {
 CLXENT_API void clxent_desc_init(clxent_desc *desc);
 
 /* The scalars of one call, in place of the plan's. Start from CLXENT_SCALARS_INIT or from
- * clxent_plan_scalars(). softcap can change, but not from or to 0. The first call with label smoothing of a
- * plan without it compiles a kernel. */
+ * clxent_plan_scalars(). softcap can change, but not from or to 0. The first call with label smoothing, or a
+ * logit_scale other than 1, of a plan without it compiles a kernel. */
 typedef struct clxent_scalars {
     size_t struct_size;
     double label_smoothing, z_loss, softcap, logit_scale, grad_output;
