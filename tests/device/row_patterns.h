@@ -16,6 +16,9 @@ typedef struct row_pattern {
     double a, b;
 } row_pattern;
 
+/* The first of them are those that have more to show in a row of very many classes. */
+enum { PATTERNS_FOR_LONG_ROWS = 22 };
+
 /* Of all patterns; `count` how many. */
 const row_pattern *row_patterns(int64_t *count);
 
