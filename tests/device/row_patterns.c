@@ -81,6 +81,13 @@ static int64_t all(double *x, int64_t classes, double a, double b, rng *r) {
     return any_class(classes, r);
 }
 
+/* The first class is a, the target; all others are b. */
+static int64_t two_levels(double *x, int64_t classes, double a, double b, rng *r) {
+    (void)all(x, classes, b, 0, r);
+    x[0] = a;
+    return 0;
+}
+
 /* a (1 + up to b). */
 static int64_t around(double *x, int64_t classes, double a, double b, rng *r) {
     for (int64_t c = 0; c < classes; c++) x[c] = a * (1 + rng_uniform(r, 0, b));
@@ -130,6 +137,8 @@ static const row_pattern patterns[] = {
     {"confident to 1e-6, late", confident, 1e-6, 0.9},
     {"confident to 1e-3, late", confident, 1e-3, 0.7},
     {"confident to 0.1", confident, 0.1, 0.6},
+    /* a distance at which d, d log2(e) and exp are all rounded the same way, for 100,000 classes at once */
+    {"exp at its worst", two_levels, -3.57097578, -14.6695328},
     {"up 1.5 a tile of 16", stairs, 1.5, 16},
     {"up 2.5 a tile of 16", stairs, 2.5, 16},
     {"up 41 a tile of 16", stairs, 41, 16},
