@@ -139,6 +139,7 @@ static const row_pattern patterns[] = {
     {"confident to 0.1", confident, 0.1, 0.6},
     /* a distance at which d, d log2(e) and exp are all rounded the same way, for 100,000 classes at once */
     {"exp at its worst", two_levels, -3.57097578, -14.6695328},
+    {"87.3 below", two_levels, 0, -87.3}, /* the least probabilities that are normal numbers */
     {"up 1.5 a tile of 16", stairs, 1.5, 16},
     {"up 2.5 a tile of 16", stairs, 2.5, 16},
     {"up 41 a tile of 16", stairs, 41, 16},

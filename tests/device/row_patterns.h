@@ -17,7 +17,7 @@ typedef struct row_pattern {
 } row_pattern;
 
 /* The first of them are those that have more to show in a row of very many classes. */
-enum { PATTERNS_FOR_LONG_ROWS = 23 };
+enum { PATTERNS_FOR_LONG_ROWS = 24 };
 
 /* Of all patterns; `count` how many. */
 const row_pattern *row_patterns(int64_t *count);
