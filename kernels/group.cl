@@ -4,7 +4,8 @@
  *
  * Launch rule: local size a power of two, global size (end_row - first_row) * local size.
  * Bytes: each logit is read once, and once more (from cache while it is there) where a second pass is asked.
- * Tunables: WIDTH, elements a work-item loads at once; TILE, loads between two looks at the maximum. */
+ * Tunables, passed by the host (tuning_table.h): WIDTH, elements a work-item loads at once; TILE, loads
+ * between two looks at the maximum. */
 #define TEAM 1
 #ifndef WIDTH
 #define WIDTH 4

@@ -83,6 +83,9 @@ enum { CLX_SPLIT_PART_BYTES = 88 };
 /* Rows that one work-group counts or adds up. Fixed, so that the order of sums depends on N alone. */
 enum { CLX_CHUNK_ROWS = 1024 };
 
+/* Rows of a work-item that has rows side by side, of lane.cl. */
+enum { CLX_ITEM_ROWS = 128 };
+
 /* What the rows of a call, or of a chunk, amount to. The divisors are sums in two parts, sum + low. */
 typedef struct clx_counts {
     clx_i64 counted, ignored, bad, first_bad; /* first_bad: -1 for none */

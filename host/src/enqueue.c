@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "tuning.h"
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -48,10 +49,14 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     return CLXENT_OK;
 }
 
-/* reduce.cl's kernels: a group a chunk of rows and, where there are several, one group over them. */
+/* reduce.cl's kernels: a team a chunk of rows and, where there are several, one team over them. A team is a
+ * group, or a work-item with rows side by side. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
     /* a CPU device runs a group's items one after the other */
-    const size_t team = launch->plan->ctx->info.type == CLXENT_DEVICE_CPU ? 16 : 128;
+    const clxent_device_info *info = &launch->plan->ctx->info;
+    const size_t team = info->schedule == CLXENT_SCHEDULE_WIDE ? 1
+                        : info->type == CLXENT_DEVICE_CPU      ? 16
+                                                               : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
     add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);
@@ -72,7 +77,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     const size_t rows = (size_t)(end - first);
     const size_t scratch =
         clx_real(&plan->desc) == CLXENT_F64 ? CLX_ROW_SCRATCH_BYTES_F64 : CLX_ROW_SCRATCH_BYTES;
-    const size_t team = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU ? 64 : 256;
+    const size_t team = (size_t)clx_group_size(&plan->tuning, plan->desc.classes);
     if (rows == 0 || !(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK;
     const clxent_status status = clx_plan_row_kernels(plan, call->outputs, &call->scalars, &kernels);
     if (status != CLXENT_OK) return status;
@@ -84,7 +89,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         break;
     case CLXENT_SCHEDULE_SPLIT:
         for (int i = 0; i < 2; i++)
-            if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+            if (clx_is_wide(plan->ctx, plan->schedule))
                 add_items(launch, &kernels[i], rows * (size_t)plan->split.parts, 1);
             else
                 add_teams(launch, &kernels[i], rows * (size_t)plan->split.parts, team, scratch);
@@ -93,7 +98,11 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         add_items(launch, kernels, rows, 1);
         break;
     default:
-        add_items(launch, kernels, rows, least(64, kernels->work_group_limit));
+        if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+            add_items(launch, kernels, (rows + CLX_ITEM_ROWS - 1) / CLX_ITEM_ROWS, 1);
+        else
+            add_items(launch, kernels, rows,
+                      least((size_t)plan->tuning.lane_group_size, kernels->work_group_limit));
         break;
     }
     return CLXENT_OK;

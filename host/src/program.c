@@ -162,16 +162,19 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     static const char *const sources[] = {NULL, "lane", "group", "wide", "split"};
     static const char *const kernels[][3] = {
         {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
-    char options[256];
+    char options[320], cut[32] = "";
+    if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
-             "-DSTRIDED=%d "
-             "-DFROM_LSE=%d -DU=%d%s",
+             "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
              language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
              (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
              build->stats, build->strided, build->from_lse, build->u,
-             schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DCPU=1"
-                                                                                             : "");
+             ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
+             : schedule == CLXENT_SCHEDULE_SPLIT        ? " -DCPU=1"
+             : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
+                                                        : "",
+             cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];
@@ -180,8 +183,9 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
-    char options[64];
-    snprintf(options, sizeof options, "%s-DREAL_F64=%d", language_option(ctx), f64);
+    char options[128];
+    snprintf(options, sizeof options, "%s-DREAL_F64=%d%s", language_option(ctx), f64,
+             ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
     if (status == CLXENT_OK) *out = program->kernels;
