@@ -2,15 +2,20 @@
  *
  * Schedule "group", for GPUs: one work-group a row.
  *
- * Launch rule: local size a power of two, global size (end_row - first_row) * local size.
- * Bytes: each logit is read once, and once more (from cache while it is there) where a second pass is asked.
- * Tunables: WIDTH, elements a work-item loads at once; TILE, loads between two looks at the maximum. */
+ * Launch rule: local size a power of two, global size (end_row - first_row) * local size; local memory behind
+ * the scratch as held_at and held_vectors say.
+ * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
+ * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
+ * local memory those before, all or none (held.cl).
+ * Tunables: WIDTH, classes that a work-item loads at once; TILE, loads between two looks at the maximum, that
+ * are in registers together. */
 #define TEAM 1
+#include "params.h"
 #ifndef WIDTH
-#define WIDTH 4
+#define WIDTH CLX_GROUP_WIDTH
 #endif
 #ifndef TILE
-#define TILE 4
+#define TILE CLX_GROUP_TILE
 #endif
 #include "loss.cl"
 

@@ -42,6 +42,10 @@ enum { CLX_ARRAY_MAP(CLX_ARRAY_ENUM) CLX_ARRAYS = 18 };
 /* Arguments after params (0) and the arrays (1 to 18). */
 enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
+/* Schedule group: classes that an item loads at once, and such loads that its registers hold. */
+#define CLX_GROUP_WIDTH 4
+#define CLX_GROUP_TILE  4
+
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
 enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 64 };
@@ -75,6 +79,9 @@ typedef struct clx_params {
     clx_i32 flags;
     clx_i32 reduction, targets;
     clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
+    /* group: where local memory holds a row, bytes behind the scratch's start, and how many of its vectors;
+     * see held.cl */
+    clx_i32 held_at, held_vectors;
 } clx_params;
 
 /* Bytes of what split.cl keeps of a part of a row, at most. */
