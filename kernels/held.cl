@@ -35,9 +35,9 @@ typedef realv held_logits;
 #endif
 
 typedef struct row_kept {
-    bool on;                    /* wide.cl's way; never */
-    bool has_tile;              /* the last tile is in `tile` */
-    realv tile[TILE];           /* of this item: a vector a round, -inf behind the row's end */
+    bool on;                   /* wide.cl's way; never */
+    bool has_tile;             /* the last tile is in `tile` */
+    realv tile[TILE];          /* of this item: a vector a round, -inf behind the row's end */
     uint held_vectors;         /* how many of the row's first vectors local memory has a place for: all */
     __local held_logits *held; /* before the last tile, or 0 */
 } row_kept;
@@ -45,7 +45,7 @@ typedef struct row_kept {
 static void start_keeping(const call *k, row_kept *kept, bool on) {
     kept->on = false;
     kept->has_tile = false;
-    kept->held_vectors = (uint)k->p->held_vectors;
+    kept->held_vectors = 0;
     kept->held = (__local held_logits *)((__local uchar *)k->scratch + k->p->held_at);
 }
 
@@ -163,6 +163,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
     s.best_at = (maskv)(int)round_class(at->from, 0) + LANE_NUMBERS;
     if (!read) return s;
+    kept->held_vectors = (uint)k->p->held_vectors;
 
     uint tile = at->from;
     for (uint end = first_tile_end(at); tile < at->to; end += TILE * round_classes()) {

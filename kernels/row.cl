@@ -8,10 +8,10 @@
  * first the tile's maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums
  * are chains of CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes
  * log_probs, probs and the gradient. Reads each logit once (twice with a second pass, from cache where the
- * row fits; a team keeps what it can on chip, held.cl), writes each asked element once; with KEEP the first pass
- * leaves the exponentials where the
- * gradient is to stand, and the second has only to scale them. The gradient may replace the logits: whatever
- * a team reads of a row, but for the element being replaced, it has read before the first store.
+ * row fits; a team keeps what it can on chip, held.cl), writes each asked element once; with KEEP the first
+ * pass leaves the exponentials where the gradient is to stand, and the second has only to scale them. The
+ * gradient may replace the logits: whatever a team reads of a row, but for the element being replaced, it has
+ * read before the first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *

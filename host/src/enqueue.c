@@ -29,7 +29,8 @@ static void hold_rows(clx_launch *launch, const clx_call *call) {
     const clxent_plan *plan = launch->plan;
     const uint64_t round = CLX_GROUP_WIDTH * step->local_size;
     const uint64_t rounds = ((uint64_t)plan->desc.classes + round - 1) / round;
-    if (plan->desc.op == CLXENT_NLL || !(call->outputs & second_pass) || rounds <= CLX_GROUP_TILE) return;
+    const bool first_pass = plan->desc.op != CLXENT_NLL && !(plan->desc.flags & CLXENT_GRAD_FROM_LSE);
+    if (!first_pass || !(call->outputs & second_pass) || rounds <= CLX_GROUP_TILE) return;
     const uint64_t classes = (rounds - CLX_GROUP_TILE) * round;
     const size_t at = (step->scratch_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     const uint64_t bytes = at + classes * clxent_dtype_size(plan->desc.logits_dtype);
