@@ -74,28 +74,26 @@ static uint first_tile_end(const row_at *at) {
     return at->from + ((round_count(at) - 1) % TILE + 1) * round_classes();
 }
 
-/* Whether no vector of a tile is short or missing. */
-static bool is_whole(const row_at *at, uint tile, uint end) {
-    return end <= at->to && end - tile == TILE * round_classes();
-}
-
 /* The item's first class of a round. */
 static uint round_class(uint tile, uint v) {
     return tile + v * round_classes() + WIDTH * (uint)team_item();
 }
 
-/* How many lanes of the vector at class c, of a tile up to `end`, hold classes. `whole` is a constant of the
- * caller's: there the loads and stores are wide without a test. */
-static int lanes_at(const row_at *at, uint end, bool whole, uint c) {
-    if (whole) return WIDTH;
+/* How many lanes of the vector at class c, of a tile up to `end`, hold classes. */
+static int lanes_at(const row_at *at, uint end, uint c) {
     return c < min(end, at->to) ? (int)min((uint)WIDTH, at->to - c) : 0;
 }
 
-static void load_rounds(const call *k, const row_at *at, row_kept *kept, uint tile, uint end, bool whole) {
-    FOR_ROUNDS(v) {
-        const uint c = round_class(tile, v);
-        const int lanes = lanes_at(at, end, whole, c);
-        kept->tile[v] = lanes > 0 ? load_row(k, at, c, lanes) : REALV(-REAL_INF);
+/* A whole tile is loaded without a test, all its vectors at once. */
+static void load_rounds(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
+    if (end <= at->to && end - tile == TILE * round_classes()) {
+        FOR_ROUNDS(v) kept->tile[v] = load_row(k, at, round_class(tile, v), WIDTH);
+    } else {
+        FOR_ROUNDS(v) {
+            const uint c = round_class(tile, v);
+            const int lanes = lanes_at(at, end, c);
+            kept->tile[v] = lanes > 0 ? load_row(k, at, c, lanes) : REALV(-REAL_INF);
+        }
     }
 }
 
@@ -106,10 +104,7 @@ static bool has_place(const row_at *at, const row_kept *kept, uint end) {
 
 /* From global memory, leaving in local memory what has a place there. */
 static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
-    if (is_whole(at, tile, end))
-        load_rounds(k, at, kept, tile, end, true);
-    else
-        load_rounds(k, at, kept, tile, end, false);
+    load_rounds(k, at, kept, tile, end);
     if (!has_place(at, kept, end)) return;
     FOR_ROUNDS(v) {
         const uint c = round_class(tile, v);
@@ -119,31 +114,28 @@ static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile
 
 /* For the second pass: from local memory where it is there. */
 static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
-    if (has_place(at, kept, end)) {
-        FOR_ROUNDS(v) {
-            const uint c = round_class(tile, v);
-            kept->tile[v] = c < end ? HELD_LOAD(kept->held, (c - at->from) / WIDTH) : REALV(-REAL_INF);
-        }
-    } else if (is_whole(at, tile, end)) {
-        load_rounds(k, at, kept, tile, end, true);
-    } else {
-        load_rounds(k, at, kept, tile, end, false);
+    if (!has_place(at, kept, end)) {
+        load_rounds(k, at, kept, tile, end);
+        return;
+    }
+    FOR_ROUNDS(v) {
+        const uint c = round_class(tile, v);
+        kept->tile[v] = c < end ? HELD_LOAD(kept->held, (c - at->from) / WIDTH) : REALV(-REAL_INF);
     }
 }
 
-/* Adds a tile to the sums. `own`: the logit at ref if it was met in this tile, else NaN. */
+/* Adds a tile to the sums, to which a vector behind its end adds nothing. `moved`: ref is that of `own`, a
+ * logit of this tile. */
 static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_kept *kept, uint tile,
-                        uint end, real own, realv x_target, bool whole, bool has_own) {
+                        uint end, bool moved, real own, realv x_target) {
     realv equals = REALV(0);
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
         _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
             const uint c = round_class(tile, v);
-            const int lanes = lanes_at(at, end, whole, c);
             const realv x = kept->tile[v];
-            if (lanes == 0) continue;
-            realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
-            if (has_own) {
+            realv e = scan_vector(k, s, &b, at, c, lanes_at(at, end, c), x, x_target);
+            if (moved) {
                 e = x == REALV(own) ? REALV(0) : e;
                 equals += x == REALV(own) ? REALV(1) : REALV(0);
             }
@@ -151,7 +143,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
         }
         add_block(s, &b);
     }
-    if (!has_own || isnan(own)) return;
+    if (!moved) return;
     const real n = sum_lanes(equals), d = deviation_1(k, own, s->ref);
     s->own = n * exp(d);
     s->own_less = n == 1 ? expm1(d) : s->own - 1;
@@ -173,10 +165,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (moves) rebase(&s, z);
-        if (!moves && is_whole(at, tile, end))
-            scan_rounds(k, &s, at, kept, tile, end, REAL_NAN, REALV(x_target), true, false);
-        else
-            scan_rounds(k, &s, at, kept, tile, end, moves ? top : REAL_NAN, REALV(x_target), false, true);
+        scan_rounds(k, &s, at, kept, tile, end, moves, top, REALV(x_target));
         tile = end;
     }
     kept->has_tile = true;

@@ -177,15 +177,6 @@ static void write_vector(const call *k, const row_at *at, const row_sums *r, con
 }
 
 #if TEAM
-static void write_rounds(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
-                         bool has_grad, const row_kept *kept, uint tile, uint end, bool whole) {
-    FOR_ROUNDS(v) {
-        const uint c = round_class(tile, v);
-        const int lanes = lanes_at(at, end, whole, c);
-        if (lanes > 0) write_vector(k, at, r, grad, has_grad, kept->tile[v], c, lanes);
-    }
-}
-
 /* From the last tile back. */
 static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                           bool has_grad, row_kept *kept) {
@@ -194,10 +185,11 @@ static void write_classes(const call *k, const row_at *at, const row_sums *r, co
     while (end > at->from) {
         if (!kept->has_tile) reload_tile(k, at, kept, tile, end);
         kept->has_tile = false;
-        if (is_whole(at, tile, end))
-            write_rounds(k, at, r, grad, has_grad, kept, tile, end, true);
-        else
-            write_rounds(k, at, r, grad, has_grad, kept, tile, end, false);
+        FOR_ROUNDS(v) {
+            const uint c = round_class(tile, v);
+            const int lanes = lanes_at(at, end, c);
+            if (lanes > 0) write_vector(k, at, r, grad, has_grad, kept->tile[v], c, lanes);
+        }
         end = tile;
         tile = tile - at->from > whole_tile ? tile - whole_tile : at->from;
     }

@@ -6,11 +6,13 @@
  * free again.
  *
  * A fold goes through local memory: each item leaves its value, WAYS items add up a part of them each, and
- * all add up these parts. With SUBGROUPS the values are first folded within each sub-group, which takes
- * neither memory nor barrier; up to WAYS sub-groups are left then, and one of the three barriers goes too, or
- * with a single sub-group all. The order of the additions is a fixed tree; within a sub-group it is the
- * compiled kernel's. OpenCL leaves that order open, but a sub-group's items have no order of arrival to go
- * by: the same device and driver give the same bits. */
+ * all add up these parts: three barriers. With SUBGROUPS the values are first folded within each sub-group,
+ * which takes neither memory nor barrier, and all add up what the sub-groups leave: two barriers. The order
+ * of the additions is a fixed tree; within a sub-group it is the compiled kernel's. OpenCL leaves that order
+ * open, but a sub-group's items have no order of arrival to go by: the same device and driver give the same
+ * bits. No barrier is under a condition, were it the same for all items: PoCL compiles what follows twice
+ * then.
+ */
 #ifndef CLX_TEAM_CL
 #define CLX_TEAM_CL
 #include "sums.cl"
@@ -44,48 +46,49 @@ static void team_barrier(void) {
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 }
 
-/* The body of a fold of `values` values: this item's `own`, which it leaves in the slot of that number where
- * `leaves`. `statement` adds `other` to `sum`. */
-#define FOLD_VALUES(type, values, slot, leaves, statement)    \
-    enum { WAYS = 16 };                                       \
-    __local type *v = (__local type *)scratch;                \
-    const int count = (values), item = team_item();           \
-    if (count == 1) return own;                               \
-    if (leaves) v[slot] = own;                                \
-    barrier(CLK_LOCAL_MEM_FENCE);                             \
-    if (count > WAYS) {                                       \
+/* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
+ * `sum`. */
+#define DEFINE_TEAM_FOLD(name, type, statement)               \
+    static type name(type own, team_scratch *scratch) {       \
+        enum { WAYS = 16 };                                   \
+        __local type *v = (__local type *)scratch;            \
+        const int item = team_item();                         \
+        const int items = team_items();                       \
+        v[item] = own;                                        \
+        barrier(CLK_LOCAL_MEM_FENCE);                         \
         if (item < WAYS) {                                    \
-            type sum = v[item];                               \
-            for (int k = item + WAYS; k < count; k += WAYS) { \
+            type sum = own;                                   \
+            for (int k = item + WAYS; k < items; k += WAYS) { \
                 type other = v[k];                            \
                 statement;                                    \
             }                                                 \
             v[item] = sum;                                    \
         }                                                     \
         barrier(CLK_LOCAL_MEM_FENCE);                         \
-    }                                                         \
-    type sum = v[0];                                          \
-    for (int k = 1; k < WAYS && k < count; k++) {             \
-        type other = v[k];                                    \
-        statement;                                            \
-    }                                                         \
-    barrier(CLK_LOCAL_MEM_FENCE);                             \
-    return sum;
-
-/* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
- * `sum`. */
-#define DEFINE_TEAM_FOLD(name, type, statement)                       \
-    static type name(type own, team_scratch *scratch) {               \
-        FOLD_VALUES(type, team_items(), team_item(), true, statement) \
+        type sum = v[0];                                      \
+        for (int k = 1; k < WAYS && k < items; k++) {         \
+            type other = v[k];                                \
+            statement;                                        \
+        }                                                     \
+        barrier(CLK_LOCAL_MEM_FENCE);                         \
+        return sum;                                           \
     }
 
 /* The same where `type in_sub_group(type own)` folds the values of a sub-group. */
 #if SUBGROUPS
-#define DEFINE_SUB_GROUP_FOLD(name, type, in_sub_group, statement)                                      \
-    static type name(type own, team_scratch *scratch) {                                                 \
-        own = in_sub_group(own);                                                                        \
-        FOLD_VALUES(type, (int)get_num_sub_groups(), get_sub_group_id(), get_sub_group_local_id() == 0, \
-                    statement)                                                                          \
+#define DEFINE_SUB_GROUP_FOLD(name, type, in_sub_group, statement)               \
+    static type name(type own, team_scratch *scratch) {                          \
+        __local type *v = (__local type *)scratch;                               \
+        const type of_sub_group = in_sub_group(own);                             \
+        if (get_sub_group_local_id() == 0) v[get_sub_group_id()] = of_sub_group; \
+        barrier(CLK_LOCAL_MEM_FENCE);                                            \
+        type sum = v[0];                                                         \
+        for (uint k = 1; k < get_num_sub_groups(); k++) {                        \
+            type other = v[k];                                                   \
+            statement;                                                           \
+        }                                                                        \
+        barrier(CLK_LOCAL_MEM_FENCE);                                            \
+        return sum;                                                              \
     }
 #endif
 

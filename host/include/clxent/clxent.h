@@ -408,7 +408,7 @@ typedef struct clxent_device_info {
 #define CLXENT_DEVICE_INFO_INIT                                                                              \
     {                                                                                                        \
         sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                    \
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                 \
     }
 CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 
