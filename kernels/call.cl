@@ -26,6 +26,7 @@ typedef struct call {
     int present; /* bit CLX_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
+    int live; /* rows that are worked on: ROWS but at the end */
 } call;
 
 #define CALL_ARGUMENTS                                                                                     \
@@ -41,7 +42,7 @@ typedef struct call {
         &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
             lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
             params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
-            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output)               \
+            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output), ROWS         \
     }
 
 #define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)
@@ -60,13 +61,14 @@ static long row_start(const call *c, long row, long stride) {
     return inner == 1 ? row * stride : (row / inner) * stride + row % inner;
 }
 
-enum { ROW_COUNTED = 0, ROW_IGNORED = 1, ROW_BAD = 2 };
+/* ROW_ABSENT: a lane without a row. */
+enum { ROW_COUNTED = 0, ROW_IGNORED = 1, ROW_BAD = 2, ROW_ABSENT = 3 };
 
 typedef struct row_target {
-    int state;
-    long y;      /* the class; 0 for probability targets and where the row does not count */
-    real weight; /* class_weight[y] */
-    real row_weight;
+    rowmask state;
+    rowlong y;      /* the class; 0 for probability targets and where the row does not count */
+    rowreal weight; /* class_weight[y] */
+    rowreal row_weight;
 } row_target;
 
 static long load_integer(__global const uchar *p, int type, long at) {
@@ -82,42 +84,107 @@ static long load_integer(__global const uchar *p, int type, long at) {
     }
 }
 
+#if ROWS == 1
+#define load_integers(p, type, at)         load_integer(p, type, at)
+#define load_integers_from(c, p, type, at) load_integer(p, type, at)
+#define LOAD_ROWS(c, p, at)                ((p)[at])
+#define GET_ROWS(c, name, row)             GET(c, name, row)
+#define STORE_ROWS(c, x, p, at)            ((p)[at] = (x))
+#define PUT_ROWS(c, name, row, x)          (GET(c, name, row) = (x))
+#define PUT_ROWS_LONG                      PUT_ROWS
+#define ROW_NUMBERS(c)                     0L
+#define IS_LIVE(c)                         1
+#else
+/* Elements of the rows row .. row + live of an array with one element a row; 0 in the other lanes. */
+#define LOAD_ROWS(c, p, at)            load_real(p, at, 1, (c)->live, REAL(0))
+#define GET_ROWS(c, name, row)         LOAD_ROWS(c, (c)->name, AT(c, name, row))
+#define STORE_ROWS(c, x, p, at)        store_real(x, p, at, 1, (c)->live)
+#define PUT_ROWS(c, name, row, x)      STORE_ROWS(c, x, (c)->name, AT(c, name, row))
+#define ROW_NUMBERS(c)                 min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((c)->live - 1))
+#define IS_LIVE(c)                     (LANE_NUMBERS < (rowmask)((c)->live))
+
+/* The integers that stand at `at`. */
+static rowlong load_integers(__global const uchar *p, int type, rowlong at) {
+    long lane[ROWS];
+    TO_LANES(at, lane);
+    for (int i = 0; i < ROWS; i++) lane[i] = load_integer(p, type, lane[i]);
+    return FROM_LANES(lane);
+}
+
+/* Adjacent ones, a row each. */
+static rowlong load_integers_from(const call *c, __global const uchar *p, int type, long at) {
+    if (c->live == ROWS) {
+        switch (type) {
+        case CLX_INT_I64:
+            return CLX_VLOAD(0, (__global const long *)p + at);
+        case CLX_INT_I32:
+            return TO_ROWLONG(CLX_VLOAD(0, (__global const int *)p + at));
+        case CLX_INT_U16:
+            return TO_ROWLONG(CLX_VLOAD(0, (__global const ushort *)p + at));
+        default:
+            return TO_ROWLONG(CLX_VLOAD(0, p + at));
+        }
+    }
+    return load_integers(p, type, at + ROW_NUMBERS(c));
+}
+
+static void store_longs(const call *c, rowlong x, __global long *p, long at) {
+    long lane[ROWS];
+    TO_LANES(x, lane);
+    for (int i = 0; i < c->live; i++) p[at + i] = lane[i];
+}
+#define PUT_ROWS_LONG(c, name, row, x) store_longs(c, x, (c)->name, AT(c, name, row))
+#endif
+
+/* Elements of an array of reals, the one at `at` for each row. */
+static rowreal load_reals(__global const real *p, rowlong at) {
+#if ROWS == 1
+    return p[at];
+#else
+    long lane[ROWS];
+    real x[ROWS];
+    TO_LANES(at, lane);
+    for (int i = 0; i < ROWS; i++) x[i] = p[lane[i]];
+    return FROM_LANES(x);
+#endif
+}
+
+/* Of the rows from `row` on. */
 static row_target resolve_target(const call *c, long row) {
     const clx_params *p = c->p;
     row_target t = {ROW_COUNTED, 0, REAL(1), REAL(1)};
-    if (HAS(c, row_weight)) t.row_weight = GET(c, row_weight, row);
+    if (HAS(c, row_weight)) t.row_weight = GET_ROWS(c, row_weight, row);
+    t.state = IS_LIVE(c) ? (rowmask)ROW_COUNTED : (rowmask)ROW_ABSENT;
     if (p->targets == CLX_PROBABILITY || !HAS(c, targets)) return t;
 
-    long at = row;
+    rowlong y;
+    rowmask ignored = 0;
     if (p->targets == CLX_NEXT_TOKEN) {
-        long position = row % p->sequence_length;
-        long here = (row / p->sequence_length) * p->tokens_per_sequence + position;
-        at = here + 1;
-        if (position + 1 >= p->tokens_per_sequence) {
-            t.state = ROW_IGNORED;
-            return t;
-        }
-        if (HAS(c, segment) && load_integer(c->segment, p->segment_int, AT(c, segment, here)) !=
-                                   load_integer(c->segment, p->segment_int, AT(c, segment, at))) {
-            t.state = ROW_IGNORED;
-            return t;
-        }
-    }
-    long y = load_integer(c->targets, p->targets_int, AT(c, targets, at));
-    if ((p->flags & CLX_IGNORE) && y == p->ignore_index) {
-        t.state = ROW_IGNORED;
-    } else if (y < 0 || y >= p->classes) {
-        t.state = ROW_BAD;
+        const rowlong number = row + ROW_NUMBERS(c);
+        const rowlong sequence = number / p->sequence_length;
+        const rowlong position = number - sequence * p->sequence_length;
+        const rowlong here = sequence * p->tokens_per_sequence + position;
+        const rowlong has_next = position + 1 < p->tokens_per_sequence;
+        const rowlong at = has_next ? here + 1 : here;
+        ignored = TO_ROWMASK(!has_next);
+        if (HAS(c, segment))
+            ignored |= TO_ROWMASK(load_integers(c->segment, p->segment_int, AT(c, segment, here)) !=
+                                  load_integers(c->segment, p->segment_int, AT(c, segment, at)));
+        y = load_integers(c->targets, p->targets_int, AT(c, targets, at));
     } else {
-        t.y = y;
-        if (HAS(c, class_weight)) t.weight = GET(c, class_weight, y);
+        y = load_integers_from(c, c->targets, p->targets_int, AT(c, targets, row));
     }
+    if (p->flags & CLX_IGNORE) ignored |= TO_ROWMASK(y == p->ignore_index);
+    const rowmask bad = TO_ROWMASK((y < 0) | (y >= p->classes));
+    t.state = !IS_LIVE(c) ? t.state : ignored ? (rowmask)ROW_IGNORED : bad ? (rowmask)ROW_BAD : t.state;
+    t.y = TO_ROWLONG(t.state == ROW_COUNTED) ? y : (rowlong)0L;
+    if (HAS(c, class_weight)) t.weight = load_reals(c->class_weight, AT(c, class_weight, t.y));
     return t;
 }
 
 /* A weight times what it weighs: 0 times inf is 0, 0 times NaN is NaN. */
-static real weigh(real weight, real x) {
-    return weight == 0 && isinf(x) ? REAL(0) : weight * x;
+static rowreal weigh(rowreal weight, rowreal x) {
+    return (weight == 0) & isinf(x) ? ROWREAL(0) : weight * x;
 }
 
 static __global const clx_counts *totals_of(const call *c) {

@@ -7,15 +7,14 @@
  * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
  * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
  * local memory those before, all or none (held.cl).
- * Tunables: WIDTH, classes that a work-item loads at once; TILE, loads between two looks at the maximum, that
- * are in registers together. */
+ * Tunables, passed by the host (tuning_table.h): WIDTH, classes that a work-item loads at once; TILE, loads
+ * between two looks at the maximum, that are in registers together. */
 #define TEAM 1
-#include "params.h"
 #ifndef WIDTH
-#define WIDTH CLX_GROUP_WIDTH
+#define WIDTH 4
 #endif
 #ifndef TILE
-#define TILE CLX_GROUP_TILE
+#define TILE 4
 #endif
 #include "loss.cl"
 

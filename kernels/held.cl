@@ -152,8 +152,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
 /* The team's classes; none of them where !read. */
 static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)(int)round_class(at->from, 0) + LANE_NUMBERS;
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
     if (!read) return s;
     kept->held_vectors = (uint)k->p->held_vectors;
 
@@ -163,6 +162,10 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
         realv tops = REALV(-REAL_INF);
         FOR_ROUNDS(v) tops = larger(tops, kept->tile[v]);
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        if (top > s.best) {
+            s.best = top;
+            s.best_tile = round_class(tile, 0);
+        }
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (moves) rebase(&s, z);
         scan_rounds(k, &s, at, kept, tile, end, moves, top, REALV(x_target));

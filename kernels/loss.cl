@@ -28,70 +28,91 @@ static void atomic_add_real(volatile __global real *p, real x) {
 }
 
 /* What a row adds to the loss, undivided: ce its cross entropy, z its z-loss, both weighted. */
-static void write_loss(const call *k, long row, real log_prob, real ce, real z) {
-    if (HAS(k, row_loss)) k->row_loss[AT(k, row_loss, row)] = ce + z;
-    if (HAS(k, log_prob)) k->log_prob[AT(k, log_prob, row)] = log_prob;
-    if (HAS(k, loss) && k->p->reduction == CLX_NONE) k->loss[AT(k, loss, row)] = ce + z;
+static void write_loss(const call *k, long row, rowreal log_prob, rowreal ce, rowreal z) {
+    if (HAS(k, row_loss)) PUT_ROWS(k, row_loss, row, ce + z);
+    if (HAS(k, log_prob)) PUT_ROWS(k, log_prob, row, log_prob);
+    if (HAS(k, loss) && k->p->reduction == CLX_NONE) PUT_ROWS(k, loss, row, ce + z);
     if (k->p->flags & CLX_KEEP_ROWS) {
-        ((__global real *)(k->workspace + k->p->row_ce_at))[row] = ce;
-        ((__global real *)(k->workspace + k->p->row_z_at))[row] = z;
+        STORE_ROWS(k, ce, (__global real *)(k->workspace + k->p->row_ce_at), row);
+        if (k->z_loss != 0) STORE_ROWS(k, z, (__global real *)(k->workspace + k->p->row_z_at), row);
     }
 }
 
+/* What the rows add to a mean or a sum by themselves. */
+static void add_loss(const call *k, rowmask counted, rowreal x) {
+#if ROWS == 1
+    if (counted) atomic_add_real(k->loss + AT(k, loss, 0), x);
+#else
+    real lane[ROWS];
+    MASK_NAME is_counted[ROWS];
+    TO_LANES(x, lane);
+    TO_LANES(counted, is_counted);
+    for (int i = 0; i < ROWS; i++)
+        if (is_counted[i]) atomic_add_real(k->loss + AT(k, loss, 0), lane[i]);
+#endif
+}
+
 /* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. */
-static long_sum target_deviation(const call *k, real x, real ref) {
-    long_sum d = {deviation_1(k, x, ref), 0};
-#if !SOFTCAP
-    if (isfinite(d.sum)) {
-        const real scaled = k->logit_scale * x;
-        d.sum = scaled;
-        d.low = fma(k->logit_scale, x, -scaled);
-        long_sum_add(&d, -ref);
-    }
+static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
+#if SOFTCAP
+    const long_sum d = {deviation_1(k, x, ref), 0};
+#else
+    const rowreal scaled = k->logit_scale * x;
+    long_sum d = {scaled, fma(ROWREAL(k->logit_scale), x, -scaled)};
+    long_sum_add(&d, -ref);
 #endif
     return d;
 }
 
-/* Scores a counted row; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c), or
- * sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
+/* Scores a row, with 0 if it is not counted; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse -
+ * z_c), or sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
 static void write_counted_loss(const call *k, long row, row_target t, row_sums r, long_sum d) {
-    if (isfinite(d.sum)) long_sum_add(&d, -r.log_sum);
-    const real log_prob = isnan(r.log_sum) ? REAL_NAN : long_sum_value(d);
+    const rowreal zero = ROWREAL(0), nan_ = ROWREAL(REAL_NAN);
+    const rowmask counted = t.state == ROW_COUNTED, has_softmax = !isnan(r.log_sum);
+    long_sum_add(&d, -r.log_sum);
+    rowreal log_prob = has_softmax ? long_sum_value(d) : nan_;
 #if OP == OP_CROSS_ENTROPY && U == U_PROBABILITY
-    real ce = r.u * r.log_sum + r.dot;
+    rowreal ce = r.u * r.log_sum + r.dot;
 #else
-    real ce = weigh((1 - k->label_smoothing) * t.weight, -log_prob);
+    rowreal ce = weigh((1 - k->label_smoothing) * t.weight, -log_prob);
 #endif
 #if OP == OP_CROSS_ENTROPY && U == U_WEIGHT
     ce += k->label_smoothing / REAL(k->p->classes) * (r.u * r.log_sum + r.dot);
 #endif
-    real z = k->z_loss == 0 ? REAL(0) : k->z_loss * r.lse * r.lse;
-    if (isnan(r.log_sum)) ce = z = REAL_NAN;
-    ce = weigh(t.row_weight, ce);
-    z = weigh(t.row_weight, z);
+    ce = has_softmax ? weigh(t.row_weight, ce) : weigh(t.row_weight, nan_);
+    ce = counted ? ce : zero;
+    log_prob = counted ? log_prob : zero;
+    rowreal z = zero;
+    if (k->z_loss != 0) {
+        z = has_softmax ? k->z_loss * r.lse * r.lse : nan_;
+        z = counted ? weigh(t.row_weight, z) : zero;
+    }
     write_loss(k, row, log_prob, ce, z);
-    if ((k->p->flags & CLX_ATOMIC) && HAS(k, loss))
-        atomic_add_real(k->loss + AT(k, loss, 0),
-                        ce / ce_divisor(k) + (k->z_loss == 0 ? REAL(0) : z / z_divisor(k)));
+    if ((k->p->flags & CLX_ATOMIC) && HAS(k, loss)) {
+        ce /= ce_divisor(k);
+        if (k->z_loss != 0) ce += z / z_divisor(k);
+        add_loss(k, counted, ce);
+    }
 }
 
 /* The gradient by a logit: spread e_c - q_c, with e_c = exp(z_c - ref), q_c = u_factor * u_c, and `target`
  * more of the target's class. Softmax: spread e_c (u_c - u). Times the slope of the cap. */
 typedef struct row_grad {
-    real spread, u_factor, target; /* scale and 1 / sum are in them */
-    real masked;                   /* of a masked class: 0; NaN in a row whose gradient is NaN */
+    rowreal spread, u_factor, target; /* scale and 1 / sum are in them */
+    rowreal masked;                   /* of a masked class: 0; NaN in a row whose gradient is NaN */
 } row_grad;
 
 static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) {
-    real g = k->grad_scalar;
+    rowreal g = k->grad_scalar;
     row_grad grad = {g, 0, 0, 0};
 #if OP == OP_LOG_SOFTMAX
     grad.spread = -g * r.u;
     grad.u_factor = -g;
 #elif OP == OP_CROSS_ENTROPY || OP == OP_NLL
-    if (HAS(k, grad_output)) g *= GET(k, grad_output, k->p->reduction == CLX_NONE ? row : 0);
-    real share = g * t.row_weight / ce_divisor(k);
-    real q_sum = 0;
+    if (HAS(k, grad_output))
+        g *= k->p->reduction == CLX_NONE ? GET_ROWS(k, grad_output, row) : ROWREAL(GET(k, grad_output, 0));
+    rowreal share = g * t.row_weight / ce_divisor(k);
+    rowreal q_sum = 0;
 #if U == U_PROBABILITY
     grad.u_factor = share;
     q_sum = r.u;
@@ -110,8 +131,8 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     grad.spread *= k->logit_scale * r.inverse_sum;
     grad.u_factor *= k->logit_scale;
     grad.target *= k->logit_scale;
-    if (isnan(r.log_sum)) grad.spread = REAL_NAN;
-    grad.masked = isnan(grad.spread) ? REAL_NAN : REAL(0);
+    grad.spread = isnan(r.log_sum) ? ROWREAL(REAL_NAN) : grad.spread;
+    grad.masked = isnan(grad.spread) ? ROWREAL(REAL_NAN) : ROWREAL(0);
     return grad;
 }
 
@@ -120,7 +141,7 @@ static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, rea
 #if OP == OP_SOFTMAX
     return grad->spread * e * (q - r->u);
 #else
-    return fma(REALV(grad->spread), e, -q);
+    return fma((realv)(grad->spread), e, -q);
 #endif
 }
 
@@ -131,12 +152,13 @@ static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad 
     realv t = capped(k, x);
     g *= fma(-t, t, REALV(1));
 #endif
-#if SOFTCAP || U != U_NONE /* else spread e is 0 there anyway, but for the target */
-    g = x == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#if SOFTCAP || U != U_NONE || ROWS > 1 /* else spread e is 0 there anyway, but for the target */
+    g = x == REALV(-REAL_INF) ? (realv)(grad->masked) : g;
 #endif
     return g;
 }
 
+#if ROWS == 1
 /* What is subtracted for the classes c .. c + lanes; u_c for softmax. */
 static realv load_q(const call *k, const row_at *at, const row_grad *grad, uint c, int lanes) {
     realv u = load_u(k, at, c, lanes);
@@ -261,6 +283,8 @@ static void fill_gradient(const call *k, const row_at *at, uint from, uint to, r
                 { store_grad(REALV(value), k->grad, at->grad + c * class_step(k), class_step(k), lanes); })
 }
 
+#endif
+
 /* Whether the logits are to be described, for every row. A saved lse is an input. */
 static bool is_described(const call *k) {
     return (!FROM_LSE && (HAS(k, lse) || HAS(k, lse_residual))) || HAS(k, argmax) || HAS(k, entropy) ||
@@ -268,12 +292,13 @@ static bool is_described(const call *k) {
 }
 
 static void write_description(const call *k, long row, row_sums r) {
-    if (!FROM_LSE && HAS(k, lse)) k->lse[AT(k, lse, row)] = r.lse;
-    if (!FROM_LSE && HAS(k, lse_residual)) k->lse_residual[AT(k, lse_residual, row)] = r.lse_residual;
-    if (HAS(k, argmax)) k->argmax[AT(k, argmax, row)] = r.argmax;
-    if (HAS(k, entropy)) k->entropy[AT(k, entropy, row)] = r.entropy;
+    if (!FROM_LSE && HAS(k, lse)) PUT_ROWS(k, lse, row, r.lse);
+    if (!FROM_LSE && HAS(k, lse_residual)) PUT_ROWS(k, lse_residual, row, r.lse_residual);
+    if (HAS(k, argmax)) PUT_ROWS_LONG(k, argmax, row, r.argmax);
+    if (HAS(k, entropy)) PUT_ROWS(k, entropy, row, r.entropy);
 }
 
+#if ROWS == 1
 /* What a row is to be scored with. A row that does not count is read only where its logits are to be
  * described. */
 typedef struct row_task {
@@ -348,5 +373,6 @@ static void score_row(const call *k, long row) {
     team_barrier();
     write_row(k, row, &t, r, &kept);
 }
+#endif
 
 #endif

@@ -42,10 +42,6 @@ enum { CLX_ARRAY_MAP(CLX_ARRAY_ENUM) CLX_ARRAYS = 18 };
 /* Arguments after params (0) and the arrays (1 to 18). */
 enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
-/* Schedule group: classes that an item loads at once, and such loads that its registers hold. */
-#define CLX_GROUP_WIDTH 4
-#define CLX_GROUP_TILE  4
-
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
 enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 64 };
@@ -89,6 +85,9 @@ enum { CLX_SPLIT_PART_BYTES = 88 };
 
 /* Rows that one work-group counts or adds up. Fixed, so that the order of sums depends on N alone. */
 enum { CLX_CHUNK_ROWS = 1024 };
+
+/* Rows of a work-item that has rows side by side, of lane.cl. */
+enum { CLX_ITEM_ROWS = 128 };
 
 /* What the rows of a call, or of a chunk, amount to. The divisors are sums in two parts, sum + low. */
 typedef struct clx_counts {

@@ -7,19 +7,54 @@
  * over the chunks; a single chunk's group does both. Sums keep what rounding takes off, since a device may
  * lack f64.
  *
- * Launch rule: local size a power of two; the first step `chunks` groups, the second one group.
+ * Launch rule, with ROWS 1: local size a power of two; the first step `chunks` groups, the second one group.
+ * With ROWS 16, for CPU devices: a work-item in place of a group, rows side by side in its lanes.
  * Bytes: the targets and weights once; the row losses once. */
-#define TEAM 1
+#ifndef ROWS
+#define ROWS 1
+#endif
+#define TEAM  (ROWS == 1)
+#define WIDTH ROWS
+#if ROWS == 1
+#define TEAM_NUMBER get_group_id(0)
+#else
+#define TEAM_NUMBER get_global_id(0)
+#endif
 #include "call.cl"
 
 static long chunk_count(const clx_params *p) {
     return (p->rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS;
 }
 
+/* Of rows side by side: what the first has; what the one `by` lanes ahead has, around the end. */
+#if ROWS == 1
+#define FIRST_ROW(x) (x)
+#define DEFINE_AHEAD(name, type, rows_type)      \
+    static rows_type name(rows_type x, int by) { \
+        return x;                                \
+    }
+#else
+#define FIRST_ROW(x) ((x).s0)
+#define DEFINE_AHEAD(name, type, rows_type)      \
+    static rows_type name(rows_type x, int by) { \
+        type lane[2 * ROWS];                     \
+        TO_LANES(x, lane);                       \
+        TO_LANES(x, lane + ROWS);                \
+        return FROM_LANES(lane + by);            \
+    }
+#endif
+DEFINE_AHEAD(longs_ahead, long, rowlong)
+DEFINE_AHEAD(reals_ahead, real, rowreal)
+
+static long_sum sum_ahead(long_sum s, int by) {
+    const long_sum ahead = {reals_ahead(s.sum, by), reals_ahead(s.low, by)};
+    return ahead;
+}
+
 /* ---------------------------------------------------------------- before the rows ------------------- */
 
 typedef struct tally {
-    long counted, ignored, bad, first_bad; /* first_bad: LONG_MAX for none */
+    rowlong counted, ignored, bad, first_bad; /* first_bad: LONG_MAX for none */
     long_sum divisor, z_divisor;
 } tally;
 
@@ -38,22 +73,31 @@ static tally merge_tallies(tally a, tally b) {
     return a;
 }
 
+/* The tallies of the rows `by` lanes ahead. */
+static tally tally_ahead(tally t, int by) {
+    const tally ahead = {longs_ahead(t.counted, by), longs_ahead(t.ignored, by),
+                         longs_ahead(t.bad, by),     longs_ahead(t.first_bad, by),
+                         sum_ahead(t.divisor, by),   sum_ahead(t.z_divisor, by)};
+    return ahead;
+}
+
 DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
 
 static void store_tally(tally t, __global clx_counts *out) {
-    out->counted = t.counted;
-    out->ignored = t.ignored;
-    out->bad = t.bad;
-    out->first_bad = t.first_bad == LONG_MAX ? -1 : t.first_bad;
-    out->divisor = BITS_OF(t.divisor.sum);
-    out->divisor_low = BITS_OF(t.divisor.low);
-    out->z_divisor = BITS_OF(t.z_divisor.sum);
-    out->z_divisor_low = BITS_OF(t.z_divisor.low);
+    const long first_bad = FIRST_ROW(t.first_bad);
+    out->counted = FIRST_ROW(t.counted);
+    out->ignored = FIRST_ROW(t.ignored);
+    out->bad = FIRST_ROW(t.bad);
+    out->first_bad = first_bad == LONG_MAX ? -1 : first_bad;
+    out->divisor = BITS_OF(FIRST_ROW(t.divisor.sum));
+    out->divisor_low = BITS_OF(FIRST_ROW(t.divisor.low));
+    out->z_divisor = BITS_OF(FIRST_ROW(t.z_divisor.sum));
+    out->z_divisor_low = BITS_OF(FIRST_ROW(t.z_divisor.low));
 }
 
 static tally load_tally(__global const clx_counts *c) {
     tally t = {c->counted, c->ignored, c->bad, c->first_bad, {0, 0}, {0, 0}};
-    if (t.first_bad < 0) t.first_bad = LONG_MAX;
+    if (c->first_bad < 0) t.first_bad = LONG_MAX;
     t.divisor.sum = REAL_OF(c->divisor);
     t.divisor.low = REAL_OF(c->divisor_low);
     t.z_divisor.sum = REAL_OF(c->z_divisor);
@@ -83,24 +127,35 @@ static void finish_tally(const call *k, tally t) {
 }
 
 __kernel void count_rows(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
-    const long chunk = get_group_id(0);
+    call k = CALL_INIT;
+    const long chunk = TEAM_NUMBER;
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
+    const bool weighted = HAS(&k, row_weight) || HAS(&k, class_weight);
+    rowmask counted = 0, ignored = 0, bad = 0, first_bad = CLX_CHUNK_ROWS;
     tally t = empty_tally();
-    for (long row = chunk * CLX_CHUNK_ROWS + team_item(); row < end; row += team_items()) {
-        row_target target = resolve_target(&k, row);
-        if (target.state == ROW_COUNTED) {
-            t.counted++;
-            long_sum_add(&t.divisor, target.row_weight * target.weight);
-            long_sum_add(&t.z_divisor, target.row_weight);
-        } else if (target.state == ROW_IGNORED) {
-            t.ignored++;
-        } else {
-            t.bad++;
-            t.first_bad = min(t.first_bad, row);
+    for (long row = chunk * CLX_CHUNK_ROWS + team_item() * ROWS; row < end; row += team_items() * ROWS) {
+        k.live = (int)min((long)ROWS, end - row);
+        const row_target target = resolve_target(&k, row);
+        const rowmask is_counted = target.state == ROW_COUNTED, is_bad = target.state == ROW_BAD;
+        const rowmask in_chunk = (rowmask)(int)(row - chunk * CLX_CHUNK_ROWS) + LANE_NUMBERS;
+        counted += is_counted ? (rowmask)1 : (rowmask)0;
+        ignored += target.state == ROW_IGNORED ? (rowmask)1 : (rowmask)0;
+        bad += is_bad ? (rowmask)1 : (rowmask)0;
+        first_bad = is_bad ? min(first_bad, in_chunk) : first_bad;
+        if (weighted) {
+            long_sum_add(&t.divisor, is_counted ? target.row_weight * target.weight : ROWREAL(0));
+            long_sum_add(&t.z_divisor, is_counted ? target.row_weight : ROWREAL(0));
         }
     }
+    t.counted = TO_ROWLONG(counted);
+    t.ignored = TO_ROWLONG(ignored);
+    t.bad = TO_ROWLONG(bad);
+    if (!weighted) t.divisor.sum = t.z_divisor.sum = TO_REALV(counted);
+    /* (compared as ints: Mesa 22.3 gets `long < 1024 ? ... : LONG_MAX` wrong) */
+    const rowlong none = TO_ROWLONG(first_bad == (rowmask)CLX_CHUNK_ROWS);
+    t.first_bad = none ? (rowlong)LONG_MAX : TO_ROWLONG(first_bad) + chunk * CLX_CHUNK_ROWS;
     t = team_tally(t, k.scratch);
+    for (int by = ROWS / 2; by > 0; by /= 2) t = merge_tallies(t, tally_ahead(t, by));
     if (team_item() != 0) return;
     if (chunk_count(&params) == 1)
         finish_tally(&k, t);
@@ -132,38 +187,45 @@ static loss_sums merge_losses(loss_sums a, loss_sums b) {
     return a;
 }
 
+static loss_sums losses_ahead(loss_sums s, int by) {
+    const loss_sums ahead = {sum_ahead(s.ce, by), sum_ahead(s.z, by)};
+    return ahead;
+}
+
 DEFINE_TEAM_FOLD(team_losses, loss_sums, sum = merge_losses(sum, other))
 
 /* The loss, from the sums over all rows. */
 static void finish_sums(const call *k, loss_sums sums) {
     const clx_params *p = k->p;
-    real value = long_sum_value(sums.ce) / ce_divisor(k);
+    rowreal value = long_sum_value(sums.ce) / ce_divisor(k);
     if (k->z_loss != 0) value += long_sum_value(sums.z) / z_divisor(k);
     if (p->reduction == CLX_MEAN && totals_of(k)->counted == 0) value = empty_mean(p);
-    k->loss[AT(k, loss, 0)] = value;
+    k->loss[AT(k, loss, 0)] = FIRST_ROW(value);
 }
 
 __kernel void sum_losses(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
-    const long chunk = get_group_id(0);
+    call k = CALL_INIT;
+    const long chunk = TEAM_NUMBER;
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
     __global const real *row_ce = (__global const real *)(workspace + params.row_ce_at);
     __global const real *row_z = (__global const real *)(workspace + params.row_z_at);
     loss_sums sums = {{0, 0}, {0, 0}};
-    for (long row = chunk * CLX_CHUNK_ROWS + team_item(); row < end; row += team_items()) {
-        long_sum_add(&sums.ce, row_ce[row]);
-        long_sum_add(&sums.z, row_z[row]);
+    for (long row = chunk * CLX_CHUNK_ROWS + team_item() * ROWS; row < end; row += team_items() * ROWS) {
+        k.live = (int)min((long)ROWS, end - row);
+        long_sum_add(&sums.ce, LOAD_ROWS(&k, row_ce, row));
+        if (k.z_loss != 0) long_sum_add(&sums.z, LOAD_ROWS(&k, row_z, row));
     }
     sums = team_losses(sums, k.scratch);
+    for (int by = ROWS / 2; by > 0; by /= 2) sums = merge_losses(sums, losses_ahead(sums, by));
     if (team_item() != 0) return;
     if (chunk_count(&params) == 1) {
         finish_sums(&k, sums);
     } else {
         __global clx_loss_sums *out = (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk;
-        out->ce = BITS_OF(sums.ce.sum);
-        out->ce_low = BITS_OF(sums.ce.low);
-        out->z = BITS_OF(sums.z.sum);
-        out->z_low = BITS_OF(sums.z.low);
+        out->ce = BITS_OF(FIRST_ROW(sums.ce.sum));
+        out->ce_low = BITS_OF(FIRST_ROW(sums.ce.low));
+        out->z = BITS_OF(FIRST_ROW(sums.z.sum));
+        out->z_low = BITS_OF(FIRST_ROW(sums.z.low));
     }
 }
 

@@ -15,7 +15,7 @@
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
- * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: argmax, rank,
+ * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: rank,
  * entropy), and U, what each class brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight
  * or 1), U_PROBABILITY (weighted, smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax
  * backward). FROM_LSE: the first pass was run by an earlier call, which saved lse. */
@@ -60,14 +60,6 @@
 /* Whether the first pass can leave exponentials for the second. */
 #define KEEP (!TEAM && !REAL_F64 && GRAD == REAL_STORE && !FROM_LSE && OP != OP_NLL)
 
-#if WIDTH == 1
-#define LANE_NUMBERS ((maskv)0)
-#elif WIDTH == 4
-#define LANE_NUMBERS ((maskv)(0, 1, 2, 3))
-#elif WIDTH == 16
-#define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
-#endif
-
 /* `statement` for the item's vectors from class `from` on, below `end` and below `classes`: `c` is the class
  * of lane 0, `lanes` how many lanes hold classes, all but in the row's last vector. (A tail after the loop
  * instead of a shorter last vector in it is what PoCL 3.1 gets wrong: it takes the loop's counter for
@@ -103,22 +95,22 @@ static realv capped_logit(const call *k, realv x) {
 }
 
 /* z - ref, with one rounding where there is no cap. */
-static realv deviation(const call *k, realv x, real ref) {
+static realv deviation(const call *k, realv x, rowreal ref) {
 #if SOFTCAP
     return capped_logit(k, x) - ref;
 #elif SCALED
-    return fma(x, REALV(k->logit_scale), REALV(-ref));
+    return fma(x, REALV(k->logit_scale), -(realv)(ref));
 #else
-    return x - REALV(ref);
+    return x - (realv)(ref);
 #endif
 }
 
-static real deviation_1(const call *k, real x, real ref) {
-    return first_lane(deviation(k, REALV(x), ref));
+static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
+    return first_lane(deviation(k, (realv)(x), ref));
 }
 
-/* x in the first lane, 0 in the others. */
-#if WIDTH == 1
+/* x in a row's first lane, 0 in its others. */
+#if WIDTH == 1 || ROWS > 1
 #define FIRST_LANE(x) (x)
 #else
 #define FIRST_LANE(x) (LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0))
@@ -135,16 +127,17 @@ DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
 
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
-    bool met;      /* a logit that is not masked */
-    real ref;      /* its z, or that of a larger one: what exponents are relative to */
-    real own;      /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
-    real own_less; /* a sum of little more than 1 keeps its digits: own - 1 */
-    block_sum exp; /* sum exp(z - ref) of the others */
-    block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
-    block_sum dot; /* sum u (ref - z) */
-    block_sum ent; /* sum exp(z - ref) (ref - z) */
-    realv best;    /* a lane: the first largest logit, a NaN being larger than any number */
-    maskv best_at, beaten;
+    rowmask met; /* a logit that is not masked */
+    rowreal ref; /* its z, or that of a larger one: what exponents are relative to */
+    rowreal own; /* the part of the sum of that logit (and its equals nearby); kept out of exp, so that */
+    rowreal own_less; /* a sum of little more than 1 keeps its digits: own - 1 */
+    block_sum exp;    /* sum exp(z - ref) of the others */
+    block_sum u;      /* sum u; for softmax sum u exp(z - ref) */
+    block_sum dot;    /* sum u (ref - z) */
+    block_sum ent;    /* sum exp(z - ref) (ref - z) */
+    maskv beaten;     /* of each lane */
+    real best;        /* the largest logit, NaNs passed over, and the first tile that has it */
+    uint best_tile;
 } row_scan;
 
 /* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
@@ -171,6 +164,14 @@ static void start_keeping(const call *k, row_kept *kept, bool on) {
 }
 #endif
 
+/* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
+static realv u_of_probability(const call *k, realv weight, realv t) {
+    return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes));
+}
+
+#if ROWS > 1
+#include "tile.cl"
+#else
 /* Where a row is: element 0 of its class 0 in each array, found once, so that the loops do not. And which of
  * its classes are the team's: from .. to. */
 typedef struct row_at {
@@ -196,16 +197,17 @@ static row_at find_row(const call *k, long row) {
 
 /* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
 static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
-    const long step = class_step(k);
 #if U == U_GRAD_OUTPUT
+    const long step = class_step(k);
     return load_real(k->grad_output, at->u + c * step, step, lanes, REAL(0));
 #elif U != U_NONE
     realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
     if (HAS(k, class_weight)) w = load_real(k->class_weight, at->class_weight + c, 1, lanes, REAL(0));
 #if U == U_PROBABILITY
+    const long step = class_step(k);
     __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
     realv t = load_probs(probabilities, at->u + c * step, step, lanes, REAL(0));
-    w *= t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes);
+    w = u_of_probability(k, w, t);
 #endif
     return w;
 #else
@@ -213,31 +215,30 @@ static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
 #endif
 }
 
-/* Moves the sums to a larger reference. */
-static void rebase(row_scan *s, real ref) {
-    if (s->met) {
-        const real shift = ref - s->ref;
-        const real factor = exp(-shift);
-        block_sum_add(&s->exp, FIRST_LANE(s->own));
-#if STATS
-        block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
-        block_sum_scale(&s->ent, factor);
-#endif
-#if U != U_NONE && OP == OP_SOFTMAX
-        block_sum_scale(&s->u, factor);
-#elif U != U_NONE
-        block_sum_add(&s->dot, shift * (s->u.sum - s->u.low));
-#endif
-        block_sum_scale(&s->exp, factor);
-        s->own = s->own_less = 0;
-    }
-    s->met = true;
-    s->ref = ref;
-}
-
 /* The classes c .. c + lanes of a row; -inf in the other lanes. */
 static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
     return load_logits(k->logits, at->logits + c * class_step(k), class_step(k), lanes, -REAL_INF);
+}
+#endif
+
+/* Moves the sums to a larger reference. */
+static void rebase(row_scan *s, rowreal ref) {
+    const rowreal shift = s->met ? ref - s->ref : ROWREAL(0);
+    const rowreal factor = exp(-shift);
+    block_sum_add(&s->exp, FIRST_LANE(s->own));
+#if STATS
+    block_sum_add(&s->ent, shift * (s->exp.sum - s->exp.low));
+    block_sum_scale(&s->ent, factor);
+#endif
+#if U != U_NONE && OP == OP_SOFTMAX
+    block_sum_scale(&s->u, factor);
+#elif U != U_NONE
+    block_sum_add(&s->dot, shift * (s->u.sum - s->u.low));
+#endif
+    block_sum_scale(&s->exp, factor);
+    s->own = s->own_less = 0;
+    s->met = ROW_TRUE;
+    s->ref = ref;
 }
 
 /* The sums of a block: up to CHAIN vectors. */
@@ -261,9 +262,6 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 #endif
 #if STATS
     b->ent -= e == REALV(0) ? REALV(0) : e * d;
-    const maskv better = (x > s->best) | (isnan(x) & (isnan(s->best) == (maskv)0));
-    s->best = better ? x : s->best;
-    s->best_at = better ? (maskv)(int)c + LANE_NUMBERS : s->best_at;
     const maskv beats = (x > x_target) | isnan(x);
     s->beaten += beats ? (maskv)1 : (maskv)0;
 #endif
@@ -286,6 +284,7 @@ static realv larger(realv a, realv b) {
     return b > a ? b : a;
 }
 
+#if ROWS == 1
 #if TEAM
 #include "held.cl"
 #else
@@ -374,13 +373,16 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     const uint item = WIDTH * (uint)team_item();
     const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, REALV(-REAL_INF), (maskv)0, (maskv)0};
-    s.best_at = (maskv)(int)(at->from + item) + LANE_NUMBERS;
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
 
     realv tops = tile_tops(k, at, at->from + item, to);
     for (uint first = at->from; first < to; first += TILE * step) {
         const uint tile = first + item;
         const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        if (top > s.best) {
+            s.best = top;
+            s.best_tile = tile;
+        }
         const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
         if (!moves && to - first >= 2 * TILE * step) {
             tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
@@ -400,35 +402,61 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
 }
 #endif
 
-/* Whether there is a NaN among the team's logits. */
-static bool has_nan(const call *k, const row_at *at) {
+DEFINE_SUB_GROUP_FOLD(team_min_int, int, sub_group_reduce_min, sum = min(sum, other))
+
+/* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
+ * NaN; INT_MAX for none. */
+static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
     const uint step = WIDTH * (uint)team_items();
-    realv nans = REALV(0);
-    FOR_VECTORS(at->from + WIDTH * (uint)team_item(), at->to, at->to,
-                { nans += isnan(load_row(k, at, c, lanes)) ? REALV(1) : REALV(0); })
-    return team_sum(sum_lanes(nans), k->scratch) != 0;
+    maskv first = (maskv)INT_MAX;
+    FOR_VECTORS(from, count < (at->to - from) / step ? from + count * step : at->to, at->to, {
+        const realv y = load_row(k, at, c, lanes);
+        const maskv found = isnan(x) ? isnan(y) : y == REALV(x);
+        const maskv number = LANE_NUMBERS + (maskv)(int)c;
+        first = found && LANE_NUMBERS < (maskv)lanes && first == (maskv)INT_MAX ? number : first;
+    })
+    MASK_NAME lane[WIDTH];
+    int least = INT_MAX;
+    TO_LANES(first, lane);
+    for (int i = 0; i < WIDTH; i++) least = min(least, (int)lane[i]);
+    return least;
 }
+
+/* The team's first NaN; INT_MAX for none. */
+static int first_nan(const call *k, const row_at *at) {
+    const uint first = at->from + WIDTH * (uint)team_item();
+    return team_min_int(first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX, k->scratch);
+}
+
+#endif /* ROWS == 1 */
 
 /* ---------------------------------------------------------------- the row ---------------------------- */
 
 /* A row, read: lse = ref + log_sum. Where the row has no softmax (a NaN, a +inf, nothing but -inf), log_sum
  * and inverse_sum are NaN. */
 typedef struct row_sums {
-    real ref, log_sum, inverse_sum; /* inverse_sum: 1 / sum exp(z - ref) */
-    real lse, lse_residual;
-    real u, dot, entropy; /* u of softmax: sum u p */
-    long argmax, beaten;
+    rowreal ref, log_sum, inverse_sum; /* inverse_sum: 1 / sum exp(z - ref) */
+    rowreal lse, lse_residual;
+    rowreal u, dot, entropy; /* u of softmax: sum u p */
+    rowlong argmax, beaten;
 } row_sums;
 
 #if FROM_LSE
-/* The row as the forward pass saved it, for a gradient made later. !read: nothing of it is read. */
-static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
+/* The row as the forward pass saved it, for a gradient made later; without u. */
+static row_sums saved_row(const call *k, long row) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    r.ref = GET(k, lse, row);
+    r.ref = GET_ROWS(k, lse, row);
     r.lse = r.ref;
-    r.log_sum = HAS(k, lse_residual) ? GET(k, lse_residual, row) : REAL(0);
-    if (!isfinite(r.lse)) r.log_sum = REAL_NAN;
+    if (HAS(k, lse_residual)) r.log_sum = GET_ROWS(k, lse_residual, row);
+    r.log_sum = isfinite(r.lse) ? r.log_sum : ROWREAL(REAL_NAN);
     r.inverse_sum = exp(-r.log_sum);
+    return r;
+}
+
+#if ROWS == 1
+/* !read: nothing of the row is read. */
+static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
+    row_sums r = saved_row(k, row);
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
     block_sum u = {REALV(0), REALV(0)};
@@ -438,16 +466,20 @@ static row_sums sum_row(const call *k, long row, const row_at *at, bool read, re
 #endif
     return r;
 }
+#endif
 
 #else
 /* What is known of a part of a row, relative to `ref`; see row_scan. */
 typedef struct row_part {
-    real ref; /* -inf: only masked classes */
-    real own, own_less, exp, u, dot, ent;
-    real best; /* the largest logit, a NaN if there is one; */
-    int best_at, beaten;
-    int nans; /* with a ref of +inf: whether there are any */
+    rowreal ref; /* -inf: only masked classes */
+    rowreal own, own_less, exp, u, dot, ent;
+    rowreal best;    /* for argmax: the largest logit, a NaN if there is one, */
+    rowmask best_at; /* and the first class that has it */
+    rowmask beaten;
+    rowmask nans; /* with a ref of +inf: whether there are any */
 } row_part;
+
+#if ROWS == 1
 
 /* Relative to another, larger reference. */
 static row_part part_rebased(row_part p, real ref) {
@@ -478,14 +510,12 @@ static row_part part_add(row_part a, row_part b) {
     a.dot += b.dot;
     a.ent += b.ent;
     a.nans |= b.nans;
-#if STATS
     const bool same = a.best == b.best || (isnan(a.best) && isnan(b.best));
     if (same ? b.best_at < a.best_at : b.best > a.best || (isnan(b.best) && !isnan(a.best))) {
         a.best = b.best;
         a.best_at = b.best_at;
     }
     a.beaten += b.beaten;
-#endif
     return a;
 }
 
@@ -500,14 +530,12 @@ static row_part sub_group_part(row_part p) {
     p.dot = sub_group_reduce_add(p.dot);
 #endif
 #if STATS
-    const bool is_nan = isnan(p.best);
-    const bool any_nan = sub_group_any(is_nan);
-    const real best = any_nan ? REAL_NAN : sub_group_reduce_max(p.best);
-    p.best_at = sub_group_reduce_min((any_nan ? is_nan : p.best == best) ? p.best_at : INT_MAX);
-    p.best = best;
     p.ent = sub_group_reduce_add(p.ent);
     p.beaten = sub_group_reduce_add(p.beaten);
 #endif
+    const real best = sub_group_reduce_max(p.best);
+    p.best_at = sub_group_reduce_min(p.best == best ? p.best_at : INT_MAX);
+    p.best = best;
     return p;
 }
 #endif
@@ -526,55 +554,57 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.dot = block_sum_value(s.dot);
 #endif
 #if STATS
-    p.ent = block_sum_value(s.ent);
-    real best[WIDTH];
-    MASK_NAME best_at[WIDTH], beaten[WIDTH];
-    TO_LANES(s.best, best);
-    TO_LANES(s.best_at, best_at);
+    MASK_NAME beaten[WIDTH];
     TO_LANES(s.beaten, beaten);
-    p.best = best[0];
-    p.best_at = (int)best_at[0];
-    p.beaten = (int)beaten[0];
-    for (int lane = 1; lane < WIDTH; lane++) {
-        const row_part other = {p.ref, 0, 0, 0, 0, 0, 0, best[lane], (int)best_at[lane], (int)beaten[lane],
-                                0};
-        p = part_add(p, other);
-    }
+    p.ent = block_sum_value(s.ent);
+    for (int lane = 0; lane < WIDTH; lane++) p.beaten += (int)beaten[lane];
 #endif
+    p.best = s.best;
+    p.best_at = INT_MAX;
+    if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
     p = team_part(p, k->scratch);
-    if (p.ref == REAL_INF && !kept) p.nans = has_nan(k, at);
+    if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
+        const int nan_at = first_nan(k, at);
+        p.nans = nan_at != INT_MAX;
+        if (p.nans) p.best = REAL_NAN;
+        if (p.nans) p.best_at = nan_at;
+    }
     return p;
 }
+
+#endif
 
 /* The row from all its parts. */
 static row_sums finish_row(row_part p) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    const real sum = p.exp + p.own;
-    const bool plain = sum > 0; /* not NaN, not 0 */
+    const rowreal nan_ = ROWREAL(REAL_NAN);
+    const rowreal sum = p.exp + p.own;
+    const rowmask plain = sum > 0; /* not NaN, not 0 */
+    const rowmask near_1 = (p.own > 0) & (sum < REAL(1.125));
     r.ref = p.ref;
-    r.log_sum = !plain ? REAL_NAN : p.own > 0 && sum < REAL(1.125) ? log1p(p.exp + p.own_less) : log(sum);
-    r.inverse_sum = plain ? 1 / sum : REAL_NAN;
-    if (plain) { /* two-sum: lse + lse_residual is ref + log_sum */
-        r.lse = r.ref + r.log_sum;
-        const real part = r.lse - r.ref;
-        r.lse_residual = (r.ref - (r.lse - part)) + (r.log_sum - part);
-    } else if (sum == 0) {
-        r.lse = -REAL_INF;
-    } else { /* a NaN among the logits, or +inf alone */
-        r.lse = r.ref == REAL_INF && !p.nans ? REAL_INF : REAL_NAN;
-    }
+    r.log_sum = plain ? log_of_sum(sum, near_1, p.exp + p.own_less) : nan_;
+    r.inverse_sum = plain ? 1 / sum : nan_;
+    /* two-sum: lse + lse_residual is ref + log_sum */
+    const rowreal lse = r.ref + r.log_sum, part = lse - r.ref;
+    r.lse_residual = plain ? (r.ref - (lse - part)) + (r.log_sum - part) : ROWREAL(0);
+    /* not plain: nothing but masked classes; +inf without a NaN; a NaN */
+    const rowmask infinite = (r.ref == REAL_INF) & !p.nans;
+    r.lse = plain ? lse : sum == 0 ? ROWREAL(-REAL_INF) : infinite ? ROWREAL(REAL_INF) : nan_;
     r.u = OP == OP_SOFTMAX ? p.u * r.inverse_sum : p.u;
     r.dot = p.dot;
     r.entropy = r.log_sum + p.ent * r.inverse_sum;
-    r.argmax = p.best_at;
-    r.beaten = p.beaten;
+    r.argmax = TO_ROWLONG(p.best_at);
+    r.beaten = TO_ROWLONG(p.beaten);
     return r;
 }
+
+#if ROWS == 1
 
 /* The row, read. !read: nothing of it is, and nothing that is returned matters. */
 static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
     return finish_row(part_of(k, at, scan_row(k, at, read, x_target, kept), kept->on));
 }
+#endif
 #endif
 
 #endif

@@ -12,15 +12,23 @@
 #endif
 #if CPU
 #define TEAM           0
-#define WIDTH          16
-#define TILE           32
 #define EXP_POLYNOMIAL 1
 #define TEAM_NUMBER    get_global_id(0)
+#ifndef WIDTH
+#define WIDTH 16
+#endif
+#ifndef TILE
+#define TILE 32
+#endif
 #else
 #define TEAM        1
-#define WIDTH       4
-#define TILE        4
 #define TEAM_NUMBER get_group_id(0)
+#ifndef WIDTH
+#define WIDTH 4
+#endif
+#ifndef TILE
+#define TILE 4
+#endif
 #endif
 #include "loss.cl"
 

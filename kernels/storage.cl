@@ -3,6 +3,10 @@
  * Numbers in memory and in registers: `real` (f32, or f64 with REAL_F64), `realv` (WIDTH of them), and
  * loads and stores of f32, f16, bf16 and f64 elements. Half loads need no cl_khr_fp16.
  *
+ * ROWS, the rows that a work-item scores side by side: 1, or WIDTH, each row in a lane. `rowreal` is a number
+ * a row, `rowmask` a truth a row, `rowlong` an integer a row; what is written with arithmetic, comparisons,
+ * &, | and ?: is right for both.
+ *
  * LOGITS, GRAD, PROBS (the type of probability targets) are numbers of clxent_dtype:
  * 1 f32, 2 f16, 3 bf16, 4 f64. STRIDED: the classes of a row are not adjacent. */
 #ifndef CLX_STORAGE_CL
@@ -20,6 +24,9 @@
 #endif
 #ifndef STRIDED
 #define STRIDED 0
+#endif
+#ifndef ROWS
+#define ROWS 1
 #endif
 
 #if REAL_F64
@@ -65,6 +72,37 @@ typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class nu
 #define REALV(x)  ((realv)((real)(x)))
 #define REAL_NAN  REAL(NAN)
 #define REAL_INF  REAL(INFINITY)
+
+#if WIDTH == 1
+#define LANE_NUMBERS ((maskv)0)
+#elif WIDTH == 2
+#define LANE_NUMBERS ((maskv)(0, 1))
+#elif WIDTH == 4
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3))
+#elif WIDTH == 8
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7))
+#elif WIDTH == 16
+#define LANE_NUMBERS ((maskv)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#endif
+
+#if ROWS == 1
+typedef real rowreal;
+typedef int rowmask;
+typedef long rowlong;
+#define ROW_TRUE   1
+#define TO_ROWMASK (rowmask)
+#define TO_ROWLONG (rowlong)
+#else
+typedef realv rowreal;
+typedef maskv rowmask;
+typedef CLX_V(long) rowlong;
+#define ROW_TRUE   ((rowmask)-1)
+#define TO_ROWMASK CLX_JOIN(convert_, CLX_V(MASK_NAME))
+#define TO_ROWLONG CLX_JOIN(convert_, CLX_V(long))
+#endif
+#define TO_MASKV   CLX_JOIN(convert_, CLX_V(MASK_NAME))
+#define ROWREAL(x) ((rowreal)(x))
+#define ROWLONG(x) ((rowlong)(long)(x))
 
 /* bf16 is the upper half of an f32: stores round to nearest even. */
 static CLX_V(ushort) bf16_of_number(CLX_V(float) x) { /* not NaN */
@@ -155,7 +193,7 @@ typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
 #define DEFINE_LOAD(name, type)                                                                         \
     static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes, \
                              real fill) {                                                               \
-        if (!STRIDED && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                          \
+        if (step == 1 && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                         \
         real lane[WIDTH];                                                                               \
         for (int k = 0; k < WIDTH; k++)                                                                 \
             lane[k] = k < lanes ? CLX_JOIN(LOAD_1_, type)(p, at + k * step) : fill;                     \
@@ -163,7 +201,7 @@ typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
     }
 #define DEFINE_STORE(name, type)                                                                             \
     static void store_##name(realv x, __global CLX_JOIN(memory_, type) * p, long at, long step, int lanes) { \
-        if (!STRIDED && lanes == WIDTH) {                                                                    \
+        if (step == 1 && lanes == WIDTH) {                                                                   \
             CLX_JOIN(STORE_V_, type)(x, p, at);                                                              \
             return;                                                                                          \
         }                                                                                                    \
@@ -189,19 +227,38 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Of the lanes of a vector: the sum and the largest (there are no NaNs), pairwise; and the first. */
-#if WIDTH == 1
+/* Of the lanes of a vector, as far as they belong to one row: the sum and the largest (there are no NaNs),
+ * pairwise; and the first. In registers; LANES_IN_MEMORY 1 is for Oclgrind, which takes for uninitialized
+ * what
+ * `.lo` and `.hi` give. */
+#ifndef LANES_IN_MEMORY
+#define LANES_IN_MEMORY 0
+#endif
+#define PLUS(a, b)   ((a) + (b))
+#define LARGER(a, b) ((b) > (a) ? (b) : (a))
+#if WIDTH == 1 || ROWS > 1
 #define first_lane(x) (x)
 #define sum_lanes(x)  (x)
 #define max_lanes(x)  (x)
+#elif LANES_IN_MEMORY
+#define DEFINE_FOLD_LANES(name, FOLD)                                         \
+    static real name(realv x) {                                               \
+        real lane[WIDTH];                                                     \
+        TO_LANES(x, lane);                                                    \
+        for (int n = WIDTH / 2; n > 0; n /= 2)                                \
+            for (int k = 0; k < n; k++) lane[k] = FOLD(lane[k], lane[k + n]); \
+        return lane[0];                                                       \
+    }
+#define FIRST(a, b) (a)
+DEFINE_FOLD_LANES(sum_lanes, PLUS)
+DEFINE_FOLD_LANES(max_lanes, LARGER)
+DEFINE_FOLD_LANES(first_lane, FIRST)
 #else
-#define first_lane(x)    ((x).s0)
 #define FOLD_2(FOLD, x)  FOLD((x).s0, (x).s1)
 #define FOLD_4(FOLD, x)  FOLD_2(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_8(FOLD, x)  FOLD_4(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_16(FOLD, x) FOLD_8(FOLD, FOLD((x).lo, (x).hi))
-#define PLUS(a, b)       ((a) + (b))
-#define LARGER(a, b)     ((b) > (a) ? (b) : (a))
+#define first_lane(x)    ((x).s0)
 static real sum_lanes(realv x) {
     return CLX_JOIN(FOLD_, WIDTH)(PLUS, x);
 }

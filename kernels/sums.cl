@@ -9,12 +9,12 @@
 #include "storage.cl"
 
 typedef struct long_sum {
-    real sum, low;
+    rowreal sum, low;
 } long_sum;
 
-static void long_sum_add(long_sum *s, real x) {
-    real total = s->sum + x;
-    real x_part = total - s->sum;
+static void long_sum_add(long_sum *s, rowreal x) {
+    rowreal total = s->sum + x;
+    rowreal x_part = total - s->sum;
     s->low += (s->sum - (total - x_part)) + (x - x_part);
     s->sum = total;
 }
@@ -24,7 +24,7 @@ static void long_sum_merge(long_sum *s, long_sum other) {
     s->low += other.low;
 }
 
-static real long_sum_value(long_sum s) {
+static rowreal long_sum_value(long_sum s) {
     return isfinite(s.sum) ? s.sum + s.low : s.sum;
 }
 
@@ -47,12 +47,12 @@ static void block_sum_add_finite(block_sum *s, realv block) {
     s->sum = total;
 }
 
-static void block_sum_scale(block_sum *s, real factor) {
+static void block_sum_scale(block_sum *s, rowreal factor) {
     s->sum *= factor;
     s->low *= factor;
 }
 
-static real block_sum_value(block_sum s) {
+static rowreal block_sum_value(block_sum s) {
     return sum_lanes(s.sum) - sum_lanes(s.low);
 }
 

@@ -5,7 +5,8 @@
  * Launch rule: any local size, 1 is best; global size at least end_row - first_row.
  * Bytes: each logit is read from memory once; a tile is read again from the first cache, the row from the
  * second for what a second pass writes.
- * Tunables: WIDTH; TILE, vectors of a tile: WIDTH * TILE elements should stay in the first cache. */
+ * Tunables, passed by the host (tuning_table.h): WIDTH; TILE, vectors of a tile: WIDTH * TILE elements should
+ * stay in the first cache. */
 #define TEAM 0
 #ifndef WIDTH
 #define WIDTH 16

@@ -28,21 +28,6 @@ static void show_progress(const bench_report *report, const bench_case *what, si
     fflush(stderr);
 }
 
-/* One shape that was asked for by name must fit; of a list, those that do not are skipped. */
-static int check_fits(const bench_report *report, const bench_device *device, const bench_list *list) {
-    for (size_t i = 0; i < list->count && list->settings.named_shape; i++) {
-        const bench_case *what = &list->cases[i];
-        char why[sizeof((bench_result *)0)->skipped];
-        bench_problem problem;
-        bench_problem_plan(&problem, device, &list->settings, what, why, sizeof why);
-        if (why[0])
-            return tool_error(report->session->command, EXIT_USAGE,
-                              "--rows %" PRId64 " --classes %" PRId64 ": %s %s %s", what->rows, what->classes,
-                              bench_op_name(what->op), dtype_name(what->dtype), why);
-    }
-    return EXIT_GOOD;
-}
-
 static int measure_all(const bench_report *report, bench_limits *limits, const bench_list *list,
                        bench_result *results) {
     int failed = EXIT_GOOD;
@@ -74,7 +59,7 @@ static int bench(const bench_report *report, const bench_list *list, const char 
                          : tool_error(report->session->command, EXIT_DEVICE, "no host memory for %zu results",
                                       list->count);
     if (!failed) failed = bench_device_open(&device, report->session);
-    if (!failed) failed = check_fits(report, &device, list);
+    if (!failed) failed = bench_list_fits(list, &device);
     if (!failed) failed = limits_open(&limits, &device);
     if (!failed) failed = measure_all(report, &limits, list, results);
     if (!failed && plot_path) failed = plot(report, plot_path, results, list->count);
@@ -92,7 +77,7 @@ int bench_run(const tool_command *command, const tool_options *options) {
         code = tool_error(command, EXIT_USAGE, "--json and --csv are two forms of one output");
     if (code == EXIT_GOOD) {
         const double start = session_clock();
-        code = session_open(&s, command, options->device, 0);
+        code = session_open(&s, command, options);
         if (code == EXIT_GOOD) {
             bench_report report = {.format = options->json        ? BENCH_JSON
                                              : options->bench_csv ? BENCH_CSV

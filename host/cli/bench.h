@@ -54,6 +54,7 @@ typedef struct bench_result {
     size_t buffers;         /* that the inputs rotate among */
 } bench_result;
 
+double bench_median(double *values, size_t n);   /* sorts them; 0 of none */
 double bench_rate(const bench_result *r);        /* bytes a second */
 double bench_ratio(const bench_result *r);       /* of the limit; 1: as fast as memory */
 double bench_times_ideal(const bench_result *r); /* seconds over (an empty launch + the ideal time) */

@@ -177,6 +177,21 @@ int bench_problem_call(const bench_problem *p, clxent_plan *plan, const clxent_d
     return failed;
 }
 
+int bench_problem_time(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
+                       double *seconds, double *enqueue_seconds, size_t *n) {
+    /* All slots are made anew, and the slots called are in the first half: what was written last, and may
+     * still be in the caches, is not what is read next. */
+    const int in_place = (desc->outputs & CLXENT_OUT_GRAD) && !p->out;
+    const size_t usable = p->slots > 1 ? p->slots / 2 : 1;
+    const size_t calls = usable < BENCH_CALLS ? usable : BENCH_CALLS;
+    const size_t first = (size_t)(pair + 1) * calls % (usable - calls + 1);
+    int failed = in_place ? bench_problem_fill(p, 0, p->slots) : EXIT_GOOD;
+    *n = calls;
+    for (size_t c = 0; c < calls && !failed; c++)
+        failed = bench_problem_call(p, plan, desc, first + c, &seconds[c], &enqueue_seconds[c]);
+    return failed;
+}
+
 double bench_problem_bytes(const bench_problem *p) {
     const double rows = (double)p->what.rows, counted = (double)p->counted, classes = (double)p->what.classes;
     const double element = (double)clxent_dtype_size(p->what.dtype);

@@ -43,6 +43,13 @@ clxent_buffers bench_problem_buffers(const bench_problem *p, const clxent_desc *
 int bench_problem_call(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, size_t slot,
                        double *seconds, double *enqueue_seconds);
 
+/* Calls in turn on slots that rotate with the number of the pair: *n of them, BENCH_CALLS at most. seconds
+ * and enqueue_seconds have one each. The logits are made anew where the calls before have written over them.
+ */
+enum { BENCH_CALLS = 8 };
+int bench_problem_time(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
+                       double *seconds, double *enqueue_seconds, size_t *n);
+
 /* What a call cannot but read and write. */
 double bench_problem_bytes(const bench_problem *p);
 

@@ -21,12 +21,19 @@ static const shape standard[] = {{4096, 32000}, {2048, 50257}, {1024, 128256}, {
 /* How cost grows: N*C from 1e5 to 5e8. */
 static const shape growth[] = {{4, 32000},    {16, 32000},   {64, 32000},   {256, 32000},
                                {1024, 32000}, {4096, 32000}, {15625, 32000}};
+/* What tune looks at: classes on either side of thresholds that are powers of two, not themselves multiples
+ * of large ones, where rows stand in each other's way in a cache; work-groups of either size; vocabularies;
+ * few rows. 2^23 to 2^24 logits but for the last. */
+static const shape tuned[] = {{1 << 20, 12},  {1 << 19, 25}, {1 << 18, 50}, {1 << 17, 100},
+                              {1 << 16, 200}, {40000, 400},  {20000, 800},  {512, 32000},
+                              {128, 128256},  {2, 65536},    {1, 262144},   {8, 50257}};
 static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16};
 
 enum {
     MOST_SHAPES = 32,
     STANDARD = sizeof standard / sizeof *standard,
     GROWTH = sizeof growth / sizeof *growth,
+    TUNED = sizeof tuned / sizeof *tuned,
     DTYPES = sizeof dtypes / sizeof *dtypes
 };
 
@@ -118,8 +125,9 @@ static int choose_shapes(shape *out, int *n, const tool_command *command, const 
         out[0] = (shape){o->bench_rows, o->bench_classes};
         return check_shape(command, o->bench_rows, o->bench_classes);
     }
-    *n = o->bench_growth ? GROWTH : STANDARD;
-    memcpy(out, o->bench_growth ? growth : standard, (size_t)*n * sizeof *out);
+    const int for_tune = command->bit == COMMAND_TUNE;
+    *n = for_tune ? TUNED : o->bench_growth ? GROWTH : STANDARD;
+    memcpy(out, for_tune ? tuned : o->bench_growth ? growth : standard, (size_t)*n * sizeof *out);
     return EXIT_GOOD;
 }
 
@@ -160,7 +168,10 @@ int bench_list_make(bench_list *list, const tool_command *command, const tool_op
     shape shapes[MOST_SHAPES];
     int n = 0;
     *list = (bench_list){0};
-    const char *op_names = o->bench_ops ? o->bench_ops : o->bench_growth ? "grad" : NULL;
+    const char *op_names = o->bench_ops                   ? o->bench_ops
+                           : command->bit == COMMAND_TUNE ? "forward,grad"
+                           : o->bench_growth              ? "grad"
+                                                          : NULL;
     int failed = choose_shapes(shapes, &n, command, o);
     if (!failed) failed = make_settings(&list->settings, command, o);
     if (!failed) failed = parse_names(has_op, command, "op", op_names, BENCH_OPS, name_of_op);
@@ -182,6 +193,20 @@ int bench_list_make(bench_list *list, const tool_command *command, const tool_op
                 if (has_dtype[t] && has_op[op])
                     list->cases[list->count++] =
                         (bench_case){(bench_op)op, shapes[i].rows, shapes[i].classes, dtypes[t]};
+    return EXIT_GOOD;
+}
+
+int bench_list_fits(const bench_list *list, const bench_device *device) {
+    for (size_t i = 0; i < list->count && list->settings.named_shape; i++) {
+        const bench_case *what = &list->cases[i];
+        char why[sizeof((bench_result *)0)->skipped];
+        bench_problem problem;
+        bench_problem_plan(&problem, device, &list->settings, what, why, sizeof why);
+        if (why[0])
+            return tool_error(device->session->command, EXIT_USAGE,
+                              "--rows %" PRId64 " --classes %" PRId64 ": %s %s %s", what->rows, what->classes,
+                              bench_op_name(what->op), dtype_name(what->dtype), why);
+    }
     return EXIT_GOOD;
 }
 

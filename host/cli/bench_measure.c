@@ -18,19 +18,13 @@ typedef struct samples {
 
 enum { LIMIT, OPERATION, ENQUEUE, LAUNCH, PLAIN, KINDS };
 
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+static void keep(samples *s, const double *seconds, size_t n) {
+    memcpy(s->values + s->n, seconds, n * sizeof *seconds);
+    s->n += n;
 }
 
 static double median(const samples *s) {
-    if (s->n == 0) return 0;
-    qsort(s->values, s->n, sizeof *s->values, by_value);
-    return (s->values[(s->n - 1) / 2] + s->values[s->n / 2]) / 2;
-}
-
-static void keep(samples *s, int warm, double seconds) {
-    if (warm) s->values[s->n++] = seconds;
+    return bench_median(s->values, s->n);
 }
 
 /* Plans: the operation's, and for comparison that of the same operation without the settings' options. */
@@ -77,52 +71,40 @@ static limit_kind limit_of(bench_op op) {
     return kinds[op];
 }
 
-/* `calls` of the slots from first on. The logits are made anew where the call before has written over them.
- */
-static int time_calls(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, size_t first,
-                      size_t calls, int warm, samples *seconds, samples *enqueue) {
-    const int in_place = limit_of(p->what.op) == LIMIT_UPDATE;
-    /* All slots, and the slots called are in the first half: what was written last, and may still be in the
-     * caches, is not what is read next. */
-    int failed = in_place ? bench_problem_fill(p, 0, p->slots) : EXIT_GOOD;
-    for (size_t c = 0; c < calls && !failed; c++) {
-        double total, returned;
-        failed = bench_problem_call(p, plan, desc, first + c, &total, &returned);
-        if (failed) break;
-        keep(seconds, warm, total);
-        if (enqueue) keep(enqueue, warm, returned);
-    }
-    return failed;
+/* The calls of a pair; before the first, at -1, they only warm up. */
+static int time_calls(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
+                      samples *seconds, samples *enqueue) {
+    double total[BENCH_CALLS], returned[BENCH_CALLS];
+    size_t n = 0;
+    const int failed = bench_problem_time(p, plan, desc, pair, total, returned, &n);
+    if (failed || pair < 0) return failed;
+    keep(seconds, total, n);
+    if (enqueue) keep(enqueue, returned, n);
+    return EXIT_GOOD;
 }
 
-static int time_launches(const bench_device *d, cl_mem buffer, size_t launches, int warm, samples *seconds) {
+static int time_launches(const bench_device *d, cl_mem buffer, int pair, samples *seconds) {
     int failed =
         bench_cl_check(d, d->cl.SetKernelArg(d->nothing, 0, sizeof buffer, &buffer), "clSetKernelArg");
-    for (size_t i = 0; i < launches && !failed; i++) {
+    for (int i = 0; i < BENCH_CALLS && !failed; i++) {
         double total;
         failed = bench_launch(d, d->nothing, 1, 1, &total);
-        if (!failed) keep(seconds, warm, total);
+        if (!failed && pair >= 0) keep(seconds, &total, 1);
     }
     return failed;
 }
 
 static int time_pairs(bench_limits *l, const bench_limit *limit, const bench_problem *p,
                       const bench_problem *plain, const plan_pair *plans, samples all[KINDS]) {
-    const size_t usable = p->slots > 1 ? p->slots / 2 : 1;
-    const size_t calls = usable < 8 ? usable : 8;
     int failed = EXIT_GOOD;
     for (int pair = -1; pair < p->settings->pairs && !failed; pair++) {
-        const int warm = pair >= 0; /* the pair before the first only warms up */
-        const size_t first = (size_t)(pair + 1) * calls % (usable - calls + 1);
         double seconds;
         failed = limit_run(l, limit, &seconds);
-        if (!failed) keep(&all[LIMIT], warm, seconds);
-        if (!failed)
-            failed = time_calls(p, plans->plan, &p->desc, first, calls, warm, &all[OPERATION], &all[ENQUEUE]);
+        if (!failed && pair >= 0) keep(&all[LIMIT], &seconds, 1);
+        if (!failed) failed = time_calls(p, plans->plan, &p->desc, pair, &all[OPERATION], &all[ENQUEUE]);
         if (!failed && plans->plain)
-            failed =
-                time_calls(plain, plans->plain, &plans->plain_desc, first, calls, warm, &all[PLAIN], NULL);
-        if (!failed) failed = time_launches(p->device, p->loss, 8, warm, &all[LAUNCH]);
+            failed = time_calls(plain, plans->plain, &plans->plain_desc, pair, &all[PLAIN], NULL);
+        if (!failed) failed = time_launches(p->device, p->loss, pair, &all[LAUNCH]);
     }
     return failed;
 }
@@ -140,7 +122,7 @@ static int measure(bench_limits *l, bench_problem *p, bench_result *r) {
     if (!failed) failed = make_plans(&plans, p, &r->plan_seconds);
     if (!failed && plans.plain) failed = make_plain(&plain, p);
     for (int i = 0; i < KINDS && !failed; i++) {
-        all[i].values = malloc((size_t)p->settings->pairs * 8 * sizeof *all[i].values);
+        all[i].values = malloc((size_t)p->settings->pairs * BENCH_CALLS * sizeof *all[i].values);
         if (!all[i].values) failed = tool_error(d->session->command, EXIT_DEVICE, "no host memory for times");
     }
     if (!failed) failed = bench_problem_fill(p, 0, p->slots);

@@ -4,6 +4,8 @@
  */
 #include "bench.h"
 
+#include <stdlib.h>
+
 static const struct {
     const char *name, *title;
 } ops[BENCH_OPS] = {
@@ -20,6 +22,17 @@ const char *bench_op_name(bench_op op) {
 
 const char *bench_op_title(bench_op op) {
     return ops[op].title;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, size_t n) {
+    if (n == 0) return 0;
+    qsort(values, n, sizeof *values, by_value);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
 double bench_rate(const bench_result *r) {

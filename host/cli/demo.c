@@ -169,7 +169,7 @@ static void cross_entropy(demo *d) {
 
 int demo_run(const tool_command *command, const tool_options *options) {
     demo d = {.status = CLXENT_OK};
-    int code = session_open(&d.session, command, options->device, 0);
+    int code = session_open(&d.session, command, options);
     if (code == EXIT_GOOD) {
         printf("clxent %s: the loss of a language model in four facts\n", clxent_version());
         printf("computed on %s (%s)\n", d.session.device.name, d.session.device.platform);

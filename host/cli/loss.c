@@ -121,7 +121,7 @@ static score score_rows(const job *j) {
 
 static int compute_and_report(job *j) {
     const tensor *logits = &j->in.logits.tensor;
-    int failed = session_open(&j->session, j->command, j->options->device, j->options->memory);
+    int failed = session_open(&j->session, j->command, j->options);
     if (!failed) failed = add_outputs(j);
     if (failed) return failed;
 

@@ -58,6 +58,20 @@ static const tool_command commands[] = {
      "a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device, and "
      "more.\n",
      bench_run},
+    {"tune", COMMAND_TUNE, "how rows are best cut for this device: sizes, widths, thresholds",
+     "Searches for the tuning that is fastest here: each value is timed in turn with the best so far, the "
+     "loss\n"
+     "and the loss with its gradient, on the same buffers. It is taken when it is faster by more than the "
+     "noise,\n"
+     "twice, and its results are within the bounds of a double-precision reference. Progress goes to "
+     "standard\n"
+     "error. Best on a machine that does nothing else; minutes.\n\n"
+     "Prints what was found, and a line for the library's table (host/src/tuning_table.h). --out writes it "
+     "for\n"
+     "--tuning and CLXENT_TUNING, --json prints the same: clxent, device, platform, driver, tuning, "
+     "measured; a\n"
+     "measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken, why.\n",
+     tune_run},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -78,13 +92,14 @@ static void print_usage(FILE *to) {
             "usage: clxent COMMAND [options]\n\n",
             clxent_version());
     for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
-    fprintf(to,
-            "\n  clxent COMMAND --help   its options\n"
-            "  clxent --version        the version\n\n"
-            "exit status: 0 good, 1 a figure differs (demo, verify, bench), 2 usage, 3 bad data (file,\n"
-            "shape, target), 4 no usable device or an OpenCL failure\n"
-            "environment: CLXENT_DEVICE chooses the device; CLXENT_CACHE=off keeps no compiled programs in\n"
-            "the user's cache folder\n");
+    fprintf(
+        to,
+        "\n  clxent COMMAND --help   its options\n"
+        "  clxent --version        the version\n\n"
+        "exit status: 0 good, 1 a figure differs (demo, verify, bench, tune), 2 usage, 3 bad data (file,\n"
+        "shape, target), 4 no usable device or an OpenCL failure\n"
+        "environment: CLXENT_DEVICE chooses the device; CLXENT_TUNING is a file of `clxent tune`;\n"
+        "CLXENT_CACHE=off keeps no compiled programs in the user's cache folder\n");
 }
 
 static const tool_command *find(const char *name) {

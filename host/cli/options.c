@@ -47,9 +47,11 @@ enum {
     NLL = COMMAND_NLL,
     BOTH = COMMAND_LOSS | COMMAND_NLL,
     BENCH = COMMAND_BENCH,
+    TUNE = COMMAND_TUNE,
+    TIMED = BENCH | TUNE,
     SOFTMAX = COMMAND_SOFTMAX | COMMAND_LOG_SOFTMAX,
     ALL_DATA = BOTH | SOFTMAX,
-    REPORTS = ALL_DATA | COMMAND_DEVICES | COMMAND_VERIFY | BENCH
+    REPORTS = ALL_DATA | COMMAND_DEVICES | COMMAND_VERIFY | TIMED
 };
 
 #define AT(member) offsetof(tool_options, member)
@@ -59,20 +61,20 @@ static const option_row table[] = {
      .help = "some of forward,grad,grad-apart,grad-from-lse,log-softmax, or all (default): the loss; the\n"
              "loss and its gradient, over the logits or to another buffer; the gradient alone from the\n"
              "saved log-sum-exp, over the logits; the log-probabilities"},
-    {"shape", "LIST", TEXT, AT(bench_shapes), BENCH, 0,
-     .help = "ROWSxCLASSES,... (default: eight, of language models and others)"},
-    {"rows", "N", INTEGER, AT(bench_rows), BENCH, 0, .help = "with --classes: one shape",
+    {"shape", "LIST", TEXT, AT(bench_shapes), TIMED, 0,
+     .help = "ROWSxCLASSES,... (default: a list, of language models and others)"},
+    {"rows", "N", INTEGER, AT(bench_rows), TIMED, 0, .help = "with --classes: one shape",
      .given_at = AT(bench_has_rows)},
-    {"classes", "C", INTEGER, AT(bench_classes), BENCH, 0, .help = "see --rows",
+    {"classes", "C", INTEGER, AT(bench_classes), TIMED, 0, .help = "see --rows",
      .given_at = AT(bench_has_classes)},
     {"growth", NULL, FLAG, AT(bench_growth), BENCH, 0,
      .help = "shapes of 1e5 to 5e8 logits, 32000 classes each; --op grad unless said otherwise"},
-    {"dtype", "LIST", TEXT, AT(bench_dtypes), BENCH, 0,
+    {"dtype", "LIST", TEXT, AT(bench_dtypes), TIMED, 0,
      .help = "f32,f16,bf16: some of these, or all; default f32"},
-    {"pairs", "N", INTEGER, AT(bench_pairs), BENCH, 0,
-     .help = "of limit and operation, whose medians are taken (default 11; less than 9 proves little)",
+    {"pairs", "N", INTEGER, AT(bench_pairs), TIMED, 0,
+     .help = "of what is compared, timed in turn; medians are taken (default 11; less than 9 proves little)",
      .given_at = AT(bench_has_pairs)},
-    {"rotate", "BYTES", BYTES, AT(bench_rotate), BENCH, 0,
+    {"rotate", "BYTES", BYTES, AT(bench_rotate), TIMED, 0,
      .help = "smaller logits rotate among buffers of so many bytes in all, to miss the caches\n"
              "(default: four times the device's cache, 256M at least)"},
     {"ignore", "FRACTION", NUMBER, AT(bench_ignore), BENCH, 0,
@@ -123,12 +125,16 @@ static const option_row table[] = {
      .help = "the result, of the logits' shape; f32, for f64 logits f64"},
     {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
      .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)", .choices = dtypes},
-    {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | BENCH, 0,
+    {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
+    {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
+     .help = "a file that `clxent tune` wrote for this device (default: $CLXENT_TUNING); with one that is\n"
+             "of no use, a warning and the built-in tuning"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
      .help = "lane, group or wide, rather than the device's best; for tests", .choices = schedules},
+    {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning"},
     {"csv", NULL, FLAG, AT(bench_csv), BENCH, 0, .help = "print a line a result, values between commas"},
     {"plot", "F", OUTPUT, AT(bench_plot), BENCH, 0, .help = "write the ratios to F as a picture (SVG)"},
     {"json", NULL, FLAG, AT(json), REPORTS, 0, .help = "print one JSON object"},

@@ -24,7 +24,7 @@ typedef struct tool_options {
     int dtype;    /* clxent_dtype; DEFAULT: the file's */
     int schedule; /* clxent_schedule */
     uint64_t memory;
-    const char *device;
+    const char *device, *tuning;
     int json;
     /* bench; lists are as they were written */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
@@ -33,6 +33,7 @@ typedef struct tool_options {
     int64_t bench_rows, bench_classes, bench_pairs;
     uint64_t bench_rotate;
     double bench_ignore;
+    const char *tune_out; /* tune has bench's shapes, types, pairs, rotate */
 } tool_options;
 
 /* argv[0] is the command's name. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked

@@ -5,6 +5,8 @@
 #include "session.h"
 
 #include "cache.h"
+#include "options.h"
+#include "tuning_file.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -34,16 +36,17 @@ int session_exit_code(clxent_status status) {
     return EXIT_DEVICE;
 }
 
-int session_open(session *s, const tool_command *command, const char *device, uint64_t memory_bytes) {
+int session_open(session *s, const tool_command *command, const tool_options *options) {
     clxent_error error;
-    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
-    options.device = device;
-    options.memory_bytes = memory_bytes;
+    clxent_ctx_options ctx_options = CLXENT_CTX_OPTIONS_INIT;
+    ctx_options.device = options->device;
+    ctx_options.memory_bytes = options->memory;
     *s = (session){.command = command, .device = CLXENT_DEVICE_INFO_INIT};
-    clxent_status status = clxent_ctx_create(&s->ctx, &options, &error);
+    clxent_status status = clxent_ctx_create(&s->ctx, &ctx_options, &error);
     if (status != CLXENT_OK) return tool_error(command, session_exit_code(status), "%s", error.message);
     status = clxent_ctx_device(s->ctx, &s->device);
     if (status != CLXENT_OK) return session_failed(s, status);
+    tuning_apply(s, options->tuning);
     if (command->bit & CACHED_COMMANDS) cache_load(s->ctx, &s->device);
     return EXIT_GOOD;
 }

@@ -16,8 +16,9 @@ typedef struct session {
     clxent_device_info device;
 } session;
 
-/* EXIT_GOOD, or what to exit with, a message printed. session_close() is to be called either way. */
-int session_open(session *s, const tool_command *command, const char *device, uint64_t memory_bytes);
+/* Of the options: device, memory, tuning. EXIT_GOOD, or what to exit with, a message printed. session_close()
+ * is to be called either way. */
+int session_open(session *s, const tool_command *command, const struct tool_options *options);
 void session_close(session *s);
 
 /* What a status is worth to the shell. */

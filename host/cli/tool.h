@@ -9,7 +9,7 @@
 
 enum {
     EXIT_GOOD = 0,
-    EXIT_DIFFERS = 1, /* demo, verify, bench: a figure is not what it should be */
+    EXIT_DIFFERS = 1, /* demo, verify, bench, tune: a figure is not what it should be */
     EXIT_USAGE = 2,
     EXIT_DATA = 3,  /* a file, a shape or a target */
     EXIT_DEVICE = 4 /* no usable device, or OpenCL failed */
@@ -24,7 +24,8 @@ enum {
     COMMAND_LOG_SOFTMAX = 1u << 4,
     COMMAND_NLL = 1u << 5,
     COMMAND_VERIFY = 1u << 6,
-    COMMAND_BENCH = 1u << 7
+    COMMAND_BENCH = 1u << 7,
+    COMMAND_TUNE = 1u << 8
 };
 
 struct tool_options;
@@ -50,5 +51,6 @@ int loss_run(const tool_command *command, const struct tool_options *options); /
 int softmax_run(const tool_command *command, const struct tool_options *options);
 int verify_run(const tool_command *command, const struct tool_options *options);
 int bench_run(const tool_command *command, const struct tool_options *options);
+int tune_run(const tool_command *command, const struct tool_options *options);
 
 #endif

@@ -181,7 +181,7 @@ static int verify(const session *s, int as_json) {
 
 int verify_run(const tool_command *command, const tool_options *options) {
     session s;
-    int code = session_open(&s, command, options->device, 0);
+    int code = session_open(&s, command, options);
     if (code == EXIT_GOOD) code = verify(&s, options->json);
     session_close(&s);
     return code;

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "program.h"
 #include "program_cache.h"
+#include "tuning.h"
 
 /* A context with its OpenCL table, and nothing else yet. */
 static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
@@ -52,6 +53,7 @@ clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *opti
         ctx->queue = NULL;
         goto fail;
     }
+    ctx->tuning = clx_tuning_of(&ctx->info);
     *out = ctx;
     return CLXENT_OK;
 fail:
@@ -96,6 +98,7 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
         goto fail;
     }
     ctx->queue = queue;
+    ctx->tuning = clx_tuning_of(&ctx->info);
     *out = ctx;
     return CLXENT_OK;
 fail:

@@ -20,6 +20,7 @@ struct clxent_ctx {
     cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
     uint64_t memory_bytes;
     clxent_device_info info;
+    clxent_tuning tuning;          /* of plans to come; no field 0 */
     struct clx_program *programs;  /* every program built so far */
     size_t programs_compiled;      /* how many of them from source */
     clx_blob imported;             /* programs that need no compiler; no entries: none */

@@ -2,7 +2,6 @@
 #include "device.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +210,7 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
     return CLXENT_OK;
 }
 
-static bool matches(const clxent_device_info *info, const char *spec) {
+bool clx_device_matches(const clxent_device_info *info, const char *spec) {
     char full[sizeof info->platform + sizeof info->name + 3];
     if (strcmp(spec, "gpu") == 0) return info->type == CLXENT_DEVICE_GPU;
     if (strcmp(spec, "cpu") == 0) return info->type == CLXENT_DEVICE_CPU;
@@ -239,7 +238,7 @@ clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id
     } else {
         for (size_t i = 0; i < list->count; i++) {
             const clxent_device_info *candidate = &list->infos[i];
-            if (named ? !matches(candidate, spec) : !candidate->is_default) continue;
+            if (named ? !clx_device_matches(candidate, spec) : !candidate->is_default) continue;
             if (chosen == list->count || rank_of(candidate) > rank_of(&list->infos[chosen])) chosen = i;
         }
     }

@@ -3,6 +3,8 @@
 #ifndef CLX_DEVICE_H
 #define CLX_DEVICE_H
 
+#include <stdbool.h>
+
 #include "opencl_api.h"
 
 /* What the device says of itself. */
@@ -12,6 +14,9 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
 /* The device that `spec` (see clxent_ctx_options.device) means. */
 clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id *device,
                                 clxent_device_info *info, clxent_error *err);
+
+/* Whether `spec`, which is no number, means this device. */
+bool clx_device_matches(const clxent_device_info *info, const char *spec);
 
 /* Loop iterations after which the device silently leaves a work-item's loops; 0: it never does. */
 uint64_t clx_device_loop_limit(const clxent_device_info *info);

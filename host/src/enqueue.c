@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "tuning.h"
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -27,16 +28,17 @@ static void hold_rows(clx_launch *launch, const clx_call *call) {
     const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
     clx_step *step = &launch->steps[launch->count - 1];
     const clxent_plan *plan = launch->plan;
-    const uint64_t round = CLX_GROUP_WIDTH * step->local_size;
+    const uint64_t width = (uint64_t)plan->tuning.group_width, tile = (uint64_t)plan->tuning.group_tile;
+    const uint64_t round = width * step->local_size;
     const uint64_t rounds = ((uint64_t)plan->desc.classes + round - 1) / round;
     const bool first_pass = plan->desc.op != CLXENT_NLL && !(plan->desc.flags & CLXENT_GRAD_FROM_LSE);
-    if (!first_pass || !(call->outputs & second_pass) || rounds <= CLX_GROUP_TILE) return;
-    const uint64_t classes = (rounds - CLX_GROUP_TILE) * round;
+    if (!first_pass || !(call->outputs & second_pass) || rounds <= tile) return;
+    const uint64_t classes = (rounds - tile) * round;
     const size_t at = (step->scratch_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     const uint64_t bytes = at + classes * clxent_dtype_size(plan->desc.logits_dtype);
     if (bytes > plan->ctx->info.local_memory_bytes / 2) return;
     launch->params.held_at = (clx_i32)at;
-    launch->params.held_vectors = (clx_i32)(classes / CLX_GROUP_WIDTH);
+    launch->params.held_vectors = (clx_i32)(classes / width);
     step->scratch_bytes = (size_t)bytes;
 }
 
@@ -69,10 +71,14 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     return CLXENT_OK;
 }
 
-/* reduce.cl's kernels: a group a chunk of rows and, where there are several, one group over them. */
+/* reduce.cl's kernels: a team a chunk of rows and, where there are several, one team over them. A team is a
+ * group, or a work-item with rows side by side. */
 static void add_reduction(clx_launch *launch, int first_kernel) {
     /* a CPU device runs a group's items one after the other */
-    const size_t team = launch->plan->ctx->info.type == CLXENT_DEVICE_CPU ? 16 : 128;
+    const clxent_device_info *info = &launch->plan->ctx->info;
+    const size_t team = info->schedule == CLXENT_SCHEDULE_WIDE ? 1
+                        : info->type == CLXENT_DEVICE_CPU      ? 16
+                                                               : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
     add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);
@@ -93,7 +99,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     const size_t rows = (size_t)(end - first);
     const size_t scratch =
         clx_real(&plan->desc) == CLXENT_F64 ? CLX_ROW_SCRATCH_BYTES_F64 : CLX_ROW_SCRATCH_BYTES;
-    const size_t team = plan->desc.classes <= 1024 || plan->ctx->info.type == CLXENT_DEVICE_CPU ? 64 : 256;
+    const size_t team = (size_t)clx_group_size(&plan->tuning, plan->desc.classes);
     if (rows == 0 || !(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK;
     const clxent_status status = clx_plan_row_kernels(plan, call->outputs, &call->scalars, &kernels);
     if (status != CLXENT_OK) return status;
@@ -106,7 +112,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         break;
     case CLXENT_SCHEDULE_SPLIT:
         for (int i = 0; i < 2; i++)
-            if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+            if (clx_is_wide(plan->ctx, plan->schedule))
                 add_items(launch, &kernels[i], rows * (size_t)plan->split.parts, 1);
             else
                 add_teams(launch, &kernels[i], rows * (size_t)plan->split.parts, team, scratch);
@@ -115,7 +121,11 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         add_items(launch, kernels, rows, 1);
         break;
     default:
-        add_items(launch, kernels, rows, least(64, kernels->work_group_limit));
+        if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+            add_items(launch, kernels, (rows + CLX_ITEM_ROWS - 1) / CLX_ITEM_ROWS, 1);
+        else
+            add_items(launch, kernels, rows,
+                      least((size_t)plan->tuning.lane_group_size, kernels->work_group_limit));
         break;
     }
     return CLXENT_OK;

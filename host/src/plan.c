@@ -46,7 +46,7 @@ clx_workspace clx_workspace_of(const clxent_plan *plan) {
 
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
-    _Static_assert(sizeof(clx_build) == 10 * sizeof(int), "memcmp() compares builds: they have no padding");
+    _Static_assert(sizeof(clx_build) == 12 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
@@ -54,6 +54,9 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
     const bool softmax = clx_is_softmax(d);
     const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
     const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
+    const bool lane = plan->schedule == CLXENT_SCHEDULE_LANE;
+    const bool wide = clx_is_wide(plan->ctx, plan->schedule);
+    const clxent_tuning *tuning = &plan->tuning;
     const clx_build build = {
         .op = d->op,
         .logits = d->logits_dtype,
@@ -61,13 +64,19 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
         .probabilities = probability ? d->targets_dtype : d->logits_dtype,
         .softcap = scalars->softcap != 0,
         .scaled = scalars->softcap == 0 && scalars->logit_scale != 1,
-        .stats = (outputs & (CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
+        .stats = (outputs & (CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
         .u = probability                            ? CLX_U_PROBABILITY
              : scalars->label_smoothing > 0         ? CLX_U_WEIGHT
              : softmax && (asked & CLXENT_OUT_GRAD) ? CLX_U_GRAD_OUTPUT
                                                     : CLX_U_NONE,
+        .width = lane   ? 0
+                 : wide ? tuning->wide_width
+                        : tuning->group_width,
+        .tile = lane   ? 0
+                : wide ? tuning->wide_tile
+                       : tuning->group_tile,
     };
     for (int i = 0; i < plan->row_count; i++)
         if (memcmp(&plan->rows[i].build, &build, sizeof build) == 0) {
@@ -89,6 +98,7 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     clxent_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a plan");
     plan->ctx = ctx;
+    plan->tuning = ctx->tuning;
     ctx->references++;
     clxent_status status = clx_resolve_desc(ctx, desc, &plan->desc);
     if (status != CLXENT_OK) goto fail;

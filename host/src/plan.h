@@ -23,6 +23,7 @@ struct clxent_plan {
     clxent_desc desc; /* as given, with every default resolved */
     clxent_schedule schedule;
     clx_split split;
+    clxent_tuning tuning;             /* of the context when the plan was created */
     clx_kernel *reduce;               /* the kernels of reduce.cl; NULL for a softmax, which sums no rows */
     clx_plan_row rows[CLX_PLAN_ROWS]; /* the row kernels met so far */
     int row_count;
@@ -38,6 +39,12 @@ static inline clxent_dtype clx_real(const clxent_desc *desc) {
 /* Softmax and log-softmax have no targets and no loss. */
 static inline bool clx_is_softmax(const clxent_desc *desc) {
     return desc->op == CLXENT_SOFTMAX || desc->op == CLXENT_LOG_SOFTMAX;
+}
+
+/* Whether a work-item runs a row, or a part of one, in vectors; else a work-group does. */
+static inline bool clx_is_wide(const clxent_ctx *ctx, clxent_schedule schedule) {
+    return schedule == CLXENT_SCHEDULE_WIDE ||
+           (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE);
 }
 
 /* The outputs that such a plan can have. */

@@ -13,6 +13,7 @@ typedef struct clx_build {
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
     int softcap, scaled, stats, strided, from_lse;
     int u; /* CLX_U_... */
+    int width, tile;
 } clx_build;
 enum { CLX_U_NONE = 0, CLX_U_WEIGHT = 1, CLX_U_PROBABILITY = 2, CLX_U_GRAD_OUTPUT = 3 }; /* row.cl */
 

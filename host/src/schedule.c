@@ -5,31 +5,29 @@
 #include "device.h"
 #include "error.h"
 #include "plan.h"
+#include "tuning.h"
 
-/* A work-group has nothing to share, and vectors stay mostly empty, when a row is shorter than this. */
-enum { FEW_CLASSES = 32 };
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 
-/* Classes of a part of a row, at the least: what a launch more costs should be little beside it. And the most
- * parts: each reads what all have found. */
-enum { PART_CLASSES = 16384, MOST_PARTS = 64 };
+/* Parts of a row, at most: each reads what all have found. */
+enum { MOST_PARTS = 64 };
 
 static int64_t divided_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
 /* Teams that keep the device busy. */
-static int64_t busy_teams(const clxent_device_info *info) {
-    return (int64_t)info->compute_units * (info->type == CLXENT_DEVICE_CPU ? 1 : 2);
+static int64_t busy_teams(const clxent_ctx *ctx) {
+    return (int64_t)ctx->info.compute_units * ctx->tuning.teams_per_unit;
 }
 
 /* As many parts as keep the device busy. Forced: two or more where there are classes for them. */
-static clx_split split_of(const clxent_device_info *info, const clxent_desc *desc, bool forced) {
-    enum { WIDTH = 16 }; /* parts are whole vectors */
+static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, bool forced) {
+    enum { WIDTH = 16 }; /* parts are whole vectors, of any width */
     const int64_t rows = desc->rows > 0 ? desc->rows : 1;
-    const int64_t most = desc->classes / (forced ? WIDTH : PART_CLASSES);
-    int64_t parts = divided_up(2 * busy_teams(info), rows);
+    const int64_t most = desc->classes / (forced ? WIDTH : ctx->tuning.split_part_classes);
+    int64_t parts = divided_up(2 * busy_teams(ctx), rows);
     if (forced && parts < 2) parts = 2;
     if (parts > most) parts = most;
     if (parts > MOST_PARTS) parts = MOST_PARTS;
@@ -46,14 +44,15 @@ static bool can_split(const clxent_desc *desc) {
 
 /* Loop iterations of a work-item, at most: five passes over its vectors (row.cl, loss.cl), and some for the
  * rest. */
-static uint64_t iterations(const clxent_device_info *info, clxent_schedule schedule,
-                           const clxent_desc *desc) {
-    const bool wide = schedule == CLXENT_SCHEDULE_WIDE ||
-                      (schedule == CLXENT_SCHEDULE_SPLIT && info->schedule == CLXENT_SCHEDULE_WIDE);
-    const uint64_t classes_at_once = schedule == CLXENT_SCHEDULE_LANE ? 1
-                                     : wide                           ? 16
-                                            : 4 * 32; /* of the smallest team there is */
-    return 1000 + 5 * (uint64_t)desc->classes_padded / classes_at_once;
+static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, const clxent_desc *desc) {
+    enum { SMALLEST_TEAM = 32 }; /* that a device lowers a work-group to */
+    const clxent_tuning *t = &ctx->tuning;
+    const int64_t team = clx_group_size(t, desc->classes);
+    const int64_t classes_at_once = schedule == CLXENT_SCHEDULE_LANE ? 1
+                                    : clx_is_wide(ctx, schedule)
+                                        ? t->wide_width
+                                        : t->group_width * (team < SMALLEST_TEAM ? team : SMALLEST_TEAM);
+    return (uint64_t)(1000 + 5 * desc->classes_padded / classes_at_once);
 }
 
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
@@ -62,22 +61,22 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     const clxent_device_info *info = &ctx->info;
     const uint64_t limit = clx_device_loop_limit(info);
     clxent_schedule schedule = desc->schedule;
-    *split = split_of(info, desc, schedule == CLXENT_SCHEDULE_SPLIT);
+    *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
-        if (desc->classes < FEW_CLASSES || desc->inner >= ADJACENT_ROWS)
+        if (desc->classes < ctx->tuning.few_classes || desc->inner >= ADJACENT_ROWS)
             schedule = CLXENT_SCHEDULE_LANE;
-        else if (desc->rows < busy_teams(info) && split->parts > 1)
+        else if (desc->rows < busy_teams(ctx) && split->parts > 1)
             schedule = CLXENT_SCHEDULE_SPLIT;
         else
             schedule = info->schedule;
-        if (limit && iterations(info, schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
+        if (limit && iterations(ctx, schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
     }
     if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = info->schedule;
-    if (limit && iterations(info, schedule, desc) > limit)
+    if (limit && iterations(ctx, schedule, desc) > limit)
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " with the %s schedule take up to %" PRIu64
                         " loop iterations a work-item, and \"%s\" leaves a loop after %" PRIu64,
-                        desc->classes, names[schedule], iterations(info, schedule, desc), info->name, limit);
+                        desc->classes, names[schedule], iterations(ctx, schedule, desc), info->name, limit);
     *out = schedule;
     return CLXENT_OK;
 }

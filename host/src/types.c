@@ -71,6 +71,10 @@ void clxent_buffers_init(clxent_buffers *buffers) {
     if (buffers) *buffers = (clxent_buffers)CLXENT_BUFFERS_INIT;
 }
 
+void clxent_tuning_init(clxent_tuning *tuning) {
+    if (tuning) *tuning = (clxent_tuning)CLXENT_TUNING_INIT;
+}
+
 void clxent_device_info_init(clxent_device_info *info) {
     if (info) *info = (clxent_device_info)CLXENT_DEVICE_INFO_INIT;
 }

@@ -6,6 +6,7 @@
  */
 #include "bench_limits.h"
 #include "leave.h"
+#include "options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,13 +29,14 @@ int tool_error(const tool_command *command, int code, const char *format, ...) {
 }
 
 static const tool_command command = {.name = "test"};
+static const tool_options options;
 static session opened;
 static bench_device device;
 static bench_limits all;
 
 static int open_all(void **state) {
     (void)state;
-    return session_open(&opened, &command, NULL, 0) || bench_device_open(&device, &opened) ||
+    return session_open(&opened, &command, &options) || bench_device_open(&device, &opened) ||
            limits_open(&all, &device);
 }
 

@@ -211,14 +211,13 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     free(grad);
 }
 
-static void every_case(clxent_schedule schedule) {
+/* One case in `step`, from number `first` on. */
+static void cases_from(int first, int step, clxent_schedule schedule) {
     static char names[CASES_MOST][CASE_NAME];
     const int count = cases_list(names);
     int tried = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = first; i < count; i += step) {
         test_case c;
-        /* an interpreter takes seconds a case: a tenth of them on each schedule, not the same ones */
-        if (expect_effort() == EFFORT_TINY && i % 10 != 2 * (int)schedule) continue;
         tried++;
         case_open(&c, names[i]);
         if (c.next_token)
@@ -228,6 +227,12 @@ static void every_case(clxent_schedule schedule) {
         case_close(&c);
     }
     print_message("%s: %d of %d cases\n", schedule_names[schedule], tried, count);
+}
+
+/* An interpreter takes seconds a case: a thirtieth of them on each schedule, not the same ones. */
+static void every_case(clxent_schedule schedule) {
+    const int tiny = expect_effort() == EFFORT_TINY;
+    cases_from(tiny ? 6 * (int)schedule : 0, tiny ? 30 : 1, schedule);
 }
 
 static void on_auto(void **state) {
@@ -245,7 +250,7 @@ static void on_group(void **state) {
     every_case(CLXENT_SCHEDULE_GROUP);
 }
 
-/* Vector kernels take seconds each on a compiler that wants a small test: random.c tries a few there. */
+/* Vector kernels take a minute each on a compiler that wants a small test. */
 static void on_wide(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_SMALL) skip();
@@ -254,7 +259,29 @@ static void on_wide(void **state) {
 
 static void on_split(void **state) {
     (void)state;
+    if (expect_effort() == EFFORT_SMALL) skip();
     every_case(CLXENT_SCHEDULE_SPLIT);
+}
+
+/* Other tunings than the table's: the least of everything, the most, what lies between. */
+static void on_other_tunings(void **state) {
+    (void)state;
+    static const clxent_tuning tunings[] = {
+        {sizeof(clxent_tuning), 1, 1, 1, 1, 1, 1, 1, 1, 16, 64},
+        {sizeof(clxent_tuning), 16, 64, 1024, 1024, 8, 64, 1024, 65536, 1 << 30, 1},
+        {sizeof(clxent_tuning), 2, 8, 8, 8, 2, 16, 2, 2, 32, 2},
+        {sizeof(clxent_tuning), 8, 16, 32, 32, 4, 2, 128, 100, 64, 8},
+    };
+    enum { TUNINGS = sizeof tunings / sizeof *tunings };
+    const int step = 40;
+    if (expect_effort() != EFFORT_FULL) skip(); /* each a compilation */
+    for (int i = 0; i < TUNINGS; i++) {
+        print_message("tuning %d:\n", i);
+        expect_status("clxent_ctx_set_tuning", ctx, clxent_ctx_set_tuning(ctx, &tunings[i]), CLXENT_OK);
+        for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++)
+            cases_from(5 * i + schedule, step, (clxent_schedule)schedule);
+    }
+    assert_int_equal(clxent_ctx_set_tuning(ctx, NULL), CLXENT_OK);
 }
 
 static int open_device(void **state) {
@@ -272,7 +299,7 @@ static int close_device(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_auto), cmocka_unit_test(on_lane),  cmocka_unit_test(on_group),
-        cmocka_unit_test(on_wide), cmocka_unit_test(on_split),
+        cmocka_unit_test(on_wide), cmocka_unit_test(on_split), cmocka_unit_test(on_other_tunings),
     };
     return leave(cmocka_run_group_tests(tests, open_device, close_device));
 }

@@ -17,10 +17,10 @@
 enum { ROWS = 3, CLASSES = 5 };
 
 /* What a context computes: two plans, so that a blob can have one program and lack another. */
-typedef enum work { PLAIN, WITH_ARGMAX } work;
+typedef enum work { PLAIN, WITH_ENTROPY } work;
 typedef struct results {
     float loss, grad[ROWS][CLASSES];
-    int64_t argmax[ROWS];
+    float entropy[ROWS];
 } results;
 
 static clxent_plan *new_plan(clxent_ctx *ctx, work what) {
@@ -28,7 +28,7 @@ static clxent_plan *new_plan(clxent_ctx *ctx, work what) {
     clxent_plan *plan = NULL;
     desc.rows = ROWS;
     desc.classes = CLASSES;
-    desc.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD | (what == WITH_ARGMAX ? CLXENT_OUT_ARGMAX : 0);
+    desc.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD | (what == WITH_ENTROPY ? CLXENT_OUT_ENTROPY : 0);
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
     return plan;
 }
@@ -45,7 +45,7 @@ static results compute(clxent_ctx *ctx, work what) {
     a.targets = CLXENT_ARRAY(targets, sizeof targets);
     a.loss = CLXENT_ARRAY(&r.loss, sizeof r.loss);
     a.grad = CLXENT_ARRAY(r.grad, sizeof r.grad);
-    if (what == WITH_ARGMAX) a.argmax = CLXENT_ARRAY(r.argmax, sizeof r.argmax);
+    if (what == WITH_ENTROPY) a.entropy = CLXENT_ARRAY(r.entropy, sizeof r.entropy);
     expect_status("clxent_run", ctx, clxent_run(plan, &a), CLXENT_OK);
     clxent_plan_destroy(plan);
     return r;
@@ -107,12 +107,12 @@ static void expect_results(const blob *b, const results *r, bool compiles) {
 static void all_of_it(void **state) {
     (void)state;
     results r[2];
-    const blob b = a_blob(WITH_ARGMAX, r);
+    const blob b = a_blob(WITH_ENTROPY, r);
     clxent_ctx *ctx = expect_ctx();
     import(ctx, &b);
     memset(b.data, 0, b.bytes); /* the context has a copy */
     set("CLXENT_BREAK_BUILDS", "1");
-    for (int what = PLAIN; what <= WITH_ARGMAX; what++) {
+    for (int what = PLAIN; what <= WITH_ENTROPY; what++) {
         const results got = compute(ctx, (work)what);
         assert_memory_equal(&got, &r[what], sizeof got);
     }
@@ -140,7 +140,7 @@ static void a_part_of_it(void **state) {
     import(ctx, &small);
     compute(ctx, PLAIN);
     assert_int_equal(clxent_ctx_programs_compiled(ctx), 0);
-    compute(ctx, WITH_ARGMAX);
+    compute(ctx, WITH_ENTROPY);
     assert_true(clxent_ctx_programs_compiled(ctx) > 0);
     const blob large = export(ctx);
     assert_true(large.bytes > small.bytes);
@@ -148,7 +148,7 @@ static void a_part_of_it(void **state) {
 
     ctx = expect_ctx();
     import(ctx, &large);
-    compute(ctx, WITH_ARGMAX);
+    compute(ctx, WITH_ENTROPY);
     compute(ctx, PLAIN);
     assert_int_equal(clxent_ctx_programs_compiled(ctx), 0);
     clxent_ctx_destroy(ctx);

@@ -21,7 +21,7 @@
     X(reduction, ARGUMENT, "reduction|3", d->reduction = (clxent_reduction)3)                                \
     X(targets, ARGUMENT, "targets|3", d->targets = (clxent_targets)3)                                        \
     X(empty_mean, ARGUMENT, "empty_mean|2", d->empty_mean = (clxent_empty_mean)2)                            \
-    X(schedule, ARGUMENT, "schedule|4", d->schedule = (clxent_schedule)4)                                    \
+    X(schedule, ARGUMENT, "schedule|5", d->schedule = (clxent_schedule)5)                                    \
     X(flags, ARGUMENT, "flags|0x80", d->flags = 0x80)                                                        \
     X(outputs, UNSUPPORTED, "outputs|0x1000", d->outputs = 0x1000)                                           \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \

@@ -42,6 +42,7 @@ INIT_TEST(clxent_scalars, CLXENT_SCALARS_INIT, 0, 0)
 INIT_TEST(clxent_arrays, CLXENT_ARRAYS_INIT, 0, 0)
 INIT_TEST(clxent_buffers, CLXENT_BUFFERS_INIT, 0, 0)
 INIT_TEST(clxent_device_info, CLXENT_DEVICE_INFO_INIT, 0, 0)
+INIT_TEST(clxent_tuning, CLXENT_TUNING_INIT, 0, 0)
 
 /* Where the headers state defaults in words, the macros hold them. */
 static void test_stated_defaults(void **state) {
@@ -59,6 +60,10 @@ static void test_stated_defaults(void **state) {
     assert_int_equal(arrays.rows, CLXENT_ALL_ROWS);
     const clxent_buffers buffers = CLXENT_BUFFERS_INIT;
     assert_int_equal(buffers.rows, CLXENT_ALL_ROWS);
+    const clxent_tuning tuning = CLXENT_TUNING_INIT;
+#define IS_0(field, least, most, power) assert_int_equal(tuning.field, 0);
+    CLXENT_TUNING_MAP(IS_0)
+#undef IS_0
     const clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     assert_int_equal(info.struct_size, sizeof info);
 }
@@ -68,7 +73,7 @@ int main(void) {
         cmocka_unit_test(test_clxent_ctx_options), cmocka_unit_test(test_clxent_desc),
         cmocka_unit_test(test_clxent_scalars),     cmocka_unit_test(test_clxent_arrays),
         cmocka_unit_test(test_clxent_buffers),     cmocka_unit_test(test_clxent_device_info),
-        cmocka_unit_test(test_stated_defaults),
+        cmocka_unit_test(test_clxent_tuning),      cmocka_unit_test(test_stated_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

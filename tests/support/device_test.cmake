@@ -13,13 +13,13 @@ mark_as_advanced(CLXENT_ICD_POCL CLXENT_ICD_RUSTICL CLXENT_ICD_OCLGRIND)
 
 # The environment of a test, as a list for the property ENVIRONMENT: clxent_test_env_<implementation>, of those
 # installed (clxent_test_implementations), and clxent_test_env, of the first of them, else of whatever is there.
-# CLXENT_DEVICE is emptied because a user's choice may not exist in the chosen implementation; the tool's cache is off
-# because it is the user's.
+# CLXENT_DEVICE is emptied because a user's choice may not exist in the chosen implementation, CLXENT_TUNING because it
+# is of another; the tool's cache is off because it is the user's.
 set(clxent_test_env_pocl OCL_ICD_VENDORS=${CLXENT_ICD_POCL} POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache
-  CLXENT_DEVICE= CLXENT_CACHE=off)
+  CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off)
 set(clxent_test_env_rusticl OCL_ICD_VENDORS=${CLXENT_ICD_RUSTICL} RUSTICL_ENABLE=llvmpipe
-  MESA_SHADER_CACHE_DIR=${PROJECT_BINARY_DIR}/mesa-cache CLXENT_DEVICE= CLXENT_CACHE=off CLXENT_TEST_EFFORT=small)
-set(clxent_test_env_oclgrind OCL_ICD_VENDORS=${CLXENT_ICD_OCLGRIND} CLXENT_DEVICE= CLXENT_CACHE=off CLXENT_TEST_EFFORT=tiny
+  MESA_SHADER_CACHE_DIR=${PROJECT_BINARY_DIR}/mesa-cache CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off CLXENT_TEST_EFFORT=small)
+set(clxent_test_env_oclgrind OCL_ICD_VENDORS=${CLXENT_ICD_OCLGRIND} CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off CLXENT_TEST_EFFORT=tiny
   OPENCL_LAYERS=${PROJECT_BINARY_DIR}/tests/layers/clxent_keep_buffers.so) # see that layer's file
 set(clxent_test_env)
 set(clxent_test_implementations)

@@ -24,6 +24,7 @@ static void functions_that_give_back_nothing(void **state) {
     clxent_scalars_init(NULL);
     clxent_arrays_init(NULL);
     clxent_buffers_init(NULL);
+    clxent_tuning_init(NULL);
 }
 
 static void contexts(void **state) {
@@ -48,6 +49,11 @@ static void contexts(void **state) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     assert_int_equal(clxent_ctx_device(NULL, &info), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_ctx_device(NULL, NULL), CLXENT_ERR_ARGUMENT);
+    clxent_tuning tuning = CLXENT_TUNING_INIT;
+    assert_int_equal(clxent_ctx_set_tuning(NULL, &tuning), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_set_tuning(NULL, NULL), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_tuning(NULL, &tuning), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_tuning(NULL, NULL), CLXENT_ERR_ARGUMENT);
     size_t bytes = 7;
     assert_int_equal(clxent_ctx_export_programs(NULL, nowhere, 8, &bytes), CLXENT_ERR_ARGUMENT);
     assert_int_equal(bytes, 0);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * score_rows(): up to ROWS rows at once, each in a lane of the vectors (tile.cl), for schedule "lane" on CPU
+ * devices. What is one number a row is computed for all of them in one go, by the same functions as a single
+ * row's (row.cl, loss.cl); here are only the loops over the classes.
+ *
+ * Algorithm. As row.cl's, a tile of TILE classes at a time: the tile's maximum of each row, then its
+ * exponentials. The second pass takes the tile that is still held, or reads it again. A row's results do not
+ * depend on the rows beside it. */
+#ifndef CLX_ROWS_CL
+#define CLX_ROWS_CL
+#include "loss.cl"
+
+#if !FROM_LSE && OP != OP_NLL
+static block_sum choose_block(rowmask which, block_sum a, block_sum b) {
+    const block_sum s = {which ? a.sum : b.sum, which ? a.low : b.low};
+    return s;
+}
+
+/* Moves the sums of some rows to a larger reference. */
+static void rebase_rows(row_scan *s, rowmask which, rowreal ref) {
+    row_scan moved = *s;
+    rebase(&moved, ref);
+    s->met = which ? moved.met : s->met;
+    s->ref = which ? moved.ref : s->ref;
+    s->own = which ? moved.own : s->own;
+    s->own_less = which ? moved.own_less : s->own_less;
+    s->exp = choose_block(which, moved.exp, s->exp);
+    s->u = choose_block(which, moved.u, s->u);
+    s->dot = choose_block(which, moved.dot, s->dot);
+    s->ent = choose_block(which, moved.ent, s->ent);
+}
+
+/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. x_target: that of
+ * class y, known beforehand with STATS, else found on the way. */
+static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y, rowreal *x_target) {
+    rowreal equals = 0, found = *x_target;
+    block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
+    for (int from = 0; from < at->count; from += CHAIN) {
+        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        for (int i = from; i < min(from + CHAIN, at->count); i++) {
+            const rowmask is_own = at->x[i] == own;
+            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], found);
+            if (!STATS) found = y == (maskv)((int)at->tile + i) ? at->x[i] : found;
+            if (at->has_exp) at->exp[i] = e;
+            b.exp = is_own ? b.exp : b.exp + e;
+            equals = is_own ? equals + 1 : equals;
+        }
+        sum.exp += b.exp;
+        sum.u += b.u;
+        sum.dot += b.dot;
+        sum.ent += b.ent;
+    }
+    add_block(s, &sum);
+    *x_target = found;
+    const rowreal less = expm1_of(deviation(k, own, s->ref));
+    const rowreal all = fma(equals, less, equals);
+    s->own = isnan(own) ? s->own : all;
+    s->own_less = isnan(own) ? s->own_less : equals == 1 ? less : all - 1;
+}
+
+/* Looks for a better logit in the held tile: the first largest, a NaN being larger than any number. */
+static void scan_best(row_part *p, const row_at *at) {
+    for (int i = 0; i < at->count; i++) {
+        const realv x = at->x[i];
+        const rowmask better = (x > p->best) | (isnan(x) & !isnan(p->best));
+        p->best = better ? x : p->best;
+        p->best_at = better ? (rowmask)((int)at->tile + i) : p->best_at;
+    }
+}
+
+static row_scan scan_rows(const call *k, row_at *at, row_part *best, maskv y, rowreal *x_target) {
+    const uint classes = (uint)k->p->classes;
+    const block_sum zero = {REALV(0), REALV(0)};
+    row_scan s = {0, 0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
+    at->has_exp = classes <= TILE && HAS(k, grad);
+    for (uint c = 0; c < classes; c += TILE) {
+        hold_tile(k, at, c);
+        rowreal top = -REAL_INF;
+        for (int i = 0; i < at->count; i++) top = larger(top, at->x[i]);
+        const rowreal z = deviation(k, top, ROWREAL(0));
+        const rowmask moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        if (c == 0) {
+            s.met = moves;
+            s.ref = moves ? z : ROWREAL(0);
+        } else if (any(moves)) {
+            rebase_rows(&s, moves, z);
+        }
+        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), y, x_target);
+        if (HAS(k, argmax)) scan_best(best, at);
+    }
+    return s;
+}
+
+/* Which rows have a NaN among their logits. */
+static rowmask have_nan(const call *k, row_at *at) {
+    rowmask nans = 0;
+    for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
+        hold_tile(k, at, c);
+        for (int i = 0; i < at->count; i++) nans |= isnan(at->x[i]);
+    }
+    return nans;
+}
+
+static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
+    row_part p;
+    p.best = -REAL_INF;
+    p.best_at = 0;
+    const row_scan s = scan_rows(k, at, &p, y, x_target);
+    p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
+    p.own = s.own;
+    p.own_less = s.own_less;
+    p.exp = block_sum_value(s.exp);
+    p.u = block_sum_value(s.u);
+    p.dot = block_sum_value(s.dot);
+    p.ent = block_sum_value(s.ent);
+    p.beaten = s.beaten;
+    p.nans = 0;
+    if (is_described(k) && any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
+    return p;
+}
+#endif
+
+#if FROM_LSE && U != U_NONE
+/* What the saved row lacks: the sum of u. */
+static rowreal sum_u(const call *k, row_at *at) {
+    block_sum u = {REALV(0), REALV(0)};
+    for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
+        hold_tile(k, at, c);
+        for (int i = 0; i < at->count; i++) block_sum_add(&u, load_u(k, at, c + (uint)i, WIDTH));
+    }
+    return block_sum_value(u);
+}
+#endif
+
+/* Each row's logit of class y. */
+static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
+    long lane[ROWS];
+    real x[ROWS];
+    TO_LANES(y, lane);
+    for (int r = 0; r < ROWS; r++)
+        x[r] = LOAD_LOGIT(k->logits, ROW_AT(k, &at->logits, r) + lane[r] * class_step(k));
+    return FROM_LANES(x);
+}
+
+/* Rows side by side: the target's class and whether the row counts, its logits and whether they are read. */
+typedef struct rows_task {
+    maskv y;
+    rowmask counted;
+    bool read;
+    row_at at;
+} rows_task;
+
+/* The gradient by class c; 0 in rows that do not count and behind the classes. */
+static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
+                              uint c) {
+    const realv target = t->y == (maskv)(int)c ? grad->target : REALV(0);
+    realv g = REALV(0);
+    if (!t->read || c >= (uint)k->p->classes) return g;
+#if OP == OP_NLL
+    g = REALV(0) - target; /* not -0 */
+#else
+    const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
+    const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
+    const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(deviation(k, x, r->ref));
+    g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
+#endif
+    return t->counted ? g : REALV(0);
+}
+
+/* What is one number a class: the second pass. */
+static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r, const row_grad *grad) {
+    const clx_params *p = k->p;
+    row_at *at = &t->at;
+    rows_place to_grad;
+    realv out[TILE];
+    find_rows(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
+    for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
+        const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
+        if (OP != OP_NLL && t->read && c < (uint)p->classes) hold_tile(k, at, c);
+#if OP != OP_NLL
+        if ((HAS(k, log_probs) || HAS(k, probs)) && c < (uint)p->classes) {
+            rows_place to;
+            find_rows(k, &to, row, 0, p->log_probs_stride);
+            if (HAS(k, log_probs)) {
+                for (int i = 0; i < at->count; i++) out[i] = deviation(k, at->x[i], r->ref) - r->log_sum;
+                store_tile_real(k, out, k->log_probs + AT(k, log_probs, 0), &to, c, at->count);
+            }
+            if (HAS(k, probs)) {
+                for (int i = 0; i < at->count; i++)
+                    out[i] = exp_of(deviation(k, at->x[i], r->ref)) * r->inverse_sum;
+                store_tile_real(k, out, k->probs + AT(k, probs, 0), &to, c, at->count);
+            }
+        }
+#endif
+        if (HAS(k, grad)) {
+            for (int i = 0; i < n; i++) out[i] = gradient_of_rows(k, t, r, grad, c + (uint)i);
+            store_tile_grad(k, out, k->grad, &to_grad, c, n);
+        }
+    }
+}
+
+/* All of the k->live rows from `row` on. Rows of which none counts are not read, unless they are to be
+ * described. */
+static void score_rows(const call *k, long row) {
+    const row_target target = resolve_target(k, row);
+    const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
+    rows_task t;
+    rowreal x_target = 0;
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_grad grad = {0, 0, 0, 0};
+    t.counted = target.state == ROW_COUNTED;
+    t.y = TO_MASKV(target.y);
+    t.read = !skips || is_described(k) || any(t.counted);
+    find_row(k, &t.at, row);
+
+#if STATS || OP == OP_NLL
+    if (t.read) x_target = t.counted ? load_targets(k, &t.at, target.y) : ROWREAL(0);
+#endif
+#if FROM_LSE
+    r = saved_row(k, row);
+#if U != U_NONE
+    if (t.read) r.u = sum_u(k, &t.at);
+#endif
+#elif OP != OP_NLL
+    if (t.read) r = finish_row(sum_rows(k, &t.at, t.y, &x_target));
+    write_description(k, row, r);
+#endif
+#if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
+    const long_sum x_part = {x_target, 0};
+    write_counted_loss(k, row, target, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
+    if (HAS(k, rank)) {
+        const rowlong rank = r.beaten + TO_ROWLONG(isnan(x_target)); /* a NaN does not beat itself */
+        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(t.counted) ? rank : ROWLONG(0));
+    }
+#endif
+    if (HAS(k, grad)) grad = row_gradient(k, row, target, r);
+    if (HAS(k, grad) || HAS(k, log_probs) || HAS(k, probs)) write_tiles(k, row, &t, &r, &grad);
+}
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exp_of() and tanh_of() of kernels/exp.cl, the polynomials of CPU devices, evaluated on the device and held
+ * against double: the bounds on which numerics.md builds.   test_exp [STEP]   takes every STEP-th float of
+ * the range instead of a few of a hundred: 1 for all of them. */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include <clxent/clxent_opencl.h>
+
+#include "expect.h"
+#include "leave.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 1 << 16 };
+
+/* A little above the logarithm of the least normal number: below it 0 is good, a little further down a must.
+ */
+#define LEAST_EXP (-87.33F)
+
+/* From here on, nothing on the way to tanh is subnormal, which a device may flush. */
+#define LEAST_TANH 0x1p-120F
+
+/* Of exp(d): exp(d) (1 + |d|) times this. Of tanh: both of these, the absolute one and the relative one. */
+static const double exp_bound = 1.6e-7, tanh_bound = 1.7e-7, tanh_relative_bound = 1e-6;
+
+static struct {
+    clxent_ctx *ctx;
+    cl_context context;
+    cl_device_id device;
+    cl_command_queue queue;
+    uint32_t step; /* of the argument; 0: as the effort says */
+    bool subnormals;
+} bench;
+
+/* A program for one width, and what one batch needs. */
+typedef struct functions {
+    cl_program program;
+    cl_kernel kernel;
+    cl_mem x, exp, tanh;
+    float in[BATCH], exps[BATCH], tanhs[BATCH];
+} functions;
+
+#define assert_cl(code) assert_cl_at((code), #code)
+static void assert_cl_at(cl_int code, const char *what) {
+    if (code != CL_SUCCESS) fail_msg("%s: %d", what, (int)code);
+}
+
+static const char source[] =
+    "#include \"exp.cl\"\n"
+    "#if WIDTH > 1\n"
+    "#define LOAD(p)     CLX_VLOAD(get_global_id(0), p)\n"
+    "#define STORE(v, p) CLX_VSTORE(v, get_global_id(0), p)\n"
+    "#else\n"
+    "#define LOAD(p)     (p)[get_global_id(0)]\n"
+    "#define STORE(v, p) ((p)[get_global_id(0)] = (v))\n"
+    "#endif\n"
+    "__kernel void evaluate(__global const float *x, __global float *exps, __global float *tanhs) {\n"
+    "    const realv v = LOAD(x);\n"
+    "    STORE(exp_of(v), exps);\n"
+    "    STORE(tanh_of(v), tanhs);\n"
+    "}\n";
+
+static void build(functions *f, int width) {
+    const char *text = source;
+    char options[1024], log[4096] = "";
+    const int length = snprintf(options, sizeof options, "-cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -I%s",
+                                width, CLXENT_TEST_KERNELS);
+    assert_true(length > 0 && (size_t)length < sizeof options);
+    cl_int code;
+    f->program = clCreateProgramWithSource(bench.context, 1, &text, NULL, &code);
+    assert_cl(code);
+    code = clBuildProgram(f->program, 1, &bench.device, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        clGetProgramBuildInfo(f->program, bench.device, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log, NULL);
+        fail_msg("exp.cl with %s: %d\n%s", options, (int)code, log);
+    }
+    f->kernel = clCreateKernel(f->program, "evaluate", &code);
+    assert_cl(code);
+}
+
+static functions *open_functions(int width) {
+    functions *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    build(f, width);
+    cl_mem *const mem[] = {&f->x, &f->exp, &f->tanh};
+    for (cl_uint i = 0; i < 3; i++) {
+        cl_int code;
+        *mem[i] = clCreateBuffer(bench.context, CL_MEM_READ_WRITE, sizeof f->in, NULL, &code);
+        assert_cl(code);
+        assert_cl(clSetKernelArg(f->kernel, i, sizeof *mem[i], mem[i]));
+    }
+    return f;
+}
+
+static void close_functions(functions *f) {
+    clReleaseMemObject(f->tanh);
+    clReleaseMemObject(f->exp);
+    clReleaseMemObject(f->x);
+    clReleaseKernel(f->kernel);
+    clReleaseProgram(f->program);
+    free(f);
+}
+
+/* exps and tanhs of in[0 .. count], with what is behind it, up to whole vectors. */
+static void evaluate(functions *f, size_t count, int width) {
+    const size_t items = (count + (size_t)width - 1) / (size_t)width;
+    assert_cl(clEnqueueWriteBuffer(bench.queue, f->x, CL_FALSE, 0, sizeof f->in, f->in, 0, NULL, NULL));
+    assert_cl(clEnqueueNDRangeKernel(bench.queue, f->kernel, 1, NULL, &items, NULL, 0, NULL, NULL));
+    assert_cl(clEnqueueReadBuffer(bench.queue, f->exp, CL_FALSE, 0, sizeof f->exps, f->exps, 0, NULL, NULL));
+    assert_cl(
+        clEnqueueReadBuffer(bench.queue, f->tanh, CL_TRUE, 0, sizeof f->tanhs, f->tanhs, 0, NULL, NULL));
+}
+
+/* The largest error met, in units of its bound. */
+typedef struct worst {
+    const char *what;
+    double bound, off;
+    float at;
+} worst;
+
+static void note(worst *w, float x, double error) {
+    const double off = error / w->bound;
+    if (off <= w->off) return; /* a NaN is noted */
+    w->off = off;
+    w->at = x;
+    if (!(off <= 1.0)) fail_msg("%s at %.9g: off by %.3g, allowed %.3g", w->what, (double)x, error, w->bound);
+}
+
+/* A batch is filled, and checked when it is full. */
+typedef struct sweep_state {
+    int width;
+    size_t count;
+    worst exp, tanh, tanh_relative;
+} sweep_state;
+
+static void check_batch(functions *f, sweep_state *s) {
+    evaluate(f, s->count, s->width);
+    for (size_t i = 0; i < s->count; i++) {
+        const float x = f->in[i];
+        const double e = exp((double)x), t = tanh((double)x);
+        if (x < LEAST_EXP && (f->exps[i] == 0.0F || x < LEAST_EXP - 0.01F)) {
+            if (f->exps[i] != 0.0F) fail_msg("exp(%.9g) is %.9g, not 0", (double)x, (double)f->exps[i]);
+        } else {
+            note(&s->exp, x, fabs((double)f->exps[i] - e) / (e * (1.0 + fabs((double)x))));
+        }
+        const double off = fabs((double)f->tanhs[i] - t);
+        note(&s->tanh, x, off);
+        if (fabsf(x) >= LEAST_TANH) note(&s->tanh_relative, x, off / fabs(t));
+    }
+    s->count = 0;
+}
+
+static uint32_t bits_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static float number_of(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Every step-th float of [-88, 8], subnormals where the device has them. */
+static void sweep(int width) {
+    static const uint32_t steps[] = {[EFFORT_TINY] = 4000037, [EFFORT_SMALL] = 1009, [EFFORT_FULL] = 127};
+    const uint32_t step = bench.step ? bench.step : steps[expect_effort()];
+    functions *f = open_functions(width);
+    sweep_state s = {.width = width,
+                     .exp = {"exp, relative by 1 + |d|", exp_bound, 0, 0},
+                     .tanh = {"tanh", tanh_bound, 0, 0},
+                     .tanh_relative = {"tanh, relative", tanh_relative_bound, 0, 0}};
+    for (int negative = 0; negative < 2; negative++) {
+        const uint32_t last = bits_of(negative ? 88.0F : 8.0F);
+        for (uint64_t bits = 0; bits <= last; bits += step) {
+            if (!bench.subnormals && bits && bits < 0x00800000) continue;
+            f->in[s.count++] = number_of((uint32_t)bits | (uint32_t)negative << 31);
+            if (s.count == BATCH) check_batch(f, &s);
+        }
+    }
+    check_batch(f, &s);
+    const worst *const all[] = {&s.exp, &s.tanh, &s.tanh_relative};
+    for (int i = 0; i < 3; i++)
+        print_message("width %d, every %u-th: %s: %.3g, at %.9g\n", width, (unsigned)step, all[i]->what,
+                      all[i]->off * all[i]->bound, (double)all[i]->at);
+    close_functions(f);
+}
+
+/* What no sum may get wrong: masked classes, NaNs, and the tanh of what is out of reach. */
+static void special(int width) {
+    static const uint32_t nans[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFF5A5A5};
+    static const struct {
+        float x, exp, tanh; /* exp NaN: of no use */
+    } values[] = {{-INFINITY, 0, -1}, {-3.4028235e38F, 0, -1}, {-1e30F, 0, -1},
+                  {-1e4F, 0, -1},     {-100, 0, -1},           {-87.34F, 0, -1},
+                  {0, 1, 0},          {-0.0F, 1, 0},           {30, NAN, 1},
+                  {31, NAN, 1},       {1e4F, NAN, 1},          {3.4028235e38F, NAN, 1},
+                  {INFINITY, NAN, 1}};
+    enum { NANS = sizeof nans / sizeof *nans, VALUES = sizeof values / sizeof *values };
+    functions *f = open_functions(width);
+    for (int i = 0; i < VALUES; i++) f->in[i] = values[i].x;
+    memcpy(f->in + VALUES, nans, sizeof nans); /* as bits: a signalling one must not pass a register */
+    evaluate(f, VALUES + NANS, width);
+    for (int i = 0; i < VALUES; i++) {
+        if (!isnan(values[i].exp) && f->exps[i] != values[i].exp)
+            fail_msg("exp(%.9g) is %.9g", (double)values[i].x, (double)f->exps[i]);
+        if (f->tanhs[i] != values[i].tanh)
+            fail_msg("tanh(%.9g) is %.9g", (double)values[i].x, (double)f->tanhs[i]);
+    }
+    for (int i = 0; i < NANS; i++) {
+        if (!isnan(f->exps[VALUES + i]) || !isnan(f->tanhs[VALUES + i]))
+            fail_msg("of the NaN %08X: exp %.9g, tanh %.9g", (unsigned)nans[i], (double)f->exps[VALUES + i],
+                     (double)f->tanhs[VALUES + i]);
+    }
+    close_functions(f);
+}
+
+static void floats_one_by_one(void **state) {
+    (void)state;
+    sweep(1);
+}
+
+static void floats_in_vectors(void **state) {
+    (void)state;
+    sweep(16);
+}
+
+static void special_one_by_one(void **state) {
+    (void)state;
+    special(1);
+}
+
+static void special_in_vectors(void **state) {
+    (void)state;
+    special(16);
+}
+
+static int open_device(void **state) {
+    (void)state;
+    bench.ctx = expect_ctx();
+    bench.queue = clxent_ctx_queue(bench.ctx);
+    assert_cl(
+        clGetCommandQueueInfo(bench.queue, CL_QUEUE_CONTEXT, sizeof bench.context, &bench.context, NULL));
+    assert_cl(clGetCommandQueueInfo(bench.queue, CL_QUEUE_DEVICE, sizeof bench.device, &bench.device, NULL));
+    cl_device_fp_config config = 0;
+    assert_cl(clGetDeviceInfo(bench.device, CL_DEVICE_SINGLE_FP_CONFIG, sizeof config, &config, NULL));
+    bench.subnormals = (config & CL_FP_DENORM) != 0;
+    return 0;
+}
+
+static int close_device(void **state) {
+    (void)state;
+    clxent_ctx_destroy(bench.ctx);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        char *end;
+        const unsigned long step = strtoul(argv[1], &end, 10);
+        if (*end || step < 1 || step > 1000000000) {
+            fprintf(stderr, "%s: step %s is not in 1 to 1000000000\n", argv[0], argv[1]);
+            return 2;
+        }
+        bench.step = (uint32_t)step;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(special_one_by_one),
+        cmocka_unit_test(special_in_vectors),
+        cmocka_unit_test(floats_one_by_one),
+        cmocka_unit_test(floats_in_vectors),
+    };
+    return leave(cmocka_run_group_tests_name("exp", tests, open_device, close_device));
+}
