@@ -451,7 +451,7 @@ CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_sc
  * X(field, least, most, 1: a power of two) */
 #define CLXENT_TUNING_MAP(X)                                                                        \
     X(group_width, 1, 16, 1)              /* GROUP: classes that a work-item loads at once */       \
-    X(group_tile, 1, 64, 1)               /* GROUP: such loads between two looks at the maximum */  \
+    X(group_tile, 1, 16, 1)               /* GROUP: such loads that it holds in registers */        \
     X(group_size_short, 1, 1024, 1)       /* GROUP: work-items of a row of up to 1024 classes */    \
     X(group_size, 1, 1024, 1)             /* GROUP: work-items of a longer row */                   \
     X(wide_width, 1, 16, 1)               /* WIDE: classes of a vector */                           \
