@@ -2,10 +2,13 @@
  *
  * Schedule "group", for GPUs: one work-group a row.
  *
- * Launch rule: local size a power of two, global size (end_row - first_row) * local size.
- * Bytes: each logit is read once, and once more (from cache while it is there) where a second pass is asked.
- * Tunables, passed by the host (tuning_table.h): WIDTH, elements a work-item loads at once; TILE, loads
- * between two looks at the maximum. */
+ * Launch rule: local size a power of two, global size (end_row - first_row) * local size; local memory behind
+ * the scratch as held_at and held_vectors say.
+ * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
+ * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
+ * local memory those before, all or none (held.cl).
+ * Tunables, passed by the host (tuning_table.h): WIDTH, classes that a work-item loads at once; TILE, loads
+ * between two looks at the maximum, that are in registers together. */
 #define TEAM 1
 #ifndef WIDTH
 #define WIDTH 4

@@ -183,9 +183,8 @@ static bool stores_class(const row_at *at, long c) {
 
 /* The second pass: log_probs, probs and, when has_grad, the gradient. */
 static void write_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
-                         bool has_grad, uint c, int lanes) {
+                         bool has_grad, realv x, uint c, int lanes) {
     const long step = class_step(k);
-    const realv x = load_row(k, at, c, lanes);
     const realv d = deviation(k, x, r->ref);
     if (HAS(k, log_probs)) store_real(d - r->log_sum, k->log_probs, at->log_probs + c * step, step, lanes);
     if (!HAS(k, probs) && !has_grad) return;
@@ -201,13 +200,33 @@ static void write_vector(const call *k, const row_at *at, const row_sums *r, con
     }
 }
 
+#if TEAM
+/* From the last tile back. */
 static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
-                          bool has_grad) {
+                          bool has_grad, row_kept *kept) {
+    const uint whole_tile = TILE * round_classes();
+    uint tile = last_tile(at), end = last_tile_end(at);
+    while (end > at->from) {
+        if (!kept->has_tile) reload_tile(k, at, kept, tile, end);
+        kept->has_tile = false;
+        FOR_ROUNDS(v) {
+            const uint c = round_class(tile, v);
+            const int lanes = lanes_at(at, end, c);
+            if (lanes > 0) write_vector(k, at, r, grad, has_grad, kept->tile[v], c, lanes);
+        }
+        end = tile;
+        tile = tile - at->from > whole_tile ? tile - whole_tile : at->from;
+    }
+}
+#else
+static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                          bool has_grad, row_kept *kept) {
     const uint step = WIDTH * (uint)team_items();
-#define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, c, lanes)
+#define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, load_row(k, at, c, lanes), c, lanes)
     FOR_ROW(at->from, at->to, WRITE)
 #undef WRITE
 }
+#endif
 
 #if KEEP
 /* The gradient, from what the first pass left in its place. */
@@ -320,7 +339,7 @@ static void write_numbers(const call *k, long row, const row_task *t, row_sums r
 }
 
 /* The outputs of a row that are one a class; the classes t->at.from .. to, and what is padded behind them. */
-static void write_row(const call *k, long row, const row_task *t, row_sums r, const row_kept *kept) {
+static void write_row(const call *k, long row, const row_task *t, row_sums r, row_kept *kept) {
     const row_at *at = &t->at;
     const bool last = at->to == (uint)k->p->classes;
     const uint end = last ? (uint)k->p->classes_padded : at->to;
@@ -336,7 +355,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, co
     if (kept->on) write_kept(k, at, &r, &grad, kept);
 #endif
     if (!kept->on && ((t->has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs)))
-        write_classes(k, at, &r, &grad, t->has_grad && !all_nan);
+        write_classes(k, at, &r, &grad, t->has_grad && !all_nan, kept);
     if (all_nan) fill_gradient(k, at, at->from, at->to, REAL_NAN);
     if (HAS(k, grad)) fill_gradient(k, at, t->counted ? at->to : at->from, end, REAL(0));
     if (t->has_grad) write_target_gradient(k, at, t->target, &r, &grad, t->x_target);
@@ -348,10 +367,7 @@ static void score_row(const call *k, long row) {
     const row_task t = find_task(k, row, true);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_kept kept;
-    kept.on = KEEP && t.has_grad && !is_described(k);
-#if KEEP
-    kept.count = 0;
-#endif
+    start_keeping(k, &kept, KEEP && t.has_grad && !is_described(k));
 #if OP != OP_NLL
     r = sum_row(k, row, &t.at, t.read, t.x_target, &kept);
 #endif

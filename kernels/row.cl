@@ -8,9 +8,10 @@
  * first the tile's maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums
  * are chains of CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes
  * log_probs, probs and the gradient. Reads each logit once (twice with a second pass, from cache where the
- * row fits), writes each asked element once; with KEEP the first pass leaves the exponentials where the
- * gradient is to stand, and the second has only to scale them. The gradient may replace the logits: whatever
- * a team reads of a row, but for the element being replaced, it has read before the first store.
+ * row fits; a team keeps what it can on chip, held.cl), writes each asked element once; with KEEP the first
+ * pass leaves the exponentials where the gradient is to stand, and the second has only to scale them. The
+ * gradient may replace the logits: whatever a team reads of a row, but for the element being replaced, it has
+ * read before the first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
@@ -128,8 +129,8 @@ static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
 #define FIRST_LANE(x) (LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0))
 #endif
 
-DEFINE_TEAM_FOLD(team_max, real, sum = fmax(sum, other))
-DEFINE_TEAM_FOLD(team_sum, real, sum += other)
+DEFINE_SUB_GROUP_FOLD(team_max, real, sub_group_reduce_max, sum = fmax(sum, other))
+DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
 
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
@@ -158,6 +159,7 @@ typedef struct row_scan {
  * much smaller that they are 0: each is REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS)
  * is below the least f32. A masked class has left -1 where that matters (U). */
 enum { KEPT_REFS = 64 };
+#if !TEAM
 typedef struct row_kept {
     bool on;
 #if KEEP
@@ -166,6 +168,14 @@ typedef struct row_kept {
     real ref[KEPT_REFS];
 #endif
 } row_kept;
+
+static void start_keeping(const call *k, row_kept *kept, bool on) {
+    kept->on = on;
+#if KEEP
+    kept->count = 0;
+#endif
+}
+#endif
 
 /* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
 static realv u_of_probability(const call *k, realv weight, realv t) {
@@ -290,6 +300,9 @@ static realv larger(realv a, realv b) {
 }
 
 #if ROWS == 1
+#if TEAM
+#include "held.cl"
+#else
 /* Leaves an exponential or a capped logit for the second pass. */
 static void keep_vector(const call *k, const row_kept *kept, const row_at *at, uint c, int lanes, realv x,
                         realv e) {
@@ -323,17 +336,12 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const ro
     realv equals = REALV(0);
     for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
         block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-#if TEAM
-        FOR_VECTORS(block, min(end, block + CHAIN * step), classes,
-                    { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
-#else
         const uint whole = min((classes - block) / WIDTH, (uint)min(CHAIN, TILE));
         const uint rest = block + whole * WIDTH;
         FOR_WHOLE_VECTORS(block, whole,
                           { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
         if (whole < min(CHAIN, TILE) && rest < classes)
             scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(classes - rest), own, x_target);
-#endif
         add_block(s, &b);
     }
     if (!isnan(own)) s->own = sum_lanes(equals);
@@ -343,14 +351,10 @@ static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const ro
 static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
     const uint step = WIDTH * (uint)team_items();
     realv tops = REALV(-REAL_INF);
-#if TEAM
-    FOR_VECTORS(tile, tile + TILE * step, classes, { tops = larger(tops, load_row(k, at, c, lanes)); })
-#else
     const uint whole = classes > tile ? min((classes - tile) / WIDTH, (uint)TILE) : 0;
     const uint rest = tile + whole * WIDTH;
     FOR_WHOLE_VECTORS(tile, whole, { tops = larger(tops, load_row(k, at, c, lanes)); })
     if (whole < TILE && rest < classes) tops = larger(tops, load_row(k, at, rest, (int)(classes - rest)));
-#endif
     return tops;
 }
 
@@ -407,8 +411,9 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     }
     return s;
 }
+#endif
 
-DEFINE_TEAM_FOLD(team_min_int, int, sum = min(sum, other))
+DEFINE_SUB_GROUP_FOLD(team_min_int, int, sub_group_reduce_min, sum = min(sum, other))
 
 /* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
  * NaN; INT_MAX for none. */
@@ -524,7 +529,27 @@ static row_part part_add(row_part a, row_part b) {
     return a;
 }
 
-DEFINE_TEAM_FOLD(team_part, row_part, sum = part_add(sum, other))
+#if SUBGROUPS
+/* part_add() of a sub-group's parts. */
+static row_part sub_group_part(row_part p) {
+    p.own = sub_group_reduce_add(p.own);
+    p.own_less = sub_group_reduce_add(p.own_less);
+    p.exp = sub_group_reduce_add(p.exp);
+#if U != U_NONE
+    p.u = sub_group_reduce_add(p.u);
+    p.dot = sub_group_reduce_add(p.dot);
+#endif
+#if STATS
+    p.ent = sub_group_reduce_add(p.ent);
+    p.beaten = sub_group_reduce_add(p.beaten);
+#endif
+    const real best = sub_group_reduce_max(p.best);
+    p.best_at = sub_group_reduce_min(p.best == best ? p.best_at : INT_MAX);
+    p.best = best;
+    return p;
+}
+#endif
+DEFINE_SUB_GROUP_FOLD(team_part, row_part, sub_group_part, sum = part_add(sum, other))
 
 /* What the team's items have met, together. `kept`: its logits are no more. */
 static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {

@@ -56,7 +56,7 @@ __kernel void split_scan(CALL_ARGUMENTS) {
     if (row >= params.end_row) return;
     row_task t = find_task(&k, row, true);
     row_kept kept;
-    kept.on = false;
+    start_keeping(&k, &kept, false);
     take_part(&k, &t, part);
     split_part own;
     own.sums = part_of(&k, &t.at, scan_row(&k, &t.at, t.read, t.x_target, &kept), false);
@@ -79,7 +79,7 @@ __kernel void split_rows(CALL_ARGUMENTS) {
     row_task t = find_task(&k, row, false);
     row_kept kept;
     t.x_target = parts[0].x_target;
-    kept.on = false;
+    start_keeping(&k, &kept, false);
     if (team_item() == 0 && part == 0) write_numbers(&k, row, &t, r);
     team_barrier();
     take_part(&k, &t, part);

@@ -45,8 +45,9 @@ static void print_device(const clxent_device_info *d, size_t number) {
            size_text(buffer, d->largest_buffer_bytes), size_text(local, d->local_memory_bytes),
            d->unified_memory ? ", shared with the host" : "");
     printf("     work-group  at most %" PRIu64 "\n", d->work_group_limit);
-    printf("     has         f64 %s, f16 arithmetic %s, 64-bit atomics %s, compiler %s\n", yes_no(d->fp64),
-           yes_no(d->fp16), yes_no(d->atomics_64), yes_no(d->compiler));
+    printf("     has         f64 %s, f16 arithmetic %s, 64-bit atomics %s, sub-groups %s, compiler %s\n",
+           yes_no(d->fp64), yes_no(d->fp16), yes_no(d->atomics_64), yes_no(d->subgroups),
+           yes_no(d->compiler));
     printf("     schedule    %s\n", schedule_name(d->schedule));
     printf("     %s  %s\n", d->is_default ? "used because" : "not used:   ", d->why);
 }
@@ -79,6 +80,7 @@ static json_t *device_json(const clxent_device_info *d, size_t number) {
     json_object_set_new(o, "f64", json_boolean(d->fp64));
     json_object_set_new(o, "f16_arithmetic", json_boolean(d->fp16));
     json_object_set_new(o, "atomics_64", json_boolean(d->atomics_64));
+    json_object_set_new(o, "subgroups", json_boolean(d->subgroups));
     json_object_set_new(o, "unified_memory", json_boolean(d->unified_memory));
     json_object_set_new(o, "compiler", json_boolean(d->compiler));
     json_object_set_new(o, "schedule", json_string(schedule_name(d->schedule)));

@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+#ifndef CL_DEVICE_MAX_NUM_SUB_GROUPS /* in headers of OpenCL 2.1 and later */
+#define CL_DEVICE_MAX_NUM_SUB_GROUPS 0x105C
+#endif
+
 enum { MAX_PLATFORMS = 32, MAX_DEVICES = 128 };
 
 typedef struct device_list {
@@ -46,6 +50,18 @@ static bool is_emulated(const clxent_device_info *info) {
 static clxent_schedule schedule_of(const clxent_device_info *info) {
     return info->type == CLXENT_DEVICE_CPU && !is_emulated(info) ? CLXENT_SCHEDULE_WIDE
                                                                  : CLXENT_SCHEDULE_GROUP;
+}
+
+/* The functions of sub-groups are there: with OpenCL C 2.0 by an extension; a device of OpenCL 3.0 says how
+ * many sub-groups a work-group has at most, 0 where it has none. Nothing older is asked for them. */
+static bool has_subgroups(const clx_cl *cl, cl_device_id device, const clxent_device_info *info,
+                          const char *extensions) {
+    cl_uint most = 0;
+    if (strncmp(info->opencl_c_version, "OpenCL C 2", 10) == 0)
+        return contains(extensions, "cl_khr_subgroups");
+    return strncmp(info->opencl_version, "OpenCL 3", 8) == 0 &&
+           cl->GetDeviceInfo(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL) == CL_SUCCESS &&
+           most > 0;
 }
 
 uint64_t clx_device_loop_limit(const clxent_device_info *info) {
@@ -116,6 +132,7 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     info.fp64 = contains(extensions, "cl_khr_fp64");
     info.fp16 = contains(extensions, "cl_khr_fp16");
     info.atomics_64 = contains(extensions, "cl_khr_int64_base_atomics");
+    info.subgroups = has_subgroups(cl, device, &info, extensions);
     info.unified_memory = unified == CL_TRUE;
     info.compiler = compiler == CL_TRUE;
     info.schedule = schedule_of(&info);

@@ -20,6 +20,28 @@ static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, siz
     if (groups > 0) launch->steps[launch->count++] = (clx_step){kernel, groups, size, size * scratch_bytes};
 }
 
+/* Local memory behind the scratch of schedule group's last step, for what registers do not hold of a row: all
+ * of that, so that the second pass reads no logit again, or none. Two groups still fit in what the device
+ * has: while one waits at a barrier the other reads. */
+static void hold_rows(clx_launch *launch, const clx_call *call) {
+    enum { ALIGNMENT = 128 }; /* of the largest vector */
+    const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
+    clx_step *step = &launch->steps[launch->count - 1];
+    const clxent_plan *plan = launch->plan;
+    const uint64_t width = (uint64_t)plan->tuning.group_width, tile = (uint64_t)plan->tuning.group_tile;
+    const uint64_t round = width * step->local_size;
+    const uint64_t rounds = ((uint64_t)plan->desc.classes + round - 1) / round;
+    const bool first_pass = plan->desc.op != CLXENT_NLL && !(plan->desc.flags & CLXENT_GRAD_FROM_LSE);
+    if (!first_pass || !(call->outputs & second_pass) || rounds <= tile) return;
+    const uint64_t classes = (rounds - tile) * round;
+    const size_t at = (step->scratch_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const uint64_t bytes = at + classes * clxent_dtype_size(plan->desc.logits_dtype);
+    if (bytes > plan->ctx->info.local_memory_bytes / 2) return;
+    launch->params.held_at = (clx_i32)at;
+    launch->params.held_vectors = (clx_i32)(classes / width);
+    step->scratch_bytes = (size_t)bytes;
+}
+
 /* Adds a kernel of independent work-items. */
 static void add_items(clx_launch *launch, clx_kernel *kernel, size_t items, size_t local_size) {
     launch->steps[launch->count++] =
@@ -86,6 +108,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     switch (plan->schedule) {
     case CLXENT_SCHEDULE_GROUP:
         add_teams(launch, kernels, rows, team, scratch);
+        hold_rows(launch, call);
         break;
     case CLXENT_SCHEDULE_SPLIT:
         for (int i = 0; i < 2; i++)

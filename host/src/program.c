@@ -150,11 +150,20 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
 
 /* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's
  * interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets them not
- * inlined; for its other option see storage.cl. */
-static const char *language_option(const clxent_ctx *ctx) {
+ * inlined; for its other option see storage.cl. Sub-groups came with OpenCL C 2.0, and are a part of 3.0. */
+static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
+    const char *c_version = ctx->info.opencl_c_version;
     if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
         return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
-    return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
+    if (subgroups && strncmp(c_version, "OpenCL C 2", 10) == 0) return "-cl-std=CL2.0 -DSUBGROUPS=1 ";
+    if (subgroups) return "-cl-std=CL3.0 -DSUBGROUPS=1 ";
+    return strncmp(c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
+}
+
+/* Whether rows are shared by the items of a work-group. */
+static bool has_teams(const clxent_ctx *ctx, clxent_schedule schedule) {
+    return schedule == CLXENT_SCHEDULE_GROUP ||
+           (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule != CLXENT_SCHEDULE_WIDE);
 }
 
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
@@ -167,9 +176,9 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     snprintf(options, sizeof options,
              "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
-             language_option(ctx), (int)build->op, (int)build->logits, (int)build->grad,
-             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
-             build->stats, build->strided, build->from_lse, build->u,
+             language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)), (int)build->op,
+             (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
+             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->u,
              ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
              : schedule == CLXENT_SCHEDULE_SPLIT        ? " -DCPU=1"
              : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
@@ -184,7 +193,7 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
     char options[128];
-    snprintf(options, sizeof options, "%s-DREAL_F64=%d%s", language_option(ctx), f64,
+    snprintf(options, sizeof options, "%s-DREAL_F64=%d%s", language_option(ctx, false), f64,
              ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);

@@ -52,7 +52,7 @@ static void wrong_values(void) {
     } wrong[] = {
         {"tuning.group_width|is 3|power of two in [1, 16]", {sizeof(clxent_tuning), .group_width = 3}},
         {"tuning.group_width|is 32|[1, 16]", {sizeof(clxent_tuning), .group_width = 32}},
-        {"tuning.group_tile|is 128|[1, 64]", {sizeof(clxent_tuning), .group_tile = 128}},
+        {"tuning.group_tile|is 128|[1, 16]", {sizeof(clxent_tuning), .group_tile = 128}},
         {"tuning.group_size|is -64|[1, 1024]", {sizeof(clxent_tuning), .group_size = -64}},
         {"tuning.group_size_short|is 2048|[1, 1024]", {sizeof(clxent_tuning), .group_size_short = 2048}},
         {"tuning.wide_width|is 12|[1, 16]", {sizeof(clxent_tuning), .wide_width = 12}},

@@ -24,6 +24,7 @@ static const struct property {
     {"local_memory", CL_DEVICE_LOCAL_MEM_SIZE, ULONG},
     {"work_group", CL_DEVICE_MAX_WORK_GROUP_SIZE, SIZE},
     {"compute_units", CL_DEVICE_MAX_COMPUTE_UNITS, UINT},
+    {"sub_groups", CL_DEVICE_MAX_NUM_SUB_GROUPS, UINT},
 };
 
 static const struct _cl_icd_dispatch *driver;

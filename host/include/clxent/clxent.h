@@ -399,6 +399,7 @@ typedef struct clxent_device_info {
     int32_t fp64;           /* f64 logits */
     int32_t fp16;           /* half arithmetic; f16 logits work without it */
     int32_t atomics_64;     /* CLXENT_ATOMIC with f64 logits */
+    int32_t subgroups;      /* work-groups add up within sub-groups, else through local memory alone */
     int32_t unified_memory; /* host arrays are used where they stand */
     int32_t compiler;       /* 0: the device cannot be used */
     int32_t is_default;     /* the one clxent_ctx_create() opens when none is named */
@@ -407,7 +408,7 @@ typedef struct clxent_device_info {
 #define CLXENT_DEVICE_INFO_INIT                                                                              \
     {                                                                                                        \
         sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
-            0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                    \
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                 \
     }
 CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 
@@ -450,7 +451,7 @@ CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_sc
  * X(field, least, most, 1: a power of two) */
 #define CLXENT_TUNING_MAP(X)                                                                        \
     X(group_width, 1, 16, 1)              /* GROUP: classes that a work-item loads at once */       \
-    X(group_tile, 1, 64, 1)               /* GROUP: such loads between two looks at the maximum */  \
+    X(group_tile, 1, 16, 1)               /* GROUP: such loads that it holds in registers */        \
     X(group_size_short, 1, 1024, 1)       /* GROUP: work-items of a row of up to 1024 classes */    \
     X(group_size, 1, 1024, 1)             /* GROUP: work-items of a longer row */                   \
     X(wide_width, 1, 16, 1)               /* WIDE: classes of a vector */                           \

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A team's way over a row: TILE vectors an item at a time, loaded into registers together, and what stays on
+ * chip of them for the second pass, so that it reads a logit from global memory again only where the row does
+ * not fit: the last tile stays in registers, the tiles before it in local memory where the host has given it
+ * (held_vectors). The second pass goes backwards: from the registers to what the caches have seen last.
+ *
+ * A round is a vector of each item. The tiles of a row are whole but for the first, which has the rounds that
+ * are over, and the last round: so what registers hold is as much as it can be. In local memory a row's
+ * vectors are in their order, in the logits' own type; each is written and read by the same item, so that no
+ * barrier is needed.
+ *
+ * Included by row.cl, for which it takes the place of what reads one item's classes; loss.cl writes. */
+#ifndef CLX_HELD_CL
+#define CLX_HELD_CL
+
+/* A vector in local memory. Conversions back to 16 bits are exact: from there it came. */
+#if LOGITS == 2
+typedef half held_logits;
+#if WIDTH == 1
+#define HELD_LOAD(p, i)     REAL(vload_half(i, p))
+#define HELD_STORE(x, p, i) vstore_half_rte(x, i, p)
+#else
+#define HELD_LOAD(p, i)     CLX_JOIN(vloada_half, WIDTH)(i, p)
+#define HELD_STORE(x, p, i) CLX_JOIN(CLX_JOIN(vstorea_half, WIDTH), _rte)(x, i, p)
+#endif
+#elif LOGITS == 3
+typedef CLX_V(ushort) held_logits;
+#define HELD_LOAD(p, i)     CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))((p)[i]) << 16)
+#define HELD_STORE(x, p, i) ((p)[i] = CLX_JOIN(convert_, CLX_V(ushort))(CLX_JOIN(as_, CLX_V(uint))(x) >> 16))
+#else
+typedef realv held_logits;
+#define HELD_LOAD(p, i)     ((p)[i])
+#define HELD_STORE(x, p, i) ((p)[i] = (x))
+#endif
+
+typedef struct row_kept {
+    bool on;                   /* wide.cl's way; never */
+    bool has_tile;             /* the last tile is in `tile` */
+    realv tile[TILE];          /* of this item: a vector a round, -inf behind the row's end */
+    uint held_vectors;         /* how many of the row's first vectors local memory has a place for: all */
+    __local held_logits *held; /* before the last tile, or 0 */
+} row_kept;
+
+static void start_keeping(const call *k, row_kept *kept, bool on) {
+    kept->on = false;
+    kept->has_tile = false;
+    kept->held_vectors = 0;
+    kept->held = (__local held_logits *)((__local uchar *)k->scratch + k->p->held_at);
+}
+
+#define FOR_ROUNDS(v) _Pragma("unroll") for (uint v = 0; v < TILE; v++)
+
+static uint round_classes(void) {
+    return WIDTH * (uint)team_items();
+}
+
+/* Rounds of the team's classes; the last tile of these, its end, and the end of the first. Ends are those of
+ * rounds, not of the row. */
+static uint round_count(const row_at *at) {
+    return (at->to - at->from + round_classes() - 1) / round_classes();
+}
+
+static uint last_tile_end(const row_at *at) {
+    return at->from + round_count(at) * round_classes();
+}
+
+static uint last_tile(const row_at *at) {
+    const uint rounds = round_count(at);
+    return at->from + (rounds > TILE ? rounds - TILE : 0) * round_classes();
+}
+
+static uint first_tile_end(const row_at *at) {
+    return at->from + ((round_count(at) - 1) % TILE + 1) * round_classes();
+}
+
+/* The item's first class of a round. */
+static uint round_class(uint tile, uint v) {
+    return tile + v * round_classes() + WIDTH * (uint)team_item();
+}
+
+/* How many lanes of the vector at class c, of a tile up to `end`, hold classes. */
+static int lanes_at(const row_at *at, uint end, uint c) {
+    return c < min(end, at->to) ? (int)min((uint)WIDTH, at->to - c) : 0;
+}
+
+/* A whole tile is loaded without a test, all its vectors at once. */
+static void load_rounds(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
+    if (end <= at->to && end - tile == TILE * round_classes()) {
+        FOR_ROUNDS(v) kept->tile[v] = load_row(k, at, round_class(tile, v), WIDTH);
+    } else {
+        FOR_ROUNDS(v) {
+            const uint c = round_class(tile, v);
+            const int lanes = lanes_at(at, end, c);
+            kept->tile[v] = lanes > 0 ? load_row(k, at, c, lanes) : REALV(-REAL_INF);
+        }
+    }
+}
+
+/* Whether local memory has a place for the tile. */
+static bool has_place(const row_at *at, const row_kept *kept, uint end) {
+    return (end - at->from) / WIDTH <= kept->held_vectors;
+}
+
+/* From global memory, leaving in local memory what has a place there. */
+static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
+    load_rounds(k, at, kept, tile, end);
+    if (!has_place(at, kept, end)) return;
+    FOR_ROUNDS(v) {
+        const uint c = round_class(tile, v);
+        if (c < end) HELD_STORE(kept->tile[v], kept->held, (c - at->from) / WIDTH);
+    }
+}
+
+/* For the second pass: from local memory where it is there. */
+static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
+    if (!has_place(at, kept, end)) {
+        load_rounds(k, at, kept, tile, end);
+        return;
+    }
+    FOR_ROUNDS(v) {
+        const uint c = round_class(tile, v);
+        kept->tile[v] = c < end ? HELD_LOAD(kept->held, (c - at->from) / WIDTH) : REALV(-REAL_INF);
+    }
+}
+
+/* Adds a tile to the sums, to which a vector behind its end adds nothing. `moved`: ref is that of `own`, a
+ * logit of this tile. */
+static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_kept *kept, uint tile,
+                        uint end, bool moved, real own, realv x_target) {
+    realv equals = REALV(0);
+    _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
+        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
+            const uint c = round_class(tile, v);
+            const realv x = kept->tile[v];
+            realv e = scan_vector(k, s, &b, at, c, lanes_at(at, end, c), x, x_target);
+            if (moved) {
+                e = x == REALV(own) ? REALV(0) : e;
+                equals += x == REALV(own) ? REALV(1) : REALV(0);
+            }
+            b.exp += e;
+        }
+        add_block(s, &b);
+    }
+    if (!moved) return;
+    const real n = sum_lanes(equals), d = deviation_1(k, own, s->ref);
+    s->own = n * exp(d);
+    s->own_less = n == 1 ? expm1(d) : s->own - 1;
+}
+
+/* The team's classes; none of them where !read. */
+static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
+    const block_sum zero = {REALV(0), REALV(0)};
+    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
+    if (!read) return s;
+    kept->held_vectors = (uint)k->p->held_vectors;
+
+    uint tile = at->from;
+    for (uint end = first_tile_end(at); tile < at->to; end += TILE * round_classes()) {
+        load_tile(k, at, kept, tile, end);
+        realv tops = REALV(-REAL_INF);
+        FOR_ROUNDS(v) tops = larger(tops, kept->tile[v]);
+        const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        if (top > s.best) {
+            s.best = top;
+            s.best_tile = round_class(tile, 0);
+        }
+        const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
+        if (moves) rebase(&s, z);
+        scan_rounds(k, &s, at, kept, tile, end, moves, top, REALV(x_target));
+        tile = end;
+    }
+    kept->has_tile = true;
+    return s;
+}
+
+#endif
