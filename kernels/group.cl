@@ -6,7 +6,7 @@
  * the scratch as held_at and held_vectors say.
  * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
  * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
- * local memory those before, all or none (held.cl).
+ * local memory those before, all or none (scan_team.cl).
  * Tunables, passed by the host (tuning_table.h): WIDTH, classes that a work-item loads at once; TILE, loads
  * between two looks at the maximum, that are in registers together. */
 #define TEAM 1

@@ -76,7 +76,7 @@ typedef struct clx_params {
     clx_i32 reduction, targets;
     clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
     /* group: where local memory holds a row, bytes behind the scratch's start, and how many of its vectors;
-     * see held.cl */
+     * see scan_team.cl */
     clx_i32 held_at, held_vectors;
 } clx_params;
 

@@ -8,10 +8,10 @@
  * first the tile's maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums
  * are chains of CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes
  * log_probs, probs and the gradient. Reads each logit once (twice with a second pass, from cache where the
- * row fits; a team keeps what it can on chip, held.cl), writes each asked element once; with KEEP the first
- * pass leaves the exponentials where the gradient is to stand, and the second has only to scale them. The
- * gradient may replace the logits: whatever a team reads of a row, but for the element being replaced, it has
- * read before the first store.
+ * row fits; a team keeps what it can on chip, scan_team.cl), writes each asked element once; with KEEP the
+ * first pass leaves the exponentials where the gradient is to stand, and the second has only to scale them.
+ * The gradient may replace the logits: whatever a team reads of a row, but for the element being replaced, it
+ * has read before the first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
@@ -153,30 +153,6 @@ typedef struct row_scan {
     uint best_tile;
 } row_scan;
 
-/* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
- * softcap z, else exponentials: those from class from[i] on are
- * relative to ref[i], for the last KEPT_REFS of `count` references. Those before are relative to a ref so
- * much smaller that they are 0: each is REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS)
- * is below the least f32. A masked class has left -1 where that matters (U). */
-enum { KEPT_REFS = 64 };
-#if !TEAM
-typedef struct row_kept {
-    bool on;
-#if KEEP
-    uint count;
-    uint from[KEPT_REFS];
-    real ref[KEPT_REFS];
-#endif
-} row_kept;
-
-static void start_keeping(const call *k, row_kept *kept, bool on) {
-    kept->on = on;
-#if KEEP
-    kept->count = 0;
-#endif
-}
-#endif
-
 /* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
 static realv u_of_probability(const call *k, realv weight, realv t) {
     return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes));
@@ -256,6 +232,13 @@ static void rebase(const call *k, row_scan *s, rowreal ref) {
     s->ref = ref;
 }
 
+#if ROWS == 1
+/* Whether a tile with this largest logit needs a larger reference first. */
+static bool ref_moves(const call *k, const row_scan *s, real top) {
+    return s->met ? deviation_1(k, top, s->ref) > REBASE_ABOVE : top != -REAL_INF;
+}
+#endif
+
 /* The sums of a block: up to CHAIN vectors. */
 typedef struct block_terms {
     realv exp, u, dot, ent;
@@ -301,116 +284,9 @@ static realv larger(realv a, realv b) {
 
 #if ROWS == 1
 #if TEAM
-#include "held.cl"
+#include "scan_team.cl"
 #else
-/* Leaves an exponential or a capped logit for the second pass. */
-static void keep_vector(const call *k, const row_kept *kept, const row_at *at, uint c, int lanes, realv x,
-                        realv e) {
-#if KEEP
-    if (!kept->on) return;
-#if SOFTCAP
-    e = capped_logit(k, x);
-#elif U != U_NONE
-    e = x == REALV(-REAL_INF) ? REALV(-1) : e;
-#endif
-    store_grad(e, k->grad, at->grad + c * class_step(k), class_step(k), lanes);
-#endif
-}
-
-/* Adds a vector of a tile to the block's sums. `own`: the logit at ref if it was met in this tile, else NaN;
- * counted in `equals` instead. */
-static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
-                            block_terms *b, realv *equals, uint c, int lanes, real own, realv x_target) {
-    const realv x = load_row(k, at, c, lanes);
-    const realv e = scan_vector(k, s, b, at, c, lanes, x, x_target);
-    b->exp += x == REALV(own) ? REALV(0) : e;
-    *equals += x == REALV(own) ? REALV(1) : REALV(0);
-    keep_vector(k, kept, at, c, lanes, x, e);
-}
-
-/* Adds the vectors of a tile to the sums. */
-static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
-                      uint classes, real own, realv x_target) {
-    const uint step = WIDTH * (uint)team_items();
-    const uint end = tile + TILE * step;
-    realv equals = REALV(0);
-    for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-        const uint whole = min((classes - block) / WIDTH, (uint)min(CHAIN, TILE));
-        const uint rest = block + whole * WIDTH;
-        FOR_WHOLE_VECTORS(block, whole,
-                          { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
-        if (whole < min(CHAIN, TILE) && rest < classes)
-            scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(classes - rest), own, x_target);
-        add_block(s, &b);
-    }
-    if (!isnan(own)) s->own = sum_lanes(equals);
-}
-
-/* The largest logits of a tile. */
-static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
-    const uint step = WIDTH * (uint)team_items();
-    realv tops = REALV(-REAL_INF);
-    const uint whole = classes > tile ? min((classes - tile) / WIDTH, (uint)TILE) : 0;
-    const uint rest = tile + whole * WIDTH;
-    FOR_WHOLE_VECTORS(tile, whole, { tops = larger(tops, load_row(k, at, c, lanes)); })
-    if (whole < TILE && rest < classes) tops = larger(tops, load_row(k, at, rest, (int)(classes - rest)));
-    return tops;
-}
-
-/* scan_tile() for the usual tile: its vectors are whole, ref was met before, and another such tile follows,
- * whose tops are found on the way: memory is read while exponentials are computed. */
-static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
-                             realv x_target) {
-    const uint step = WIDTH * (uint)team_items();
-    realv tops = REALV(-REAL_INF);
-    for (uint block = tile; block < tile + TILE * step; block += CHAIN * step) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-        FOR_WHOLE_VECTORS(block, min(CHAIN, TILE), {
-            const realv x = load_row(k, at, c, lanes);
-            tops = larger(tops, load_row(k, at, c + TILE * step, lanes));
-            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
-            b.exp += e;
-            keep_vector(k, kept, at, c, lanes, x, e);
-        })
-        add_block(s, &b);
-    }
-    return tops;
-}
-
-/* The team's classes; none of them where !read. */
-static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
-    const uint step = WIDTH * (uint)team_items();
-    const uint item = WIDTH * (uint)team_item();
-    const uint to = read ? at->to : at->from;
-    const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from + item};
-
-    realv tops = tile_tops(k, at, at->from + item, to);
-    for (uint first = at->from; first < to; first += TILE * step) {
-        const uint tile = first + item;
-        const real top = max_lanes(tops);
-        if (top > s.best) {
-            s.best = top;
-            s.best_tile = tile;
-        }
-        const bool moves = s.met ? deviation_1(k, top, s.ref) > REBASE_ABOVE : top != -REAL_INF;
-        if (!moves && to - first >= 2 * TILE * step) {
-            tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
-            continue;
-        }
-        if (moves) {
-            rebase(k, &s, AS_REFERENCE(k, top));
-#if KEEP
-            kept->from[kept->count % KEPT_REFS] = tile;
-            kept->ref[kept->count++ % KEPT_REFS] = s.ref;
-#endif
-        }
-        scan_tile(k, &s, kept, at, tile, to, moves ? top : REAL_NAN, REALV(x_target));
-        if (to - first > TILE * step) tops = tile_tops(k, at, tile + TILE * step, to);
-    }
-    return s;
-}
+#include "scan_item.cl"
 #endif
 
 DEFINE_SUB_GROUP_FOLD(team_min_int, int, sub_group_reduce_min, sum = min(sum, other))
@@ -533,7 +409,6 @@ static row_part part_add(row_part a, row_part b) {
 /* part_add() of a sub-group's parts. */
 static row_part sub_group_part(row_part p) {
     p.own = sub_group_reduce_add(p.own);
-    p.own_less = sub_group_reduce_add(p.own_less);
     p.exp = sub_group_reduce_add(p.exp);
 #if U != U_NONE
     p.u = sub_group_reduce_add(p.u);

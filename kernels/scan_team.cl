@@ -10,9 +10,9 @@
  * vectors are in their order, in the logits' own type; each is written and read by the same item, so that no
  * barrier is needed.
  *
- * Included by row.cl, for which it takes the place of what reads one item's classes; loss.cl writes. */
-#ifndef CLX_HELD_CL
-#define CLX_HELD_CL
+ * Included by row.cl, of which it is the first pass where a row is shared (scan_item.cl); loss.cl writes. */
+#ifndef CLX_SCAN_TEAM_CL
+#define CLX_SCAN_TEAM_CL
 
 /* A vector in local memory. Conversions back to 16 bits are exact: from there it came. */
 #if LOGITS == 2
@@ -35,7 +35,7 @@ typedef realv held_logits;
 #endif
 
 typedef struct row_kept {
-    bool on;                   /* wide.cl's way; never */
+    bool on;                   /* scan_item.cl's way; never */
     bool has_tile;             /* the last tile is in `tile` */
     realv tile[TILE];          /* of this item: a vector a round, -inf behind the row's end */
     uint held_vectors;         /* how many of the row's first vectors local memory has a place for: all */
@@ -143,16 +143,13 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
         }
         add_block(s, &b);
     }
-    if (!moved) return;
-    const real n = sum_lanes(equals), d = deviation_1(k, own, s->ref);
-    s->own = n * exp(d);
-    s->own_less = n == 1 ? expm1(d) : s->own - 1;
+    if (moved) s->own = sum_lanes(equals);
 }
 
 /* The team's classes; none of them where !read. */
 static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
     const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
+    row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
     if (!read) return s;
     kept->held_vectors = (uint)k->p->held_vectors;
 
@@ -161,13 +158,13 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
         load_tile(k, at, kept, tile, end);
         realv tops = REALV(-REAL_INF);
         FOR_ROUNDS(v) tops = larger(tops, kept->tile[v]);
-        const real top = max_lanes(tops), z = deviation_1(k, top, REAL(0));
+        const real top = max_lanes(tops);
         if (top > s.best) {
             s.best = top;
             s.best_tile = round_class(tile, 0);
         }
-        const bool moves = s.met ? z - s.ref > REBASE_ABOVE : top != -REAL_INF;
-        if (moves) rebase(&s, z);
+        const bool moves = ref_moves(k, &s, top);
+        if (moves) rebase(k, &s, AS_REFERENCE(k, top));
         scan_rounds(k, &s, at, kept, tile, end, moves, top, REALV(x_target));
         tile = end;
     }
