@@ -7,6 +7,7 @@
  * one bound to any buffer; 19 the workspace; 20 local scratch (params.h). */
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
+#include "exp.cl"
 #include "team.cl"
 
 typedef struct call {
@@ -26,6 +27,7 @@ typedef struct call {
     int present; /* bit CLX_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
+    exp_constants exp;
     int live; /* rows that are worked on: ROWS but at the end */
 } call;
 
@@ -42,7 +44,8 @@ typedef struct call {
         &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
             lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
             params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
-            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output), ROWS         \
+            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output),              \
+            exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS                                  \
     }
 
 #define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)

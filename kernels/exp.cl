@@ -11,6 +11,9 @@
  * of d log2(e). 0 where exp(d) is no normal number, NaN for NaN. Above 88: no use. tanh(y) = (exp(2y) - 1) /
  * (exp(2y) + 1), the numerator 2^n f q(f) + (2^n - 1): within 1.7e-7, and 1e-6 relative.
  *
+ * The constants come from a 1 that the compiler cannot know to be one: those that it knows it leaves in
+ * memory and loads at each use, and a CPU loads one vector of 512 bits a cycle.
+ *
  * log(x) = n log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f), log(1 + f) is
  * 2 atanh(s) = 2 s + s r(s^2), summed as f - s (f - r). The series of r is cut after s^8, which leaves out
  * less than 3e-9 of log(1 + f). Within 0.9 units in the last place of log(x), measured over every x from 7/8
@@ -24,41 +27,59 @@
 #endif
 
 #if EXP_POLYNOMIAL && !REAL_F64
-#define EXP_SHIFT REALV(12582912.0f + 127.0f) /* 1.5 2^23: sums stand in units of 1 */
-#define AS_MASKV  CLX_JOIN(as_, CLX_V(MASK_NAME))
-#define AS_REALV  CLX_JOIN(as_, CLX_V(REAL_NAME))
+typedef struct exp_constants {
+    real log2_e, shift, q4, q3, q2, q1, q0, least;
+} exp_constants;
+
+static exp_constants exp_constants_of(real one) {
+    const exp_constants c = {
+        one * 1.44269504f,   one * (12582912.0f + 127.0f), /* 1.5 2^23: sums stand in units of 1 */
+        one * 0.0013264727f, one * 0.009671513f,
+        one * 0.055507336f,  one * 0.24022242f,
+        one * 0.69314698f,   one * -87.33654f};
+    return c;
+}
 
 typedef struct exp_parts {
     realv power, rest; /* exp(d) = power (1 + rest) */
 } exp_parts;
 
-static exp_parts exp_in_parts(realv d) {
-    const realv t = d * REALV(1.44269504f);
-    const realv shifted = t + EXP_SHIFT;
-    const realv f = t - (shifted - EXP_SHIFT);
-    realv q = fma(f, REALV(0.0013264727f), REALV(0.009671513f));
-    q = fma(q, f, REALV(0.055507336f));
-    q = fma(q, f, REALV(0.24022242f));
-    q = fma(q, f, REALV(0.69314698f));
+static exp_parts exp_in_parts(const exp_constants *c, realv d) {
+    const realv t = d * c->log2_e;
+    const realv shifted = t + c->shift;
+    const realv f = t - (shifted - c->shift);
+    realv q = fma(f, REALV(c->q4), REALV(c->q3));
+    q = fma(q, f, REALV(c->q2));
+    q = fma(q, f, REALV(c->q1));
+    q = fma(q, f, REALV(c->q0));
     const exp_parts e = {AS_REALV(AS_MASKV(shifted) << 23), q * f};
     return e;
 }
 
-static realv exp_of(realv d) {
-    const exp_parts e = exp_in_parts(d);
-    return d < REALV(-87.33654f) ? REALV(0) : fma(e.rest, e.power, e.power);
+static realv exp_of(const exp_constants *c, realv d) {
+    const exp_parts e = exp_in_parts(c, d);
+    return d < c->least ? REALV(0) : fma(e.rest, e.power, e.power);
 }
 
-static realv tanh_of(realv y) {
+static realv tanh_of(const exp_constants *c, realv y) {
     realv d = y > REALV(30) ? REALV(60) : 2 * y; /* 1 from there on */
     d = d < REALV(-60) ? REALV(-60) : d;
-    const exp_parts e = exp_in_parts(d);
+    const exp_parts e = exp_in_parts(c, d);
     const realv less_1 = fma(e.rest, e.power, e.power - 1);
     return less_1 / (less_1 + 2);
 }
 #else
-#define exp_of  exp
-#define tanh_of tanh
+typedef struct exp_constants {
+    int none;
+} exp_constants;
+
+static exp_constants exp_constants_of(real one) {
+    const exp_constants c = {0};
+    return c;
+}
+
+#define exp_of(constants, d)  exp(d)
+#define tanh_of(constants, y) tanh(y)
 #endif
 
 /* log(sum); where near_1, from sum - 1, which has more digits. For finite, normal sums > 0. */

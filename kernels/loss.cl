@@ -188,7 +188,7 @@ static void write_vector(const call *k, const row_at *at, const row_sums *r, con
     const realv d = deviation(k, x, r->ref);
     if (HAS(k, log_probs)) store_real(d - r->log_sum, k->log_probs, at->log_probs + c * step, step, lanes);
     if (!HAS(k, probs) && !has_grad) return;
-    const realv e = exp_of(d);
+    const realv e = exp_of(&k->exp, d);
     if (HAS(k, probs)) store_real(e * r->inverse_sum, k->probs, at->probs + c * step, step, lanes);
     if (has_grad) {
         const realv g = gradient_by_logit(k, r, grad, x, e, load_q(k, at, grad, c, lanes));
@@ -237,7 +237,7 @@ static void write_kept_vector(const call *k, const row_at *at, const row_sums *r
     const realv q = load_q(k, at, grad, c, lanes);
 #if SOFTCAP
     const realv t = left * (1 / k->softcap);
-    realv g = gradient_by_z(r, grad, exp_of(left - r->ref), q) * fma(-t, t, REALV(1));
+    realv g = gradient_by_z(r, grad, exp_of(&k->exp, left - r->ref), q) * fma(-t, t, REALV(1));
     g = left == REALV(-REAL_INF) ? REALV(grad->masked) : g;
 #else
     realv g = gradient_by_z(r, grad, left, q);
@@ -271,7 +271,7 @@ static void write_target_gradient(const call *k, const row_at *at, row_target t,
 #if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
     if (!stores_class(at, t.y)) return;
     realv x = REALV(x_target);
-    realv e = exp_of(deviation(k, x, r->ref));
+    realv e = exp_of(&k->exp, deviation(k, x, r->ref));
     realv q = REALV(grad->target + grad->u_factor * t.weight);
     realv g = x == REALV(-REAL_INF) ? REALV(grad->masked) : gradient_by_logit(k, r, grad, x, e, q);
     STORE_GRAD(first_lane(g), k->grad, at->grad + t.y * class_step(k));

@@ -22,7 +22,6 @@
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
-#include "exp.cl"
 
 #ifndef TILE
 #define TILE 8
@@ -82,7 +81,7 @@
 
 /* tanh(scale x / cap): z is cap times it. */
 static realv capped(const call *k, realv x) {
-    realv t = tanh_of(x * (k->logit_scale / k->softcap));
+    realv t = tanh_of(&k->exp, x * (k->logit_scale / k->softcap));
 #if !EXP_POLYNOMIAL
     t = x == REALV(REAL_INF) ? REALV(1) : t; /* not every device's tanh gives exactly that */
 #endif
@@ -242,13 +241,16 @@ static bool ref_moves(const call *k, const row_scan *s, real top) {
 /* The sums of a block: up to CHAIN vectors. */
 typedef struct block_terms {
     realv exp, u, dot, ent;
+    maskv beaten;
 } block_terms;
+#define NO_TERMS \
+    { REALV(0), REALV(0), REALV(0), REALV(0), (maskv)0 }
 
 /* Adds a vector to the block's sums, but for its exponentials, and gives these. */
-static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_at *at, uint c, int lanes,
-                         realv x, realv x_target) {
+static realv scan_vector(const call *k, const row_scan *s, block_terms *b, const row_at *at, uint c,
+                         int lanes, realv x, realv x_target) {
     const realv d = deviation(k, x, s->ref);
-    const realv e = exp_of(d);
+    const realv e = exp_of(&k->exp, d);
 #if U != U_NONE
     const realv u = load_u(k, at, c, lanes);
 #if OP == OP_SOFTMAX
@@ -261,7 +263,7 @@ static realv scan_vector(const call *k, row_scan *s, block_terms *b, const row_a
 #if STATS
     b->ent -= e == REALV(0) ? REALV(0) : e * d;
     const maskv beats = (x > x_target) | isnan(x);
-    s->beaten += beats ? (maskv)1 : (maskv)0;
+    b->beaten += beats ? (maskv)1 : (maskv)0;
 #endif
     return e;
 }
@@ -274,6 +276,7 @@ static void add_block(row_scan *s, const block_terms *b) {
 #endif
 #if STATS
     block_sum_add(&s->ent, b->ent);
+    s->beaten += b->beaten;
 #endif
 }
 
@@ -293,7 +296,7 @@ DEFINE_SUB_GROUP_FOLD(team_min_int, int, sub_group_reduce_min, sum = min(sum, ot
 
 /* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
  * NaN; INT_MAX for none. */
-static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
+ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
     const uint step = WIDTH * (uint)team_items();
     maskv first = (maskv)INT_MAX;
     FOR_VECTORS(from, count < (at->to - from) / step ? from + count * step : at->to, at->to, {

@@ -34,9 +34,9 @@ static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) 
  * class y, known beforehand with STATS, else found on the way. */
 static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y, rowreal *x_target) {
     rowreal equals = 0, found = *x_target;
-    block_terms sum = {REALV(0), REALV(0), REALV(0), REALV(0)};
+    block_terms sum = NO_TERMS;
     for (int from = 0; from < at->count; from += CHAIN) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        block_terms b = NO_TERMS;
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
             const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], found);
@@ -49,6 +49,7 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv
         sum.u += b.u;
         sum.dot += b.dot;
         sum.ent += b.ent;
+        sum.beaten += b.beaten;
     }
     add_block(s, &sum);
     *x_target = found;
@@ -157,7 +158,7 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
-    const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(deviation(k, x, r->ref));
+    const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(&k->exp, deviation(k, x, r->ref));
     g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
 #endif
     return t->counted ? g : REALV(0);
@@ -183,7 +184,7 @@ static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r
             }
             if (HAS(k, probs)) {
                 for (int i = 0; i < at->count; i++)
-                    out[i] = exp_of(deviation(k, at->x[i], r->ref)) * r->inverse_sum;
+                    out[i] = exp_of(&k->exp, deviation(k, at->x[i], r->ref)) * r->inverse_sum;
                 store_tile_real(k, out, k->probs + AT(k, probs, 0), &to, c, at->count);
             }
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A single item's way over a row: a tile at a time, from memory for its maximum and from the first cache for
- * its exponentials. The second pass finds them where the gradient is to stand (KEEP), or reads the row again.
+ * A single item's way over a row: a tile of TILE vectors, CHAIN at most, at a time, in registers. The second
+ * pass finds their exponentials where the gradient is to stand (KEEP), or reads the row again.
  *
  * Included by row.cl, of which it is the first pass where a row is not shared (scan_team.cl). */
 #ifndef CLX_SCAN_ITEM_CL
@@ -43,8 +43,30 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
 #endif
 }
 
-/* Adds a vector of a tile to the block's sums. `own`: the logit at ref if it was met in this tile, else NaN;
- * counted in `equals` instead. */
+/* A tile that is whole and needs no larger reference, as nearly all: its logits are read once. Where it needs
+ * one, nothing is changed, and false. (For a deviation above REBASE_ABOVE, its bits compared as an integer
+ * are too, which takes a CPU half the time; a NaN goes either way.) */
+static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
+                            realv x_target) {
+    block_terms b = NO_TERMS;
+    maskv top = AS_MASKV(REALV(-REAL_INF));
+    realv x[TILE], e[TILE];
+    _Pragma("unroll") for (uint v = 0; v < TILE; v++) {
+        const uint c = tile + v * WIDTH;
+        x[v] = load_row(k, at, c, WIDTH);
+        top = max(top, AS_MASKV(deviation(k, x[v], s->ref)));
+        e[v] = scan_vector(k, s, &b, at, c, WIDTH, x[v], x_target);
+        b.exp += e[v];
+    }
+    if (any_lane(top > AS_MASKV(REALV(REBASE_ABOVE)))) return false;
+    _Pragma("unroll") for (uint v = 0; v < TILE; v++)
+        keep_vector(k, kept, at, tile + v * WIDTH, WIDTH, x[v], e[v]);
+    add_block(s, &b);
+    return true;
+}
+
+/* Adds a vector of a tile to its sums. `own`: the logit at ref if it was met in this tile, else NaN; counted
+ * in `equals` instead. */
 static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
                             block_terms *b, realv *equals, uint c, int lanes, real own, realv x_target) {
     const realv x = load_row(k, at, c, lanes);
@@ -54,84 +76,47 @@ static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, co
     keep_vector(k, kept, at, c, lanes, x, e);
 }
 
-/* Adds the vectors of a tile to the sums. */
-static void scan_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
-                      uint classes, real own, realv x_target) {
+/* Any tile, of the classes below `to`: first its largest logit. */
+static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *at, uint tile, uint to,
+                      realv x_target) {
     const uint step = WIDTH;
-    const uint end = tile + TILE * step;
-    realv equals = REALV(0);
-    for (uint block = tile; block < end && block < classes; block += CHAIN * step) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-        const uint whole = min((classes - block) / WIDTH, (uint)min(CHAIN, TILE));
-        const uint rest = block + whole * WIDTH;
-        FOR_WHOLE_VECTORS(block, whole,
-                          { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
-        if (whole < min(CHAIN, TILE) && rest < classes)
-            scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(classes - rest), own, x_target);
-        add_block(s, &b);
-    }
-    if (!isnan(own)) s->own = sum_lanes(equals);
-}
-
-/* The largest logits of a tile. */
-static realv tile_tops(const call *k, const row_at *at, uint tile, uint classes) {
-    const uint step = WIDTH;
-    realv tops = REALV(-REAL_INF);
-    const uint whole = classes > tile ? min((classes - tile) / WIDTH, (uint)TILE) : 0;
+    const uint whole = min((to - tile) / WIDTH, (uint)TILE);
     const uint rest = tile + whole * WIDTH;
+    const bool has_rest = whole < TILE && rest < to;
+    realv tops = REALV(-REAL_INF), equals = REALV(0);
     FOR_WHOLE_VECTORS(tile, whole, { tops = larger(tops, load_row(k, at, c, lanes)); })
-    if (whole < TILE && rest < classes) tops = larger(tops, load_row(k, at, rest, (int)(classes - rest)));
-    return tops;
-}
-
-/* scan_tile() for the usual tile: its vectors are whole, ref was met before, and another such tile follows,
- * whose tops are found on the way: memory is read while exponentials are computed. */
-static realv scan_whole_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
-                             realv x_target) {
-    const uint step = WIDTH;
-    realv tops = REALV(-REAL_INF);
-    for (uint block = tile; block < tile + TILE * step; block += CHAIN * step) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
-        FOR_WHOLE_VECTORS(block, min(CHAIN, TILE), {
-            const realv x = load_row(k, at, c, lanes);
-            tops = larger(tops, load_row(k, at, c + TILE * step, lanes));
-            const realv e = scan_vector(k, s, &b, at, c, lanes, x, x_target);
-            b.exp += e;
-            keep_vector(k, kept, at, c, lanes, x, e);
-        })
-        add_block(s, &b);
+    if (has_rest) tops = larger(tops, load_row(k, at, rest, (int)(to - rest)));
+    const real top = max_lanes(tops);
+    if (top > s->best) {
+        s->best = top;
+        s->best_tile = tile;
     }
-    return tops;
+    const bool moves = ref_moves(k, s, top);
+    if (moves) {
+        rebase(k, s, AS_REFERENCE(k, top));
+#if KEEP
+        kept->from[kept->count % KEPT_REFS] = tile;
+        kept->ref[kept->count++ % KEPT_REFS] = s->ref;
+#endif
+    }
+    const real own = moves ? top : REAL_NAN;
+    block_terms b = NO_TERMS;
+    FOR_WHOLE_VECTORS(tile, whole, { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
+    if (has_rest) scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(to - rest), own, x_target);
+    add_block(s, &b);
+    if (moves) s->own = sum_lanes(equals);
 }
 
-/* The classes at->from .. to; none of them where !read. */
+/* The classes at->from .. to; none of them where !read. Only for argmax is each tile's largest logit needed.
+ */
 static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
-    const uint step = WIDTH;
     const uint to = read ? at->to : at->from;
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from};
-
-    realv tops = tile_tops(k, at, at->from, to);
-    for (uint tile = at->from; tile < to; tile += TILE * step) {
-        const real top = max_lanes(tops);
-        if (top > s.best) {
-            s.best = top;
-            s.best_tile = tile;
-        }
-        const bool moves = ref_moves(k, &s, top);
-        if (!moves && to - tile >= 2 * TILE * step) {
-            tops = scan_whole_tile(k, &s, kept, at, tile, REALV(x_target));
-            continue;
-        }
-        if (moves) {
-            rebase(k, &s, AS_REFERENCE(k, top));
-#if KEEP
-            kept->from[kept->count % KEPT_REFS] = tile;
-            kept->ref[kept->count++ % KEPT_REFS] = s.ref;
-#endif
-        }
-        scan_tile(k, &s, kept, at, tile, to, moves ? top : REAL_NAN, REALV(x_target));
-        if (to - tile > TILE * step) tops = tile_tops(k, at, tile + TILE * step, to);
+    for (uint tile = at->from; tile < to; tile += TILE * WIDTH) {
+        const bool usual = s.met && to - tile >= TILE * WIDTH && !HAS(k, argmax);
+        if (!usual || !scan_usual_tile(k, &s, kept, at, tile, REALV(x_target)))
+            scan_tile(k, &s, kept, at, tile, to, REALV(x_target));
     }
     return s;
 }

@@ -130,7 +130,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
                         uint end, bool moved, real own, realv x_target) {
     realv equals = REALV(0);
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
-        block_terms b = {REALV(0), REALV(0), REALV(0), REALV(0)};
+        block_terms b = NO_TERMS;
         _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
             const uint c = round_class(tile, v);
             const realv x = kept->tile[v];

@@ -18,7 +18,7 @@
 #define WIDTH 16
 #endif
 #ifndef TILE
-#define TILE 32
+#define TILE 8
 #endif
 #else
 #define TEAM        1

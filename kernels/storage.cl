@@ -62,6 +62,14 @@
 #define CLX_V(type) CLX_JOIN(type, WIDTH)
 #endif
 
+/* For functions that are called in several places: a call that is left keeps what its pointers name in
+ * memory, in every loop. */
+#ifdef __clang__
+#define ALWAYS_INLINE __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE
+#endif
+
 typedef REAL_NAME real;
 typedef CLX_JOIN(REAL_NAME, 8) real8;
 typedef CLX_V(REAL_NAME) realv;
@@ -101,6 +109,8 @@ typedef CLX_V(long) rowlong;
 #define TO_ROWLONG CLX_JOIN(convert_, CLX_V(long))
 #endif
 #define TO_MASKV   CLX_JOIN(convert_, CLX_V(MASK_NAME))
+#define AS_MASKV   CLX_JOIN(as_, CLX_V(MASK_NAME))
+#define AS_REALV   CLX_JOIN(as_, CLX_V(REAL_NAME))
 #define ROWREAL(x) ((rowreal)(x))
 #define ROWLONG(x) ((rowlong)(long)(x))
 
@@ -227,10 +237,22 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
+/* Whether a comparison is true in a lane: as one instruction where the compiler has it. */
+#if WIDTH == 1
+#define any_lane(compared) ((compared) != 0)
+#else
+#define any_lane(compared) any(compared)
+#if defined(__has_builtin) && !defined(__SPIR__)
+#if __has_builtin(__builtin_reduce_or)
+#undef any_lane
+#define any_lane(compared) (__builtin_reduce_or(compared) != 0)
+#endif
+#endif
+#endif
+
 /* Of the lanes of a vector, as far as they belong to one row: the sum and the largest (there are no NaNs),
  * pairwise; and the first. In registers; LANES_IN_MEMORY 1 is for Oclgrind, which takes for uninitialized
- * what
- * `.lo` and `.hi` give. */
+ * what `.lo` and `.hi` give. */
 #ifndef LANES_IN_MEMORY
 #define LANES_IN_MEMORY 0
 #endif

@@ -3,16 +3,16 @@
  * Schedule "wide", for CPU devices: one work-item a row, in vectors of 16.
  *
  * Launch rule: any local size, 1 is best; global size at least end_row - first_row.
- * Bytes: each logit is read from memory once; a tile is read again from the first cache, the row from the
- * second for what a second pass writes.
- * Tunables, passed by the host (tuning_table.h): WIDTH; TILE, vectors of a tile: WIDTH * TILE elements should
- * stay in the first cache. */
+ * Bytes: each logit is read from memory once; the row, or what was kept of it, from the second cache for what
+ * a second pass writes.
+ * Tunables, passed by the host (tuning_table.h): WIDTH; TILE, vectors between two looks at the maximum, which
+ * are in registers together. */
 #define TEAM 0
 #ifndef WIDTH
 #define WIDTH 16
 #endif
 #ifndef TILE
-#define TILE 32
+#define TILE 8
 #endif
 #define EXP_POLYNOMIAL 1
 #include "loss.cl"

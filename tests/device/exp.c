@@ -62,10 +62,12 @@ static const char source[] =
     "#define LOAD(p)     (p)[get_global_id(0)]\n"
     "#define STORE(v, p) ((p)[get_global_id(0)] = (v))\n"
     "#endif\n"
-    "__kernel void evaluate(__global const float *x, __global float *exps, __global float *tanhs) {\n"
+    "__kernel void evaluate(__global const float *x, __global float *exps, __global float *tanhs,\n"
+    "                       float one) {\n"
+    "    const exp_constants constants = exp_constants_of(one);\n"
     "    const realv v = LOAD(x);\n"
-    "    STORE(exp_of(v), exps);\n"
-    "    STORE(tanh_of(v), tanhs);\n"
+    "    STORE(exp_of(&constants, v), exps);\n"
+    "    STORE(tanh_of(&constants, v), tanhs);\n"
     "}\n";
 
 static void build(functions *f, int width) {
@@ -97,6 +99,8 @@ static functions *open_functions(int width) {
         assert_cl(code);
         assert_cl(clSetKernelArg(f->kernel, i, sizeof *mem[i], mem[i]));
     }
+    const float one = 1;
+    assert_cl(clSetKernelArg(f->kernel, 3, sizeof one, &one));
     return f;
 }
 

@@ -268,8 +268,8 @@ static void on_other_tunings(void **state) {
     (void)state;
     static const clxent_tuning tunings[] = {
         {sizeof(clxent_tuning), 1, 1, 1, 1, 1, 1, 1, 1, 16, 64},
-        {sizeof(clxent_tuning), 16, 16, 1024, 1024, 8, 64, 1024, 65536, 1 << 30, 1},
-        {sizeof(clxent_tuning), 2, 8, 8, 8, 2, 16, 2, 2, 32, 2},
+        {sizeof(clxent_tuning), 16, 16, 1024, 1024, 8, 8, 1024, 65536, 1 << 30, 1},
+        {sizeof(clxent_tuning), 2, 8, 8, 8, 2, 4, 2, 2, 32, 2},
         {sizeof(clxent_tuning), 8, 16, 32, 32, 4, 2, 128, 100, 64, 8},
     };
     enum { TUNINGS = sizeof tunings / sizeof *tunings };

@@ -455,7 +455,7 @@ CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_sc
     X(group_size_short, 1, 1024, 1)       /* GROUP: work-items of a row of up to 1024 classes */    \
     X(group_size, 1, 1024, 1)             /* GROUP: work-items of a longer row */                   \
     X(wide_width, 1, 16, 1)               /* WIDE: classes of a vector */                           \
-    X(wide_tile, 1, 64, 1)                /* WIDE: vectors between two looks at the maximum */      \
+    X(wide_tile, 1, 8, 1)                 /* WIDE: vectors that it holds in registers */            \
     X(lane_group_size, 1, 1024, 1)        /* LANE: work-items of a work-group */                    \
     X(few_classes, 1, 65536, 0)           /* rows of fewer classes are LANE */                      \
     X(split_part_classes, 16, 1 << 30, 0) /* SPLIT: a part of a row has so many classes at least */ \
