@@ -181,6 +181,16 @@ static bool stores_class(const row_at *at, long c) {
         FOR_VECTORS(item + count * step, end, end, { write(c, lanes); }) \
     }
 
+/* Without U a row whose gradient is NaN is filled with it, and the others have none. */
+static void store_gradient(const call *k, const row_at *at, realv g, uint c, int lanes) {
+    const long step = class_step(k);
+#if U == U_NONE
+    store_grad_numbers(g, k->grad, at->grad + c * step, step, lanes);
+#else
+    store_grad(g, k->grad, at->grad + c * step, step, lanes);
+#endif
+}
+
 /* The second pass: log_probs, probs and, when has_grad, the gradient. */
 static void write_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                          bool has_grad, realv x, uint c, int lanes) {
@@ -192,11 +202,7 @@ static void write_vector(const call *k, const row_at *at, const row_sums *r, con
     if (HAS(k, probs)) store_real(e * r->inverse_sum, k->probs, at->probs + c * step, step, lanes);
     if (has_grad) {
         const realv g = gradient_by_logit(k, r, grad, x, e, load_q(k, at, grad, c, lanes));
-#if U == U_NONE
-        store_grad_numbers(g, k->grad, at->grad + c * step, step, lanes);
-#else
-        store_grad(g, k->grad, at->grad + c * step, step, lanes);
-#endif
+        store_gradient(k, at, g, c, lanes);
     }
 }
 
@@ -229,11 +235,15 @@ static void write_classes(const call *k, const row_at *at, const row_sums *r, co
 #endif
 
 #if KEEP
-/* The gradient, from what the first pass left in its place. */
+/* The gradient, from what the first pass left. */
 static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
-                              uint c, int lanes) {
+                              const row_kept *kept, uint c, int lanes) {
     const long step = class_step(k);
+#if KEPT_LOCAL
+    const realv left = kept->place[c / WIDTH];
+#else
     const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
+#endif
     const realv q = load_q(k, at, grad, c, lanes);
 #if SOFTCAP
     const realv t = left * (1 / k->softcap);
@@ -243,7 +253,7 @@ static void write_kept_vector(const call *k, const row_at *at, const row_sums *r
     realv g = gradient_by_z(r, grad, left, q);
     if (U != U_NONE) g = left < REALV(0) ? REALV(grad->masked) : g;
 #endif
-    store_grad(g, k->grad, at->grad + c * step, step, lanes);
+    store_gradient(k, at, g, c, lanes);
 }
 
 static void write_kept(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
@@ -251,7 +261,7 @@ static void write_kept(const call *k, const row_at *at, const row_sums *r, const
     const uint step = WIDTH;
     row_grad part = *grad;
     uint from = 0;
-#define WRITE(c, lanes) write_kept_vector(k, at, r, &part, c, lanes)
+#define WRITE(c, lanes) write_kept_vector(k, at, r, &part, kept, c, lanes)
 #if !SOFTCAP
     part.spread = isnan(grad->spread) ? REAL_NAN : REAL(0);
     for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {

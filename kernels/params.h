@@ -75,8 +75,8 @@ typedef struct clx_params {
     clx_i32 flags;
     clx_i32 reduction, targets;
     clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
-    /* group: where local memory holds a row, bytes behind the scratch's start, and how many of its vectors;
-     * see scan_team.cl */
+    /* Where local memory has a place for what a row's second pass needs, bytes behind the scratch's start,
+     * and for how many vectors; see scan_item.cl, scan_team.cl. */
     clx_i32 held_at, held_vectors;
 } clx_params;
 

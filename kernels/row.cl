@@ -56,8 +56,10 @@
 #define U_PROBABILITY    2
 #define U_GRAD_OUTPUT    3
 
-/* Whether the first pass can leave exponentials for the second. */
-#define KEEP (!TEAM && !REAL_F64 && GRAD == REAL_STORE && !FROM_LSE && OP != OP_NLL)
+/* Whether the first pass can leave exponentials for the second: where the gradient is to stand, or, where
+ * that is too short, in local memory. */
+#define KEEP       (!TEAM && !REAL_F64 && !FROM_LSE && OP != OP_NLL)
+#define KEPT_LOCAL (KEEP && GRAD != REAL_STORE)
 
 /* `statement` for the item's vectors from class `from` on, below `end` and below `classes`: `c` is the class
  * of lane 0, `lanes` how many lanes hold classes, all but in the row's last vector. (A tail after the loop

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A single item's way over a row: a tile of TILE vectors, CHAIN at most, at a time, in registers. The second
- * pass finds their exponentials where the gradient is to stand (KEEP), or reads the row again.
+ * pass finds their exponentials (KEEP), or reads the row again.
  *
  * Included by row.cl, of which it is the first pass where a row is not shared (scan_team.cl). */
 #ifndef CLX_SCAN_ITEM_CL
 #define CLX_SCAN_ITEM_CL
 
-/* What the first pass left where the gradient is to stand, to spare the second one most of the work: under a
- * softcap z, else exponentials: those from class from[i] on are relative to ref[i], for the last KEPT_REFS of
- * `count` references. Those before are relative to a ref so much smaller that they are 0: each is
- * REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS) is below the least f32. A masked class
- * has left -1 where that matters (U). */
+/* What the first pass left for the second one, to spare it most of the work: under a softcap z, else
+ * exponentials. Those from class from[i] on are relative to ref[i], for the last KEPT_REFS of `count`
+ * references. Those before are relative to a ref so much smaller that they are 0: each is REBASE_ABOVE above
+ * the one before, and exp(-REBASE_ABOVE KEPT_REFS) is below the least f32. A masked class has left -1 where
+ * that matters (U). */
 enum { KEPT_REFS = 64 };
 typedef struct row_kept {
     bool on;
@@ -20,12 +20,19 @@ typedef struct row_kept {
     uint from[KEPT_REFS];
     real ref[KEPT_REFS];
 #endif
+#if KEPT_LOCAL
+    __local realv *place;
+#endif
 } row_kept;
 
 static void start_keeping(const call *k, row_kept *kept, bool on) {
     kept->on = on;
 #if KEEP
     kept->count = 0;
+#endif
+#if KEPT_LOCAL
+    kept->on = on && k->p->held_vectors > 0; /* the host gives a place for all, or none */
+    kept->place = (__local realv *)((__local uchar *)k->scratch + k->p->held_at);
 #endif
 }
 
@@ -39,7 +46,11 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
 #elif U != U_NONE
     e = x == REALV(-REAL_INF) ? REALV(-1) : e;
 #endif
+#if KEPT_LOCAL
+    kept->place[c / WIDTH] = e;
+#else
     store_grad(e, k->grad, at->grad + c * class_step(k), class_step(k), lanes);
+#endif
 #endif
 }
 

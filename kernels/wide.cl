@@ -3,6 +3,7 @@
  * Schedule "wide", for CPU devices: one work-item a row, in vectors of 16.
  *
  * Launch rule: any local size, 1 is best; global size at least end_row - first_row.
+ * Launch rule for local memory: behind the scratch a place for all of a row, or none (held_at, held_vectors).
  * Bytes: each logit is read from memory once; the row, or what was kept of it, from the second cache for what
  * a second pass writes.
  * Tunables, passed by the host (tuning_table.h): WIDTH; TILE, vectors between two looks at the maximum, which

@@ -7,6 +7,10 @@
 #include "error.h"
 #include "tuning.h"
 
+static uint64_t divided_up(uint64_t a, uint64_t b) {
+    return (a + b - 1) / b;
+}
+
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -20,26 +24,41 @@ static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, siz
     if (groups > 0) launch->steps[launch->count++] = (clx_step){kernel, groups, size, size * scratch_bytes};
 }
 
-/* Local memory behind the scratch of schedule group's last step, for what registers do not hold of a row: all
- * of that, so that the second pass reads no logit again, or none. Two groups still fit in what the device
- * has: while one waits at a barrier the other reads. */
-static void hold_rows(clx_launch *launch, const clx_call *call) {
+/* Local memory behind the scratch of the last step, for so many vectors of a row, each of `width` elements of
+ * `size` bytes: all of them, so that the second pass reads no logit again, or none. Half of what the device
+ * has at most: while one group waits at a barrier another reads, and on a CPU a row stays in the caches
+ * beside it. */
+static void hold_vectors(clx_launch *launch, uint64_t vectors, uint64_t width, size_t size) {
     enum { ALIGNMENT = 128 }; /* of the largest vector */
-    const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
     clx_step *step = &launch->steps[launch->count - 1];
-    const clxent_plan *plan = launch->plan;
-    const uint64_t width = (uint64_t)plan->tuning.group_width, tile = (uint64_t)plan->tuning.group_tile;
-    const uint64_t round = width * step->local_size;
-    const uint64_t rounds = ((uint64_t)plan->desc.classes + round - 1) / round;
-    const bool first_pass = plan->desc.op != CLXENT_NLL && !(plan->desc.flags & CLXENT_GRAD_FROM_LSE);
-    if (!first_pass || !(call->outputs & second_pass) || rounds <= tile) return;
-    const uint64_t classes = (rounds - tile) * round;
     const size_t at = (step->scratch_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    const uint64_t bytes = at + classes * clxent_dtype_size(plan->desc.logits_dtype);
-    if (bytes > plan->ctx->info.local_memory_bytes / 2) return;
+    const uint64_t bytes = at + vectors * width * size;
+    if (bytes > launch->plan->ctx->info.local_memory_bytes / 2) return;
     launch->params.held_at = (clx_i32)at;
-    launch->params.held_vectors = (clx_i32)(classes / width);
+    launch->params.held_vectors = (clx_i32)vectors;
     step->scratch_bytes = (size_t)bytes;
+}
+
+/* Gives a row's second pass local memory: in schedule group for the logits that registers do not hold, in
+ * wide for exponentials that do not fit where a gradient of 16 bits is to stand. */
+static void hold_row(clx_launch *launch, const clx_call *call) {
+    const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
+    const clxent_plan *plan = launch->plan;
+    const clxent_desc *desc = &plan->desc;
+    const uint64_t classes = (uint64_t)desc->classes;
+    if (desc->op == CLXENT_NLL || (desc->flags & CLXENT_GRAD_FROM_LSE)) return;
+    if (plan->schedule == CLXENT_SCHEDULE_GROUP && (call->outputs & second_pass)) {
+        const uint64_t items = launch->steps[launch->count - 1].local_size;
+        const uint64_t width = (uint64_t)plan->tuning.group_width, tile = (uint64_t)plan->tuning.group_tile;
+        const uint64_t rounds = divided_up(classes, width * items);
+        if (rounds > tile)
+            hold_vectors(launch, (rounds - tile) * items, width, clxent_dtype_size(desc->logits_dtype));
+    }
+    if (plan->schedule == CLXENT_SCHEDULE_WIDE && (call->outputs & CLXENT_OUT_GRAD) &&
+        clxent_dtype_size(desc->grad_dtype) < sizeof(float)) {
+        const uint64_t width = (uint64_t)plan->tuning.wide_width;
+        hold_vectors(launch, divided_up(classes, width), width, sizeof(float));
+    }
 }
 
 /* Adds a kernel of independent work-items. */
@@ -108,7 +127,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     switch (plan->schedule) {
     case CLXENT_SCHEDULE_GROUP:
         add_teams(launch, kernels, rows, team, scratch);
-        hold_rows(launch, call);
+        hold_row(launch, call);
         break;
     case CLXENT_SCHEDULE_SPLIT:
         for (int i = 0; i < 2; i++)
@@ -119,6 +138,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         break;
     case CLXENT_SCHEDULE_WIDE:
         add_items(launch, kernels, rows, 1);
+        hold_row(launch, call);
         break;
     default:
         if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)

@@ -14,9 +14,8 @@
 /* clang-format off */
 static const clx_tuned_device clx_tuned_devices[] = {
     /*         device  vendor  group: width, tile, short, size  wide: width, tile  lane few split: part, teams */
-    /* PoCL 3.1, two cores with AVX-512: at 200 classes LANE is twice as fast as WIDE without a gradient, 1.4 times
-     * with one; at 300 they are alike with one. */
-    CLX_TUNED("pocl",  "",            4,     4,    64,    64,         16,    8,    64,  256,     16384, 1)
+    /* PoCL 3.1, two cores with AVX-512: LANE and WIDE are alike at 96 classes with a gradient, at 128 without. */
+    CLX_TUNED("pocl",  "",            4,     4,    64,    64,         16,    8,    64,  112,     16384, 1)
     /* llvmpipe and what is new: small groups, since a CPU runs a group's items one after the other. */
     CLX_TUNED("cpu",   "",            4,     4,    64,    64,         16,    8,    64,  32,        16384, 1)
     /* Not measured on a card yet. */
