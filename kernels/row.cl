@@ -249,12 +249,10 @@ typedef struct block_terms {
     { REALV(0), REALV(0), REALV(0), REALV(0), (maskv)0 }
 
 /* Adds a vector to the block's sums, but for its exponentials, and gives these. */
-static realv scan_vector(const call *k, const row_scan *s, block_terms *b, const row_at *at, uint c,
-                         int lanes, realv x, realv x_target) {
+static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv x, realv u, realv x_target) {
     const realv d = deviation(k, x, s->ref);
     const realv e = exp_of(&k->exp, d);
 #if U != U_NONE
-    const realv u = load_u(k, at, c, lanes);
 #if OP == OP_SOFTMAX
     b->u += e == REALV(0) ? REALV(0) : e * u;
 #else

@@ -39,7 +39,7 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv
         block_terms b = NO_TERMS;
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
-            const realv e = scan_vector(k, s, &b, at, at->tile + (uint)i, WIDTH, at->x[i], found);
+            const realv e = scan_vector(k, s, &b, at->x[i], load_u(k, at, at->tile + (uint)i, WIDTH), found);
             if (!STATS) found = y == (maskv)((int)at->tile + i) ? at->x[i] : found;
             if (at->has_exp) at->exp[i] = e;
             b.exp = is_own ? b.exp : b.exp + e;

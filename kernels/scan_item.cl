@@ -56,9 +56,9 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
 
 /* A tile that is whole and needs no larger reference, as nearly all: its logits are read once. Where it needs
  * one, nothing is changed, and false. (For a deviation above REBASE_ABOVE, its bits compared as an integer
- * are too, which takes a CPU half the time; a NaN goes either way.) */
-static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at, uint tile,
-                            realv x_target) {
+ * are too, which takes a CPU half the time; a NaN goes either way.) all_ones: every u is 1. */
+ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
+                                          uint tile, bool all_ones, realv x_target) {
     block_terms b = NO_TERMS;
     maskv top = AS_MASKV(REALV(-REAL_INF));
     realv x[TILE], e[TILE];
@@ -66,7 +66,8 @@ static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, co
         const uint c = tile + v * WIDTH;
         x[v] = load_row(k, at, c, WIDTH);
         top = max(top, AS_MASKV(deviation(k, x[v], s->ref)));
-        e[v] = scan_vector(k, s, &b, at, c, WIDTH, x[v], x_target);
+        const realv u = all_ones ? REALV(1) : load_u(k, at, c, WIDTH);
+        e[v] = scan_vector(k, s, &b, x[v], u, x_target);
         b.exp += e[v];
     }
     if (any_lane(top > AS_MASKV(REALV(REBASE_ABOVE)))) return false;
@@ -81,7 +82,7 @@ static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, co
 static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
                             block_terms *b, realv *equals, uint c, int lanes, real own, realv x_target) {
     const realv x = load_row(k, at, c, lanes);
-    const realv e = scan_vector(k, s, b, at, c, lanes, x, x_target);
+    const realv e = scan_vector(k, s, b, x, load_u(k, at, c, lanes), x_target);
     b->exp += x == REALV(own) ? REALV(0) : e;
     *equals += x == REALV(own) ? REALV(1) : REALV(0);
     keep_vector(k, kept, at, c, lanes, x, e);
@@ -122,12 +123,15 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
  */
 static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
     const uint to = read ? at->to : at->from;
+    const bool all_ones = U == U_WEIGHT && !HAS(k, class_weight);
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from};
     for (uint tile = at->from; tile < to; tile += TILE * WIDTH) {
         const bool usual = s.met && to - tile >= TILE * WIDTH && !HAS(k, argmax);
-        if (!usual || !scan_usual_tile(k, &s, kept, at, tile, REALV(x_target)))
-            scan_tile(k, &s, kept, at, tile, to, REALV(x_target));
+        const bool done = !usual     ? false
+                          : all_ones ? scan_usual_tile(k, &s, kept, at, tile, true, REALV(x_target))
+                                     : scan_usual_tile(k, &s, kept, at, tile, false, REALV(x_target));
+        if (!done) scan_tile(k, &s, kept, at, tile, to, REALV(x_target));
     }
     return s;
 }

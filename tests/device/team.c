@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rows shared by the items of a work-group, with numbers of classes around what registers and local memory
- * hold: every output within the bounds of reference.h; and that a row is held just where it fits. With the
+ * hold, and rows of 16 bits of a work-item, whose exponentials local memory holds: every output within the
+ * bounds of reference.h; and that a row is held just where it fits. With the
  * layer local_bytes the sizes asked for are checked too; CLXENT_ODD_DEVICE makes local memory small, or takes
  * sub-groups away.
  */
@@ -67,6 +68,10 @@ static void check_variant(void **state) {
         /* where that has teams too */
         if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_GROUP)
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_SPLIT, &r);
+        /* exponentials in local memory */
+        if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_WIDE &&
+            (v->logits == CLXENT_F16 || v->logits == CLXENT_BF16))
+            run_trial(v, class_counts[i], CLXENT_SCHEDULE_WIDE, &r);
     }
 }
 
