@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drives a fuzz target without libFuzzer: replay [-q] PATH... gives it each file, of a folder all that it
- * has, and then what damage makes of each: cut at every length, and every byte changed in some ways. Prints
- * how many inputs that were. -q silences what the target itself prints, until it fails.
+ * Drives a fuzz target without libFuzzer: replay [-q] [-k N] PATH... gives it each file, of a folder all that
+ * it has, and then what damage makes of each: cut at every length, and every byte changed in some ways.
+ * Prints how many inputs that were. -q silences what the target itself prints; -k N makes every Nth damage
+ * only.
  */
 #include "fuzz.h"
 
@@ -20,7 +21,7 @@ enum { MOST_BYTES = 1 << 20, DAMAGED_BYTES = 1 << 10 };
 
 static int out = 1, err = 2; /* where this file prints, whatever -q did to the target's */
 static char current[4096] = "";
-static unsigned long files, inputs;
+static unsigned long files, inputs, damages, every = 1;
 
 /* An abort names the file; which damage of it, the last count says. */
 static void tell(int signal_number) {
@@ -45,19 +46,23 @@ static void give(const uint8_t *bytes, size_t size) {
     free(exact);
 }
 
+static void give_some(const uint8_t *bytes, size_t size) {
+    if (damages++ % every == 0) give(bytes, size);
+}
+
 static void give_damaged(uint8_t *bytes, size_t size) {
     static const uint8_t values[] = {0,   1,   '\n', ' ', '"', '\'', ',',  '-',
                                      '0', '9', '[',  '{', '}', 0x7f, 0x80, 0xff};
-    for (size_t length = 0; length < size; length++) give(bytes, length);
+    for (size_t length = 0; length < size; length++) give_some(bytes, length);
     for (size_t at = 0; at < size; at++) {
         const uint8_t good = bytes[at];
         for (size_t i = 0; i < sizeof values; i++) {
             bytes[at] = values[i];
-            give(bytes, size);
+            give_some(bytes, size);
         }
         for (int bit = 0; bit < 8; bit++) {
             bytes[at] = (uint8_t)(good ^ (1 << bit));
-            give(bytes, size);
+            give_some(bytes, size);
         }
         bytes[at] = good;
     }
@@ -105,11 +110,15 @@ static void silence(void) {
 }
 
 int main(int argc, char **argv) {
-    const int quiet = argc > 1 && strcmp(argv[1], "-q") == 0;
     signal(SIGABRT, tell);
     signal(SIGSEGV, tell);
-    if (quiet) silence();
-    for (int i = 1 + quiet; i < argc; i++) replay(argv[i]);
+    for (int option; (option = getopt(argc, argv, "qk:")) != -1;) {
+        if (option == 'q') silence();
+        if (option == 'k') every = strtoul(optarg, NULL, 10);
+        if (option == '?' || every == 0) fail("usage", "replay [-q] [-k N] PATH...");
+    }
+    const int paths = optind; /* a target may use getopt itself */
+    for (int i = paths; i < argc; i++) replay(argv[i]);
     dprintf(out, "%lu inputs of %lu files\n", inputs, files);
     if (inputs == 0) fail("replay", "nothing to give");
     return 0;
