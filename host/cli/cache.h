@@ -10,10 +10,11 @@
 #ifndef CLXENT_CLI_CACHE_H
 #define CLXENT_CLI_CACHE_H
 
-#include <clxent/clxent.h>
+#include "tool.h"
 
-/* Gives the context the programs of earlier runs on this device. */
-void cache_load(clxent_ctx *ctx, const clxent_device_info *device);
+/* Gives the context the programs of earlier runs on this device. A folder that is there but cannot be trusted
+ * (cache_folder.h) is said in a warning. */
+void cache_load(const tool_command *command, clxent_ctx *ctx, const clxent_device_info *device);
 
 /* Keeps the context's programs for later runs, when it had to compile some. */
 void cache_store(clxent_ctx *ctx, const clxent_device_info *device);

@@ -1,144 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `clxent` tool: finds the command, has its options parsed, runs it. It uses the public headers alone.
+ * The `clxent` tool: has the command line parsed, runs the command. It uses the public headers alone.
  */
-#include "options.h"
+#include "command_line.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define FILES                                                                                             \
-    "F is x.npy (versions 1 to 3, C order) or x.safetensors:TENSOR. Outputs are .npy; none is computed\n" \
-    "that is not asked for.\n"
-
-static const tool_command commands[] = {
-    {"devices", COMMAND_DEVICES, "what there is to compute on, and which is used",
-     "Lists the OpenCL devices, what each supports, which one is used and why; where there is none, why,\n"
-     "and what to do.\n",
-     devices_run},
-    {"demo", COMMAND_DEMO, "the loss of a language model in four steps, computed on the device",
-     "Shows on a small example what the loss is made of. Every figure comes from the device and stands\n"
-     "beside the one expected; exit status 1 when one differs.\n",
-     demo_run},
-    {"loss", COMMAND_LOSS, "cross entropy of logits and targets: loss, perplexity, gradient, ...",
-     "The cross-entropy loss of the rows of logits.\n" FILES "\n"
-     "--json prints loss (a number; for reduction none an array, a row each), reduction, rows, counted,\n"
-     "ignored, bad_targets, perplexity, bits_per_token, accuracy, device, platform, seconds. JSON has no "
-     "NaN\n"
-     "and no infinity: null stands for both, and for what is not defined (probability targets have no\n"
-     "perplexity and no accuracy). Perplexity is exp of the mean of -log p(target), without weights.\n"
-     "A target that is no class: exit status 3, with everything else computed and written.\n",
-     loss_run},
-    {"softmax", COMMAND_SOFTMAX, "probabilities of logits",
-     "exp(logit) / sum of exp(logits), over one axis.\n" FILES, softmax_run},
-    {"log-softmax", COMMAND_LOG_SOFTMAX, "log-probabilities of logits",
-     "logit - log sum of exp(logits), over one axis.\n" FILES, softmax_run},
-    {"nll", COMMAND_NLL, "negative log-likelihood of log-probabilities and targets",
-     "Minus the log-probability of each row's target.\n" FILES
-     "\n--json prints what `clxent loss --json` does.\n",
-     loss_run},
-    {"verify", COMMAND_VERIFY, "can the device be trusted? against a double-precision reference",
-     "Runs shapes, types, options and schedules on the device and compares every output with a reference\n"
-     "in double precision, within proven error bounds. Exit status 1 when one is outside.\n",
-     verify_run},
-    {"bench", COMMAND_BENCH, "speed, against what the device's memory allows",
-     "Times operations on random logits through clxent_enqueue and clFinish, in turn with the best read, "
-     "update\n"
-     "or copy kernel that was found for the same buffers, and prints the ratio: the bytes that the "
-     "operation\n"
-     "cannot but move / its time / that limit. Results are checked before they are timed (exit status 1 "
-     "when\n"
-     "one is wrong), and so is what a limit kernel does (exit status 4). The loss's options are timed "
-     "beside\n"
-     "the same operation without them. What does not fit the device is skipped, and said.\n\n"
-     "--json prints device, platform, driver, date, pairs, context_seconds, results and skipped; a result, "
-     "as\n"
-     "a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device, and "
-     "more.\n",
-     bench_run},
-    {"tune", COMMAND_TUNE, "how rows are best cut for this device: sizes, widths, thresholds",
-     "Searches for the tuning that is fastest here: each value is timed in turn with the best so far, the "
-     "loss\n"
-     "and the loss with its gradient, on the same buffers. It is taken when it is faster by more than the "
-     "noise,\n"
-     "twice, and its results are within the bounds of a double-precision reference. Progress goes to "
-     "standard\n"
-     "error. Best on a machine that does nothing else; minutes.\n\n"
-     "Prints what was found, and a line for the library's table (host/src/tuning_table.h). --out writes it "
-     "for\n"
-     "--tuning and CLXENT_TUNING, --json prints the same: clxent, device, platform, driver, tuning, "
-     "measured; a\n"
-     "measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken, why.\n",
-     tune_run},
-};
-enum { COMMANDS = sizeof commands / sizeof *commands };
-
-int tool_error(const tool_command *command, int code, const char *format, ...) {
-    va_list args;
-    fprintf(stderr, "clxent %s: ", command->name);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    if (code == EXIT_USAGE) fprintf(stderr, "see clxent %s --help\n", command->name);
-    return code;
-}
-
-static void print_usage(FILE *to) {
-    fprintf(to,
-            "clxent %s: the language-model cross-entropy loss on any OpenCL device\n\n"
-            "usage: clxent COMMAND [options]\n\n",
-            clxent_version());
-    for (int i = 0; i < COMMANDS; i++) fprintf(to, "  %-12s  %s\n", commands[i].name, commands[i].summary);
-    fprintf(
-        to,
-        "\n  clxent COMMAND --help   its options\n"
-        "  clxent --version        the version\n\n"
-        "exit status: 0 good, 1 a figure differs (demo, verify, bench, tune), 2 usage, 3 bad data (file,\n"
-        "shape, target), 4 no usable device or an OpenCL failure\n"
-        "environment: CLXENT_DEVICE chooses the device; CLXENT_TUNING is a file of `clxent tune`;\n"
-        "CLXENT_CACHE=off keeps no compiled programs in the user's cache folder\n");
-}
-
-static const tool_command *find(const char *name) {
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0) return &commands[i];
-    return NULL;
-}
-
-static int dispatch(int argc, char **argv) {
-    if (argc < 2) {
-        print_usage(stderr);
-        return EXIT_USAGE;
-    }
-    const int help = strcmp(argv[1], "help") == 0;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2)) {
-        print_usage(stdout);
-        return EXIT_GOOD;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("clxent %s\n", clxent_version());
-        return EXIT_GOOD;
-    }
-    const char *name = argv[help ? 2 : 1];
-    const tool_command *command = find(name);
-    if (!command) {
-        fprintf(stderr, "clxent: unknown %s %s\nsee clxent --help\n", *name == '-' ? "option" : "command",
-                name);
-        return EXIT_USAGE;
-    }
-    char *only_help[] = {argv[0], (char[]){"--help"}, NULL};
-    tool_options parsed;
-    const int failed = help ? options_parse(&parsed, command, 2, only_help)
-                            : options_parse(&parsed, command, argc - 1, argv + 1);
-    if (failed) return failed < 0 ? EXIT_GOOD : failed;
-    return command->run(command, &parsed);
-}
-
 int main(int argc, char **argv) {
-    const int code = dispatch(argc, argv);
+    const tool_command *command;
+    tool_options options;
+    int code = command_line_parse(argc, argv, &command, &options);
+    if (command) code = command->run(command, &options);
     /* A full disk or a closed pipe under standard output is found out here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "clxent: cannot write to standard output: %s\n", strerror(errno));

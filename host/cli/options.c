@@ -300,7 +300,7 @@ int options_parse(tool_options *out, const tool_command *command, int argc, char
     long_options[n] = (struct option){NULL, 0, NULL, 0};
 
     opterr = 0;
-    optind = 1;
+    optind = 0; /* not 1: getopt would go on inside the last argument of an earlier call */
     while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (c == 'h') {
             print_help(command);
@@ -309,6 +309,11 @@ int options_parse(tool_options *out, const tool_command *command, int argc, char
         if (c == ':') return tool_error(command, EXIT_USAGE, "%s needs a value", argv[optind - 1]);
         if (c == '?' && optopt > 256)
             return tool_error(command, EXIT_USAGE, "%s takes no value", argv[optind - 1]);
+        if (c == '?' && optopt) /* one letter, of several perhaps: argv[optind - 1] may be another argument */
+            return tool_error(command, EXIT_USAGE,
+                              optopt > ' ' && optopt < 0x7f ? "unknown option -%c"
+                                                            : "unknown option -\\x%02x",
+                              (unsigned char)optopt);
         if (c == '?') return unknown_option(command, argv[optind - 1]);
         const int i = c - 256;
         if (given[i]++) return tool_error(command, EXIT_USAGE, "--%s is given twice", table[i].name);

@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HEADER_AT    8
-#define NAMES_LISTED 12
+#define HEADER_AT       8
+#define HEADER_MAX      100000000 /* as in the format's own library */
+#define NAMES_LISTED    12
+#define CONTAINER_BYTES 12 /* see check_header() */
 
 static const struct {
     const char *name;
@@ -127,16 +129,42 @@ static int check_entries(json_t *header, uint64_t data_bytes, const tensor_sourc
     return 0;
 }
 
+/* Before a JSON parser allocates for it. An empty object or array has two bytes in the file and a few hundred
+ * in memory. In a header they are few: an object and two arrays for an entry of at least 49 bytes. */
+static int check_header(const tensor_source *source, uint64_t length) {
+    size_t containers = 0;
+    int in_string = 0;
+    if (length > source->size - HEADER_AT)
+        return tensor_fail(
+            source, "offset 0: the header is said to have %" PRIu64 " bytes, but the file has %zu after it",
+            length, source->size - HEADER_AT);
+    if (length > HEADER_MAX)
+        return tensor_fail(source, "offset 0: the header has %" PRIu64 " bytes; the format's limit is %d",
+                           length, HEADER_MAX);
+    const unsigned char *header = source->bytes + HEADER_AT;
+    for (size_t i = 0; i < length; i++) {
+        if (in_string && header[i] == '\\')
+            i++;
+        else if (header[i] == '"')
+            in_string = !in_string;
+        else if (!in_string)
+            containers += header[i] == '{' || header[i] == '[';
+    }
+    if (containers > 4 + length / CONTAINER_BYTES)
+        return tensor_fail(source,
+                           "offset %d: the header has %zu objects and arrays in %" PRIu64
+                           " bytes, more than one in %d",
+                           HEADER_AT, containers, length, CONTAINER_BYTES);
+    return 0;
+}
+
 int safetensors_parse(tensor *t, size_t *offset, const tensor_source *source, const char *name) {
     uint64_t length = 0, range[2];
     if (source->size < HEADER_AT)
         return tensor_fail(source, "offset 0: %zu bytes are fewer than the 8 of a safetensors header length",
                            source->size);
     for (int i = 0; i < HEADER_AT; i++) length |= (uint64_t)source->bytes[i] << (8 * i);
-    if (length > source->size - HEADER_AT)
-        return tensor_fail(
-            source, "offset 0: the header is said to have %" PRIu64 " bytes, but the file has %zu after it",
-            length, source->size - HEADER_AT);
+    if (check_header(source, length) != 0) return -1;
     *offset = HEADER_AT + (size_t)length;
     const uint64_t data_bytes = source->size - *offset;
 

@@ -47,7 +47,7 @@ int session_open(session *s, const tool_command *command, const tool_options *op
     status = clxent_ctx_device(s->ctx, &s->device);
     if (status != CLXENT_OK) return session_failed(s, status);
     tuning_apply(s, options->tuning);
-    if (command->bit & CACHED_COMMANDS) cache_load(s->ctx, &s->device);
+    if (command->bit & CACHED_COMMANDS) cache_load(command, s->ctx, &s->device);
     return EXIT_GOOD;
 }
 

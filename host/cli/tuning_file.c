@@ -4,6 +4,8 @@
  */
 #include "tuning_file.h"
 
+#include "harmless.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,6 +24,7 @@ static int refuse(char why[TUNING_WHY], const char *format, ...) {
     va_start(args, format);
     vsnprintf(why, TUNING_WHY, format, args);
     va_end(args);
+    make_harmless(why);
     return 0;
 }
 

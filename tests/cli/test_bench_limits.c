@@ -17,17 +17,6 @@
 
 #include <cmocka.h>
 
-/* The tool's, which stands beside its main(). */
-int tool_error(const tool_command *command, int code, const char *format, ...) {
-    va_list args;
-    (void)command;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    return code;
-}
-
 static const tool_command command = {.name = "test"};
 static const tool_options options;
 static session opened;

@@ -16,13 +16,6 @@
 
 #include <cmocka.h>
 
-/* The tool's, which stands beside its main(). */
-int tool_error(const tool_command *command, int code, const char *format, ...) {
-    (void)command;
-    (void)format;
-    return code;
-}
-
 static const clxent_device_info device = {.name = "M1 \xff", .platform = "P"};
 
 #define OF_DEVICE "\"device\": \"M1 ?\", \"platform\": \"P\", "
@@ -66,6 +59,10 @@ static void what_is_wrong_is_named(void **state) {
         {"{\"device\": \"M2\", \"platform\": \"P\", " TUNING "}", "it is for \"P / M2\", not for \"P / M1"},
         {"{\"device\": \"M1 ?\", \"platform\": \"P2\", " TUNING "}", "it is for \"P2 / M1 ?\", not for"},
         {"{\"device\": \"M1 ??\", \"platform\": \"P\", " TUNING "}", "it is for \"P / M1 ??\", not for"},
+        /* what a terminal would obey is not repeated to it */
+        {"{\"device\": \"\\u001b[2J\\u009b2J\\n\", \"platform\": \"\u00e9\", " TUNING "}",
+         "it is for \"\u00e9 / ?[2J??2J?\", not for"},
+        {"{\"device\": \"\033[2J\", " TUNING "}", "control character"},
         {"{" OF_DEVICE "\"tuning\": {\"wide_tile\": 8.5}}", "tuning.wide_tile is no integer"},
         {"{" OF_DEVICE "\"tuning\": {\"wide_tile\": \"8\"}}", "tuning.wide_tile is no integer"},
         {"{" OF_DEVICE "\"tuning\": {\"wide_tile\": 2147483648}}", "tuning.wide_tile is 2147483648, beyond"},
@@ -78,6 +75,7 @@ static void what_is_wrong_is_named(void **state) {
         char why[TUNING_WHY];
         memset(&untouched, 0x5a, sizeof untouched);
         if (parse(cases[i].text, strlen(cases[i].text), &got, why)) fail_msg("%s: read", cases[i].text);
+        assert_null(strpbrk(why, "\033\n"));
         if (!strstr(why, cases[i].why)) fail_msg("%s: %s, not %s", cases[i].text, why, cases[i].why);
         assert_memory_equal(&got, &untouched, sizeof got);
     }

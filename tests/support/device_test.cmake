@@ -53,6 +53,13 @@ function(clxent_host_test name)
   set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
+# clxent_valgrind_test(name program argument...): the ctest test `valgrind.name`, label "valgrind".
+function(clxent_valgrind_test name program)
+  add_test(NAME valgrind.${name} COMMAND ${CLXENT_VALGRIND} --quiet --error-exitcode=99 --leak-check=full
+    --errors-for-leak-kinds=definite,indirect,possible $<TARGET_FILE:${program}> ${ARGN})
+  set_tests_properties(valgrind.${name} PROPERTIES LABELS valgrind TIMEOUT 600)
+endfunction()
+
 # clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
 # The program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more in its environment.
 function(clxent_device_variant name variant)
