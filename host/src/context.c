@@ -91,8 +91,12 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
         goto fail;
     }
     code = cl->RetainContext(context);
-    if (code == CL_SUCCESS) ctx->context = context;
-    if (code == CL_SUCCESS) code = cl->RetainCommandQueue(queue);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clRetainContext");
+        goto fail;
+    }
+    ctx->context = context;
+    code = cl->RetainCommandQueue(queue);
     if (code != CL_SUCCESS) {
         status = clx_fail_cl(err, code, "clRetainCommandQueue");
         goto fail;
