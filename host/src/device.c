@@ -165,6 +165,7 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     char names[512] = "";
+    clxent_error first = {.status = CLXENT_OK}; /* failure of a driver */
     list->count = 0;
 
     const cl_int code = cl->GetPlatformIDs(MAX_PLATFORMS, platforms, &platform_count);
@@ -179,14 +180,24 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
         cl->GetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
         const size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", p ? ", " : "", name);
-        if (cl->GetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &found) != CL_SUCCESS)
-            continue; /* a platform without a device is normal */
+        const cl_int none = cl->GetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &found);
+        if (none != CL_SUCCESS) { /* a platform without a device is normal */
+            if (none != CL_DEVICE_NOT_FOUND && first.status == CLXENT_OK)
+                clx_fail_cl(&first, none, "clGetDeviceIDs(%s)", name);
+            continue;
+        }
         if (found > MAX_DEVICES) found = MAX_DEVICES;
         for (cl_uint d = 0; d < found && list->count < MAX_DEVICES; d++) {
             list->ids[list->count] = ids[d];
             /* One that cannot even describe itself is passed over. */
-            if (clx_device_describe(cl, ids[d], &list->infos[list->count], err) == CLXENT_OK) list->count++;
+            clxent_error *unless_known = first.status == CLXENT_OK ? &first : NULL;
+            if (clx_device_describe(cl, ids[d], &list->infos[list->count], unless_known) == CLXENT_OK)
+                list->count++;
         }
+    }
+    if (list->count == 0 && first.status != CLXENT_OK) { /* not that there is no device: a driver failed */
+        if (err) *err = first;
+        return first.status;
     }
     if (list->count == 0) return clx_no_device(err, platform_count, names);
     mark_default(list);
