@@ -6,6 +6,7 @@
  */
 #include "cache.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -64,6 +65,7 @@ static void name_file(char name[NAME_BYTES], const clxent_device_info *device) {
 static bool read_all(int file, unsigned char *data, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = read(file, data + done, bytes - done);
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
         done += (size_t)n;
     }
@@ -73,6 +75,7 @@ static bool read_all(int file, unsigned char *data, size_t bytes) {
 static bool write_all(int file, const unsigned char *data, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = write(file, data + done, bytes - done);
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
         done += (size_t)n;
     }

@@ -2,7 +2,9 @@
  *
  * The `clxent` tool: finds the command, has its options parsed, runs it. It uses the public headers alone.
  */
+#include "json_memory.h"
 #include "options.h"
+#include "report.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -138,7 +140,12 @@ static int dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    const int code = dispatch(argc, argv);
+    json_memory_watch();
+    int code = dispatch(argc, argv);
+    if (!report_is_complete()) {
+        fprintf(stderr, "clxent: no host memory for what --json prints\n");
+        if (!code) code = EXIT_DEVICE;
+    }
     /* A full disk or a closed pipe under standard output is found out here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "clxent: cannot write to standard output: %s\n", strerror(errno));
