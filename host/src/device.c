@@ -123,9 +123,15 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     return CLXENT_OK;
 }
 
+const char *clx_device_lacks(const clxent_device_info *info) {
+    const char *version = info->opencl_version;
+    const bool older = strncmp(version, "OpenCL 1.0", 10) == 0 || strncmp(version, "OpenCL 1.1", 10) == 0;
+    return older ? "OpenCL 1.2" : info->compiler ? NULL : "a compiler for OpenCL C";
+}
+
 /* Which device is used when none is named. */
 static int rank_of(const clxent_device_info *info) {
-    if (!info->compiler) return 0;
+    if (clx_device_lacks(info)) return 0;
     if (is_emulated(info)) return 1;
     switch (info->type) {
     case CLXENT_DEVICE_GPU:
@@ -145,9 +151,9 @@ static void mark_default(device_list *list) {
         if (rank_of(&list->infos[i]) > rank_of(&list->infos[best])) best = i;
     for (size_t i = 0; i < list->count; i++) {
         clxent_device_info *info = &list->infos[i];
-        const char *why = "another device is preferred";
-        if (!info->compiler)
-            why = "it has no compiler for OpenCL C";
+        const char *lacks = clx_device_lacks(info), *why = "another device is preferred";
+        if (lacks)
+            why = NULL;
         else if (i == best && list->count == 1)
             why = "the only device";
         else if (i == best && is_emulated(info))
@@ -156,8 +162,11 @@ static void mark_default(device_list *list) {
             why = "the first of the best kind: GPU, accelerator, CPU, other, emulated";
         else if (is_emulated(info))
             why = "emulated, slow; another device is preferred";
-        snprintf(info->why, sizeof info->why, "%s", why);
-        info->is_default = i == best && info->compiler;
+        if (why)
+            snprintf(info->why, sizeof info->why, "%s", why);
+        else
+            snprintf(info->why, sizeof info->why, "it lacks %s, which is needed", lacks);
+        info->is_default = i == best && !lacks;
     }
 }
 
@@ -237,15 +246,18 @@ clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id
         }
     }
     if (chosen == list->count) {
-        status =
-            named
-                ? clx_fail(err, CLXENT_ERR_NO_DEVICE,
-                           "device \"%s\" matches none of the %zu devices; the first is 0, \"%s / %s\"", spec,
-                           list->count, list->infos[0].platform, list->infos[0].name)
-                : clx_fail(err, CLXENT_ERR_NO_DEVICE, "none of the %zu devices has a compiler", list->count);
-    } else if (!list->infos[chosen].compiler) {
-        status = clx_fail(err, CLXENT_ERR_NO_DEVICE, "device %zu, \"%s\", has no compiler for OpenCL C",
-                          chosen, list->infos[chosen].name);
+        status = named
+                     ? clx_fail(err, CLXENT_ERR_NO_DEVICE,
+                                "device \"%s\" matches none of the %zu devices; the first is 0, \"%s / %s\"",
+                                spec, list->count, list->infos[0].platform, list->infos[0].name)
+                     : clx_fail(err, CLXENT_ERR_NO_DEVICE,
+                                "none of the %zu devices can be used; the first, \"%s\" (%s), lacks %s",
+                                list->count, list->infos[0].name, list->infos[0].opencl_version,
+                                clx_device_lacks(&list->infos[0]));
+    } else if (clx_device_lacks(&list->infos[chosen])) {
+        status = clx_fail(err, CLXENT_ERR_NO_DEVICE, "device %zu, \"%s\" (%s), lacks %s, which is needed",
+                          chosen, list->infos[chosen].name, list->infos[chosen].opencl_version,
+                          clx_device_lacks(&list->infos[chosen]));
     } else {
         *device = list->ids[chosen];
         *info = list->infos[chosen];

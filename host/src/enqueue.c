@@ -37,6 +37,12 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
         if (plan->workspace == NULL) {
             cl_int code = CL_SUCCESS;
             const size_t bytes = (size_t)clx_workspace_of(plan).bytes;
+            if (bytes > ctx->info.largest_buffer_bytes)
+                return clx_fail(
+                    &ctx->error, CLXENT_ERR_MEMORY,
+                    "the workspace of a plan of %lld rows needs a buffer of %zu bytes, the device's "
+                    "largest is %llu",
+                    (long long)plan->desc.rows, bytes, (unsigned long long)ctx->info.largest_buffer_bytes);
             plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
             if (code != CL_SUCCESS) {
                 plan->workspace = NULL;

@@ -148,13 +148,13 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
     return CLXENT_OK;
 }
 
-/* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's
- * interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets them not
- * inlined; for its other option see storage.cl. */
+/* OpenCL C 1.2 is what the kernels are written in. Oclgrind's interpreter does not know an intrinsic that
+ * clang leaves where it inlined functions, so it gets them not inlined; for its other option see storage.cl.
+ */
 static const char *language_option(const clxent_ctx *ctx) {
     if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
         return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
-    return strncmp(ctx->info.opencl_c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
+    return "-cl-std=CL1.2 ";
 }
 
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
