@@ -144,8 +144,7 @@ static void run_all(const fault_scenario *scenario, fault_kind kind) {
     static const char *const names[] = {"", "OpenCL calls", "allocations"};
     enum { WAYS = 6 };
     const test_effort effort = expect_effort();
-    const char *all = getenv("CLXENT_FAULTS_ALL_WAYS");
-    const int ways = kind == FAULT_OPENCL && all && *all == '1' ? WAYS : 1;
+    const int ways = kind == FAULT_OPENCL && expect_long() ? WAYS : 1;
     long calls = 0;
     loop.kind = kind;
     loop.absorbed_entries = scenario->absorbed;

@@ -296,8 +296,7 @@ static void run_well(const tool_run *run) {
 static void run_all(const tool_run *run, fault_kind kind) {
     static const char *const names[] = {"", "OpenCL calls", "allocations", "file operations"};
     static const int most_ways[] = {0, 6, 1, 4};
-    const char *all = getenv("CLXENT_FAULTS_ALL_WAYS");
-    const bool every = all && *all == '1';
+    const bool every = expect_long();
     const long stride = every ? 1 : run->strides[kind];
     const int ways = every || kind == FAULT_FILE ? most_ways[kind] : 1;
     long calls = 0;
