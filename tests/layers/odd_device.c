@@ -205,17 +205,19 @@ static struct {
 } local_arguments[LOCAL_ARGUMENTS];
 
 static void note_local(cl_kernel kernel, cl_uint index, size_t bytes) {
-    int i = 0;
-    while (i < LOCAL_ARGUMENTS && local_arguments[i].kernel &&
-           (local_arguments[i].kernel != kernel || local_arguments[i].index != index))
-        i++;
-    if (i == LOCAL_ARGUMENTS) {
+    int place = -1;
+    for (int i = 0; i < LOCAL_ARGUMENTS; i++) {
+        const int same = local_arguments[i].kernel == kernel && local_arguments[i].index == index;
+        if (same || (place < 0 && local_arguments[i].kernel == NULL)) place = i;
+        if (same) break;
+    }
+    if (place < 0) {
         fputs("odd_device: too many kernels with local memory\n", stderr);
         exit(2);
     }
-    local_arguments[i].kernel = kernel;
-    local_arguments[i].index = index;
-    local_arguments[i].bytes = bytes;
+    local_arguments[place].kernel = kernel;
+    local_arguments[place].index = index;
+    local_arguments[place].bytes = bytes;
 }
 
 static cl_int CL_API_CALL set_argument(cl_kernel kernel, cl_uint index, size_t size, const void *value) {
@@ -226,7 +228,7 @@ static cl_int CL_API_CALL set_argument(cl_kernel kernel, cl_uint index, size_t s
 
 static cl_int CL_API_CALL release_kernel(cl_kernel kernel) {
     for (int i = 0; i < LOCAL_ARGUMENTS; i++) /* the library retains none */
-        if (local_arguments[i].kernel == kernel) local_arguments[i].bytes = 0;
+        if (local_arguments[i].kernel == kernel) local_arguments[i].kernel = NULL;
     return driver->clReleaseKernel(kernel);
 }
 
