@@ -3,12 +3,14 @@
  * See bench_plot.h.
  */
 #include "bench_plot.h"
+#include "file_write.h"
 #include "values.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Pixels. */
 enum { WIDTH = 860, LABELS = 140, RIGHT = 52, TOP = 96, BAR = 13, GAP = 3, GROUP_GAP = 14, FOOT = 44 };
@@ -140,15 +142,18 @@ static void put_bars(FILE *f, const layout *l, const bench_result *results, size
 int bench_plot(const char *path, const char *device, const char *date, const char *options,
                const bench_result *results, size_t count) {
     const layout l = arrange(results, count);
-    FILE *f = fopen(path, "w");
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *f = open_memstream(&text, &bytes);
     if (!f) return errno;
     put_head(f, &l, device, date, options);
     put_legend(f, &l);
     put_axis(f, &l);
     put_bars(f, &l, results, count);
     fputs("</svg>\n", f);
-    int code = ferror(f) ? EIO : 0;
-    errno = 0;
-    if (fclose(f) != 0 && code == 0) code = errno ? errno : EIO;
+    int code = ferror(f) ? ENOMEM : 0;
+    if (fclose(f) != 0 && !code) code = errno;
+    if (!code) code = file_write(path, &(file_part){text, bytes}, 1);
+    free(text);
     return code;
 }

@@ -8,8 +8,7 @@
 
 #include "bench.h"
 
-/* 0; or an errno value, and what stands at path is incomplete: it may be a device, so it is not removed.
- * Cases that were skipped have no bar. */
+/* 0; or an errno value, and what stood at path still does. Cases that were skipped have no bar. */
 int bench_plot(const char *path, const char *device, const char *date, const char *options,
                const bench_result *results, size_t count);
 

@@ -73,6 +73,7 @@ int cache_folder_open(bool make, char why[CACHE_WHY]) {
 static bool read_all(int file, unsigned char *data, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = read(file, data + done, bytes - done);
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
         done += (size_t)n;
     }
@@ -82,6 +83,7 @@ static bool read_all(int file, unsigned char *data, size_t bytes) {
 static bool write_all(int file, const unsigned char *data, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         const ssize_t n = write(file, data + done, bytes - done);
+        if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
         done += (size_t)n;
     }

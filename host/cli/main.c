@@ -3,6 +3,8 @@
  * The `clxent` tool: has the command line parsed, runs the command. It uses the public headers alone.
  */
 #include "command_line.h"
+#include "json_memory.h"
+#include "report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +13,13 @@
 int main(int argc, char **argv) {
     const tool_command *command;
     tool_options options;
+    json_memory_watch();
     int code = command_line_parse(argc, argv, &command, &options);
     if (command) code = command->run(command, &options);
+    if (!report_is_complete()) {
+        fprintf(stderr, "clxent: no host memory for what --json prints\n");
+        if (!code) code = EXIT_DEVICE;
+    }
     /* A full disk or a closed pipe under standard output is found out here at the latest. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "clxent: cannot write to standard output: %s\n", strerror(errno));

@@ -3,16 +3,11 @@
  * NumPy's .npy: magic, version, header length, a Python dict of descr, fortran_order and shape, data.
  * Format: numpy.lib.format (NEP 1). The dict is parsed by a small cursor that never leaves the header.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
+#include "file_write.h"
 #include "tensor_format.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAGIC        "\x93NUMPY"
 #define MAGIC_LENGTH 6
@@ -217,23 +212,7 @@ int npy_parse(tensor *t, size_t *offset, const tensor_source *source) {
 
 /* ---------------------------------------------------------------- writing ---- */
 
-static int write_all(int file, const void *data, size_t bytes) {
-    const char *at = data;
-    while (bytes > 0) {
-        /* Linux writes at most 2 GiB at a time; a short write goes on where it stopped. */
-        const ssize_t written = write(file, at, bytes < (1u << 30) ? bytes : (1u << 30));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            if (written == 0) errno = ENOSPC;
-            return -1;
-        }
-        at += written;
-        bytes -= (size_t)written;
-    }
-    return 0;
-}
-
-static int write_file(int file, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,
+static int write_file(const char *path, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,
                       const char *descr) {
     char text[TENSOR_SHAPE_TEXT], header[10 + TENSOR_SHAPE_TEXT + 128];
     size_t count = 1;
@@ -247,21 +226,7 @@ static int write_file(int file, clxent_dtype dtype, int ndim, const int64_t *sha
     memcpy(header, MAGIC "\x01", 8); /* with its NUL: version 1.0 */
     header[8] = (char)((end - 10) & 0xff);
     header[9] = (char)((end - 10) >> 8);
-    if (write_all(file, header, end) != 0) return -1;
-    return write_all(file, data, count * clxent_dtype_size(dtype));
-}
-
-/* Creates a file beside `target` that nobody else has; its name is in *name (to be freed). */
-static int create_beside(const char *target, char **name) {
-    const size_t size = strlen(target) + 48;
-    *name = malloc(size);
-    if (!*name) return -1;
-    for (int i = 0; i < 100; i++) {
-        snprintf(*name, size, "%s.%ld-%d.tmp", target, (long)getpid(), i);
-        const int file = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file >= 0 || errno != EEXIST) return file;
-    }
-    return -1;
+    return file_write(path, (const file_part[]){{header, end}, {data, count * clxent_dtype_size(dtype)}}, 2);
 }
 
 int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,
@@ -275,29 +240,6 @@ int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *sha
     if (ndim < 0 || ndim > TENSOR_MAX_DIMS)
         return tensor_fail(&source, "cannot write: %d dimensions are not in [0, %d]", ndim, TENSOR_MAX_DIMS);
 
-    struct stat status;
-    char *temporary = NULL;
-    int file = -1, failed = 0;
-    char *target = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (!target) target = strdup(path);
-    if (!target) return tensor_fail(&source, "cannot write: out of memory");
-
-    const int in_place = stat(target, &status) == 0 && !S_ISREG(status.st_mode);
-    file = in_place ? open(target, O_WRONLY | O_CLOEXEC) : create_beside(target, &temporary);
-    if (file < 0) {
-        failed = tensor_fail(&source, "cannot write: %s", strerror(errno));
-        free(temporary); /* never created: not to be unlinked */
-        temporary = NULL;
-        goto done;
-    }
-    if (write_file(file, dtype, ndim, shape, data, descr) != 0)
-        failed = tensor_fail(&source, "cannot write: %s", strerror(errno));
-    if (close(file) != 0 && !failed) failed = tensor_fail(&source, "cannot write: %s", strerror(errno));
-    if (!failed && temporary && rename(temporary, target) != 0)
-        failed = tensor_fail(&source, "cannot rename %s to it: %s", temporary, strerror(errno));
-done:
-    if (failed && temporary) unlink(temporary);
-    free(temporary);
-    free(target);
-    return failed;
+    const int code = write_file(path, dtype, ndim, shape, data, descr);
+    return code ? tensor_fail(&source, "cannot write: %s", strerror(code)) : 0;
 }

@@ -3,11 +3,13 @@
  * See report.h.
  */
 #include "report.h"
+#include "json_memory.h"
 #include "values.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROWS_SHOWN 6
@@ -30,10 +32,27 @@ json_t *json_text(const char *value) {
     return json_string(ascii);
 }
 
-void report_json(json_t *object) {
-    json_dumpf(object, stdout, JSON_INDENT(2));
-    putchar('\n');
+static int incomplete;
+
+char *report_json_text(json_t *object) {
+    char *text = json_dumps(object, JSON_INDENT(2));
     json_decref(object);
+    if (!json_memory_failed()) return text;
+    free(text);
+    return NULL;
+}
+
+void report_json(json_t *object) {
+    char *text = report_json_text(object);
+    if (text)
+        puts(text);
+    else
+        incomplete = 1;
+    free(text);
+}
+
+int report_is_complete(void) {
+    return !incomplete;
 }
 
 const char *duration_text(char text[DURATION_TEXT], double seconds) {

@@ -35,7 +35,12 @@ json_t *json_text(const char *value); /* bytes that are not UTF-8 become '?' */
 #define DURATION_TEXT 32
 const char *duration_text(char text[DURATION_TEXT], double seconds);
 
-/* Prints the object to standard output and releases it. */
+/* The object as text, to be freed, and releases it. NULL: there was not the memory for it, or for a part of
+ * it when it was made. */
+char *report_json_text(json_t *object);
+
+/* Prints that to standard output, if all of it is there. Whether it always was: report_is_complete(). */
 void report_json(json_t *object);
+int report_is_complete(void);
 
 #endif

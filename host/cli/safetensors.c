@@ -3,6 +3,7 @@
  * Safetensors: 8 bytes of header length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, ...},
  * then the data, to which the offsets are relative. The data hold every tensor once, without holes.
  */
+#include "json_memory.h"
 #include "tensor_format.h"
 
 #include <inttypes.h>
@@ -171,6 +172,9 @@ int safetensors_parse(tensor *t, size_t *offset, const tensor_source *source, co
     json_error_t problem;
     json_t *header =
         json_loadb((const char *)source->bytes + HEADER_AT, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+    if (!header && json_memory_failed())
+        return tensor_fail(source, "offset %d: out of memory for the header of %" PRIu64 " bytes", HEADER_AT,
+                           length);
     if (!header)
         return tensor_fail(source, "offset %zu: the header is not JSON: %s",
                            HEADER_AT + (size_t)problem.position, problem.text);

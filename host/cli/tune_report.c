@@ -2,12 +2,13 @@
  *
  * What tune found, as a table with a line for host/src/tuning_table.h, and as JSON.
  */
+#include "file_write.h"
 #include "report.h"
 #include "tune.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *tuning_json(const clxent_tuning *t) {
@@ -49,14 +50,12 @@ void tune_report_json(const session *s, const tune_result *result) {
 }
 
 int tune_write(const session *s, const tune_result *result, const char *path) {
-    json_t *o = result_json(s, result);
-    errno = 0;
-    const int failed = json_dump_file(o, path, JSON_INDENT(2));
-    const int code = errno;
-    json_decref(o);
-    if (!failed) return EXIT_GOOD;
-    return tool_error(s->command, EXIT_DATA, "--out: cannot write %s: %s", path,
-                      code ? strerror(code) : "not all of it");
+    char *text = report_json_text(result_json(s, result));
+    if (!text) return tool_error(s->command, EXIT_DEVICE, "--out: no host memory for what goes to %s", path);
+    const int code = file_write(path, &(file_part){text, strlen(text)}, 1);
+    free(text);
+    return code ? tool_error(s->command, EXIT_DATA, "--out: cannot write %s: %s", path, strerror(code))
+                : EXIT_GOOD;
 }
 
 void tune_report(const session *s, const tune_result *result) {

@@ -3,6 +3,7 @@
  * See tuning_file.h.
  */
 #include "tuning_file.h"
+#include "json_memory.h"
 
 #include "harmless.h"
 
@@ -67,6 +68,7 @@ int tuning_parse(const char *bytes, size_t size, const clxent_device_info *devic
     clxent_tuning read = CLXENT_TUNING_INIT;
     if (size > TUNING_FILE_BYTES) return refuse(why, "it has more than %d bytes", TUNING_FILE_BYTES);
     json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
+    if (!object && json_memory_failed()) return refuse(why, "no host memory for it");
     if (!object) return refuse(why, "offset %d: %s", error.position, error.text);
     const json_t *tuning = json_object_get(object, "tuning");
     int good = json_is_object(tuning) || refuse(why, "it has no \"tuning\" of type object");
@@ -99,6 +101,7 @@ static char *read_file(const char *path, size_t *size, char why[TUNING_WHY]) {
     while (!failed && *size <= TUNING_FILE_BYTES) {
         const ssize_t n = read(file, bytes + *size, TUNING_FILE_BYTES + 1 - *size);
         if (n == 0) break;
+        if (n < 0 && errno == EINTR) continue;
         if (n < 0) failed = !refuse(why, "%s", strerror(errno));
         if (n > 0) *size += (size_t)n;
     }

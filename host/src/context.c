@@ -85,14 +85,19 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
     ctx->out_of_order = (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
     status = clx_device_describe(cl, ctx->device, &ctx->info, err);
     if (status != CLXENT_OK) goto fail;
-    if (!ctx->info.compiler) {
-        status = clx_fail(err, CLXENT_ERR_NO_DEVICE,
-                          "the queue's device, \"%s\", has no compiler for OpenCL C", ctx->info.name);
+    if (clx_device_lacks(&ctx->info)) {
+        status =
+            clx_fail(err, CLXENT_ERR_NO_DEVICE, "the queue's device, \"%s\" (%s), lacks %s, which is needed",
+                     ctx->info.name, ctx->info.opencl_version, clx_device_lacks(&ctx->info));
         goto fail;
     }
     code = cl->RetainContext(context);
-    if (code == CL_SUCCESS) ctx->context = context;
-    if (code == CL_SUCCESS) code = cl->RetainCommandQueue(queue);
+    if (code != CL_SUCCESS) {
+        status = clx_fail_cl(err, code, "clRetainContext");
+        goto fail;
+    }
+    ctx->context = context;
+    code = cl->RetainCommandQueue(queue);
     if (code != CL_SUCCESS) {
         status = clx_fail_cl(err, code, "clRetainCommandQueue");
         goto fail;

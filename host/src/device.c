@@ -140,9 +140,15 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     return CLXENT_OK;
 }
 
+const char *clx_device_lacks(const clxent_device_info *info) {
+    const char *version = info->opencl_version;
+    const bool older = strncmp(version, "OpenCL 1.0", 10) == 0 || strncmp(version, "OpenCL 1.1", 10) == 0;
+    return older ? "OpenCL 1.2" : info->compiler ? NULL : "a compiler for OpenCL C";
+}
+
 /* Which device is used when none is named. */
 static int rank_of(const clxent_device_info *info) {
-    if (!info->compiler) return 0;
+    if (clx_device_lacks(info)) return 0;
     if (is_emulated(info)) return 1;
     switch (info->type) {
     case CLXENT_DEVICE_GPU:
@@ -162,9 +168,9 @@ static void mark_default(device_list *list) {
         if (rank_of(&list->infos[i]) > rank_of(&list->infos[best])) best = i;
     for (size_t i = 0; i < list->count; i++) {
         clxent_device_info *info = &list->infos[i];
-        const char *why = "another device is preferred";
-        if (!info->compiler)
-            why = "it has no compiler for OpenCL C";
+        const char *lacks = clx_device_lacks(info), *why = "another device is preferred";
+        if (lacks)
+            why = NULL;
         else if (i == best && list->count == 1)
             why = "the only device";
         else if (i == best && is_emulated(info))
@@ -173,8 +179,11 @@ static void mark_default(device_list *list) {
             why = "the first of the best kind: GPU, accelerator, CPU, other, emulated";
         else if (is_emulated(info))
             why = "emulated, slow; another device is preferred";
-        snprintf(info->why, sizeof info->why, "%s", why);
-        info->is_default = i == best && info->compiler;
+        if (why)
+            snprintf(info->why, sizeof info->why, "%s", why);
+        else
+            snprintf(info->why, sizeof info->why, "it lacks %s, which is needed", lacks);
+        info->is_default = i == best && !lacks;
     }
 }
 
@@ -182,6 +191,7 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     char names[512] = "";
+    clxent_error first = {.status = CLXENT_OK}; /* failure of a driver */
     list->count = 0;
 
     const cl_int code = cl->GetPlatformIDs(MAX_PLATFORMS, platforms, &platform_count);
@@ -196,14 +206,24 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
         cl->GetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof name - 1, name, NULL);
         const size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", p ? ", " : "", name);
-        if (cl->GetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &found) != CL_SUCCESS)
-            continue; /* a platform without a device is normal */
+        const cl_int none = cl->GetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES, ids, &found);
+        if (none != CL_SUCCESS) { /* a platform without a device is normal */
+            if (none != CL_DEVICE_NOT_FOUND && first.status == CLXENT_OK)
+                clx_fail_cl(&first, none, "clGetDeviceIDs(%s)", name);
+            continue;
+        }
         if (found > MAX_DEVICES) found = MAX_DEVICES;
         for (cl_uint d = 0; d < found && list->count < MAX_DEVICES; d++) {
             list->ids[list->count] = ids[d];
             /* One that cannot even describe itself is passed over. */
-            if (clx_device_describe(cl, ids[d], &list->infos[list->count], err) == CLXENT_OK) list->count++;
+            clxent_error *unless_known = first.status == CLXENT_OK ? &first : NULL;
+            if (clx_device_describe(cl, ids[d], &list->infos[list->count], unless_known) == CLXENT_OK)
+                list->count++;
         }
+    }
+    if (list->count == 0 && first.status != CLXENT_OK) { /* not that there is no device: a driver failed */
+        if (err) *err = first;
+        return first.status;
     }
     if (list->count == 0) return clx_no_device(err, platform_count, names);
     mark_default(list);
@@ -243,15 +263,18 @@ clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id
         }
     }
     if (chosen == list->count) {
-        status =
-            named
-                ? clx_fail(err, CLXENT_ERR_NO_DEVICE,
-                           "device \"%s\" matches none of the %zu devices; the first is 0, \"%s / %s\"", spec,
-                           list->count, list->infos[0].platform, list->infos[0].name)
-                : clx_fail(err, CLXENT_ERR_NO_DEVICE, "none of the %zu devices has a compiler", list->count);
-    } else if (!list->infos[chosen].compiler) {
-        status = clx_fail(err, CLXENT_ERR_NO_DEVICE, "device %zu, \"%s\", has no compiler for OpenCL C",
-                          chosen, list->infos[chosen].name);
+        status = named
+                     ? clx_fail(err, CLXENT_ERR_NO_DEVICE,
+                                "device \"%s\" matches none of the %zu devices; the first is 0, \"%s / %s\"",
+                                spec, list->count, list->infos[0].platform, list->infos[0].name)
+                     : clx_fail(err, CLXENT_ERR_NO_DEVICE,
+                                "none of the %zu devices can be used; the first, \"%s\" (%s), lacks %s",
+                                list->count, list->infos[0].name, list->infos[0].opencl_version,
+                                clx_device_lacks(&list->infos[0]));
+    } else if (clx_device_lacks(&list->infos[chosen])) {
+        status = clx_fail(err, CLXENT_ERR_NO_DEVICE, "device %zu, \"%s\" (%s), lacks %s, which is needed",
+                          chosen, list->infos[chosen].name, list->infos[chosen].opencl_version,
+                          clx_device_lacks(&list->infos[chosen]));
     } else {
         *device = list->ids[chosen];
         *info = list->infos[chosen];

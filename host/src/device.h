@@ -11,6 +11,9 @@
 clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,
                                   clxent_error *err);
 
+/* What it lacks without which it cannot be used, "a compiler for OpenCL C"; NULL: nothing. */
+const char *clx_device_lacks(const clxent_device_info *info);
+
 /* The device that `spec` (see clxent_ctx_options.device) means. */
 clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id *device,
                                 clxent_device_info *info, clxent_error *err);

@@ -78,6 +78,12 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
         if (plan->workspace == NULL) {
             cl_int code = CL_SUCCESS;
             const size_t bytes = (size_t)clx_workspace_of(plan).bytes;
+            if (bytes > ctx->info.largest_buffer_bytes)
+                return clx_fail(
+                    &ctx->error, CLXENT_ERR_MEMORY,
+                    "the workspace of a plan of %lld rows needs a buffer of %zu bytes, the device's "
+                    "largest is %llu",
+                    (long long)plan->desc.rows, bytes, (unsigned long long)ctx->info.largest_buffer_bytes);
             plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
             if (code != CL_SUCCESS) {
                 plan->workspace = NULL;
@@ -187,7 +193,7 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
     clxent_status status = CLXENT_OK;
     launch->count = 0;
 
-    for (int i = 0; i < count && status == CLXENT_OK; i++) {
+    for (int i = 0; i < count; i++) {
         const clx_step *step = &launch->steps[i];
         const size_t global_size = step->groups * step->local_size;
         const bool last = i == count - 1;
@@ -207,10 +213,12 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
                                         : i == 0 && n_wait ? wait
                                                            : NULL,
                                         ctx->out_of_order || (last && event) ? &done : NULL);
-        if (code != CL_SUCCESS)
+        if (code != CL_SUCCESS) {
             status =
                 clx_fail_cl(&ctx->error, code, "clEnqueueNDRangeKernel(%s, %zu work-items in groups of %zu)",
                             step->kernel->name, global_size, step->local_size);
+            break;
+        }
         if (previous) cl->ReleaseEvent(previous);
         previous = done;
     }
@@ -219,7 +227,7 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
             cl->EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, &previous);
         if (code != CL_SUCCESS) status = clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
     }
-    if (status == CLXENT_OK && event)
+    if (event)
         *event = previous;
     else if (previous)
         cl->ReleaseEvent(previous);
@@ -248,7 +256,8 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
     return CLXENT_OK;
 }
 
-/* On an out-of-order queue a call that uses the plan's own workspace waits for the one before it. */
+/* On an out-of-order queue a call that uses the plan's own workspace waits for the one before it, also for
+ * what one that failed had enqueued. */
 static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl_event *wait,
                                     cl_event *event) {
     clxent_plan *plan = launch->plan;
@@ -265,15 +274,26 @@ static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl
     }
     const clxent_status status = clx_launch_submit(launch, n_wait, all ? all : wait, &done);
     free(all);
-    if (status != CLXENT_OK) return status;
-    if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
-    plan->workspace_user = done;
-    if (event) {
+    if (done) {
+        if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
+        plan->workspace_user = done;
+    }
+    if (status == CLXENT_OK && event) {
         const cl_int code = cl->RetainEvent(done);
         if (code != CL_SUCCESS) return clx_fail_cl(&plan->ctx->error, code, "clRetainEvent");
         *event = done;
     }
-    return CLXENT_OK;
+    return status;
+}
+
+/* The kernels of a call that failed have no event that a caller could use. */
+static clxent_status submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const clxent_status status = clx_launch_submit(launch, n_wait, wait, event);
+    if (status != CLXENT_OK && event && *event) {
+        launch->plan->ctx->cl.ReleaseEvent(*event);
+        *event = NULL;
+    }
+    return status;
 }
 
 clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
@@ -299,5 +319,5 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     if (status != CLXENT_OK) return status;
     clx_launch_after(&launch, &call);
     return own_workspace && plan->ctx->out_of_order ? submit_chained(&launch, n_wait, wait, event)
-                                                    : clx_launch_submit(&launch, n_wait, wait, event);
+                                                    : submit(&launch, n_wait, wait, event);
 }

@@ -32,7 +32,8 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
 void clx_launch_after(clx_launch *launch, const clx_call *call);
 
 /* Enqueues the steps, one after the other, and empties the list. *event, when event is not NULL, is that of
- * the last one (a marker's, when there is none). */
+ * the last one (a marker's, when there is none). On failure, of the last one that was enqueued, on an
+ * out-of-order queue, else NULL: the launch's memory is in use until then. */
 clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event);
 
 #endif

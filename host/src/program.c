@@ -148,16 +148,15 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
     return CLXENT_OK;
 }
 
-/* OpenCL C 1.2 is asked for where the device has it; a 1.1 device compiles what it has. Oclgrind's
- * interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets them not
- * inlined; for its other option see storage.cl. Sub-groups came with OpenCL C 2.0, and are a part of 3.0. */
+/* OpenCL C 1.2 is what the kernels are written in. Oclgrind's interpreter does not know an intrinsic that
+ * clang leaves where it inlined functions, so it gets them not inlined; for its other option see storage.cl.
+ * Sub-groups came with OpenCL C 2.0, and are a part of 3.0. */
 static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
-    const char *c_version = ctx->info.opencl_c_version;
     if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
         return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
-    if (subgroups && strncmp(c_version, "OpenCL C 2", 10) == 0) return "-cl-std=CL2.0 -DSUBGROUPS=1 ";
-    if (subgroups) return "-cl-std=CL3.0 -DSUBGROUPS=1 ";
-    return strncmp(c_version, "OpenCL C 1.1", 12) == 0 ? "" : "-cl-std=CL1.2 ";
+    if (!subgroups) return "-cl-std=CL1.2 ";
+    return strncmp(ctx->info.opencl_c_version, "OpenCL C 2", 10) == 0 ? "-cl-std=CL2.0 -DSUBGROUPS=1 "
+                                                                      : "-cl-std=CL3.0 -DSUBGROUPS=1 ";
 }
 
 /* Whether rows are shared by the items of a work-group. */

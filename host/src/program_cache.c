@@ -18,8 +18,8 @@ static clxent_status identify(const clxent_ctx *ctx, identity *out, clxent_error
     cl_platform_id platform = NULL;
     char version[256] = ""; /* of the platform: PoCL tells there which LLVM it has */
     cl_int code = ctx->cl.GetDeviceInfo(ctx->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
-    if (code == CL_SUCCESS)
-        code = ctx->cl.GetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version - 1, version, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetDeviceInfo(CL_DEVICE_PLATFORM)");
+    code = ctx->cl.GetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version - 1, version, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetPlatformInfo(CL_PLATFORM_VERSION)");
     snprintf(out->text, sizeof out->text, "clxent %s\nkernels %s\n%zu bits\n%s\n%s\n%s\n%s\n%s\n%s",
              clxent_version(), clx_kernel_sources_hash, 8 * sizeof(void *), ctx->info.platform, version,

@@ -40,8 +40,8 @@ clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch)
     }
     if (transfers->computed) wait[waits++] = transfers->computed;
     const clxent_status status = clx_launch_submit(launch, waits, waits ? wait : NULL, &done);
+    if (done) replace(&ctx->cl, &transfers->computed, done);
     if (status != CLXENT_OK) return status;
-    replace(&ctx->cl, &transfers->computed, done);
     code = ctx->cl.Flush(ctx->queue);
     return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFlush");
 }

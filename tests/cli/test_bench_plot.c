@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -112,6 +114,38 @@ static void test_unwritable(void **state) {
     }
 }
 
+/* A disk that fills up at each byte of the picture: what stood there still does. */
+static void test_full_disk(void **state) {
+    (void)state;
+    static const char old[] = "what stood there";
+    char after[sizeof old] = "";
+    struct rlimit before, limit;
+    draw("A device", "", NULL, 0);
+    const size_t whole = strlen(text);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(old, 1, sizeof old, file), sizeof old);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN); /* then a write beyond the limit is short, and the next one fails */
+    for (size_t bytes = 0; bytes < whole; bytes++) {
+        limit = before;
+        limit.rlim_cur = bytes;
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        const int code = bench_plot(path, "A device", "2025-01-31", "", NULL, 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_int_equal(code, EFBIG);
+        file = fopen(path, "r");
+        assert_non_null(file);
+        assert_int_equal(fread(after, 1, sizeof after, file), sizeof after);
+        assert_int_equal(fclose(file), 0);
+        assert_memory_equal(after, old, sizeof old);
+    }
+    print_message("%zu full disks\n", whole);
+    draw("A device", "", NULL, 0);
+    assert_int_equal(strlen(text), whole);
+}
+
 /* The judge of the tests above. */
 static void test_xml_check(void **state) {
     (void)state;
@@ -138,8 +172,8 @@ static void test_xml_check(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_xml_check), cmocka_unit_test(test_bars),
-                                       cmocka_unit_test(test_names), cmocka_unit_test(test_nothing),
-                                       cmocka_unit_test(test_unwritable)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_xml_check),  cmocka_unit_test(test_bars),
+                                       cmocka_unit_test(test_names),      cmocka_unit_test(test_nothing),
+                                       cmocka_unit_test(test_unwritable), cmocka_unit_test(test_full_disk)};
     return cmocka_run_group_tests(tests, make_path, remove_path);
 }

@@ -48,6 +48,11 @@ clxent_ctx *expect_ctx(void) {
     return ctx;
 }
 
+int expect_long(void) {
+    const char *text = getenv("CLXENT_TEST_LONG");
+    return text && strcmp(text, "1") == 0;
+}
+
 test_effort expect_effort(void) {
     const char *text = getenv("CLXENT_TEST_EFFORT");
     if (!text || !*text || strcmp(text, "full") == 0) return EFFORT_FULL;

@@ -27,4 +27,7 @@ clxent_ctx *expect_ctx(void);
 typedef enum test_effort { EFFORT_TINY, EFFORT_SMALL, EFFORT_FULL } test_effort;
 test_effort expect_effort(void);
 
+/* Whether the long form of a test is wanted: CLXENT_TEST_LONG=1. */
+int expect_long(void);
+
 #endif

@@ -413,8 +413,9 @@ typedef struct clxent_device_info {
 CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 
 /* Writes the first `capacity` devices to `out` (which may be NULL when capacity is 0) and the number of
- * all to *count. Sets each struct_size. When there is none: ERR_NO_DEVICE, and err (which may be NULL)
- * says what is missing and what to do. Any thread. */
+ * all to *count. Sets each struct_size. A device that fails to describe itself is left out; when that leaves
+ * none, its failure is returned (ERR_OPENCL, ERR_MEMORY). When there is none: ERR_NO_DEVICE, and err (which
+ * may be NULL) says what is missing and what to do. Any thread. */
 CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t capacity, size_t *count,
                                              clxent_error *err);
 

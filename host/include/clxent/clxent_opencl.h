@@ -61,8 +61,9 @@ CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
  * or finishes the queue, and allocates device memory only on the first call of a plan (none when
  * buffers->workspace is given). *event (when event is not NULL) completes with the last kernel; the
  * caller releases it. Buffers must stay alive until then. Bad targets are reported in `counts`, which
- * the caller reads when it likes; their rows count nothing. On failure nothing that the call enqueued
- * may be relied on.
+ * the caller reads when it likes; their rows count nothing. On failure *event is NULL and nothing that
+ * the call enqueued may be relied on; it may still run: finish the queue before the buffers are read or
+ * given back. The context and the plan remain usable.
  * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
  * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
  * ERR_MEMORY. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Output files that appear whole or not at all.
+ */
+#ifndef CLXENT_CLI_FILE_WRITE_H
+#define CLXENT_CLI_FILE_WRITE_H
+
+#include <stddef.h>
+
+typedef struct file_part {
+    const void *data;
+    size_t bytes;
+} file_part;
+
+/* Writes the parts, one behind the other, to a file beside `path` and renames it, so that no reader ever sees
+ * half of one; a device or pipe is written in place. 0; or an errno value, and what stood at path still does.
+ */
+int file_write(const char *path, const file_part *parts, int count);
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every OpenCL call and every allocation of the library fails: opening a device, planning on each schedule,
+ * running, streaming, enqueueing, keeping programs. See fault_loop.h for what must hold. The results of what
+ * succeeds are compared with a closed form.   test_faults_library [NAME]   runs some ("run_*"). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../device/device_call.h"
+#include "fault_loop.h"
+
+/* ---------------------------------------------------------------- what is computed --------------------- */
+
+enum { ROWS = 60, CLASSES = 41, ELEMENTS = ROWS * CLASSES };
+static const float gap = 3;
+
+static struct {
+    float logits[ELEMENTS], grad[ELEMENTS], loss, lse[ROWS];
+    int64_t targets[ROWS], counts[4];
+} host;
+
+static int64_t target_of(int row) {
+    return row % CLASSES;
+}
+
+/* Every target's logit is `gap`, the others are 0. */
+static clxent_arrays fill(bool in_place) {
+    memset(&host, 0x7B, sizeof host);
+    for (int r = 0; r < ROWS; r++) {
+        host.targets[r] = target_of(r);
+        for (int c = 0; c < CLASSES; c++) host.logits[r * CLASSES + c] = c == target_of(r) ? gap : 0;
+    }
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    a.logits = CLXENT_ARRAY(host.logits, sizeof host.logits);
+    a.targets = CLXENT_ARRAY(host.targets, sizeof host.targets);
+    a.loss = CLXENT_ARRAY(&host.loss, sizeof host.loss);
+    a.lse = CLXENT_ARRAY(host.lse, sizeof host.lse);
+    a.counts = CLXENT_ARRAY(host.counts, sizeof host.counts);
+    a.grad = in_place ? a.logits : CLXENT_ARRAY(host.grad, sizeof host.grad);
+    return a;
+}
+
+static void check(bool in_place) {
+    const double others = exp(-(double)gap), loss = log1p((CLASSES - 1) * others);
+    const double p = 1 / (1 + (CLASSES - 1) * others);
+    const float *grad = in_place ? host.logits : host.grad;
+    assert_near(host.loss, loss, loss_bound(loss));
+    for (int r = 0; r < ROWS; r++) {
+        assert_near(host.lse[r], gap + loss, loss_bound((double)gap + loss));
+        for (int c = 0; c < CLASSES; c++)
+            assert_near(grad[r * CLASSES + c], (c == target_of(r) ? p - 1 : others * p) / ROWS,
+                        grad_bound(2.0 / ROWS));
+    }
+    static const int64_t counts[4] = {ROWS, 0, 0, -1};
+    assert_memory_equal(host.counts, counts, sizeof counts);
+}
+
+static clxent_desc describe(clxent_schedule schedule) {
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = ROWS;
+    d.classes = CLASSES;
+    d.schedule = schedule;
+    d.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_LSE | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
+    return d;
+}
+
+/* ---------------------------------------------------------------- compiled once ------------------------ */
+
+/* The programs of all schedules, so that no run but those that are about it compiles. */
+static unsigned char *programs;
+static size_t programs_bytes;
+
+static const clxent_schedule schedules[] = {CLXENT_SCHEDULE_LANE, CLXENT_SCHEDULE_GROUP, CLXENT_SCHEDULE_WIDE,
+                                            CLXENT_SCHEDULE_SPLIT};
+
+static bool is_tried(clxent_schedule schedule) { /* vector kernels take a minute to compile there */
+    return expect_effort() == EFFORT_FULL || schedule < CLXENT_SCHEDULE_WIDE;
+}
+
+static int compile_all(void **state) {
+    (void)state;
+    clxent_ctx *ctx = expect_ctx();
+    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+        clxent_plan *plan = NULL;
+        const clxent_desc d = describe(schedules[i]);
+        if (!is_tried(schedules[i])) continue;
+        expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
+        clxent_plan_destroy(plan);
+    }
+    expect_status("export", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &programs_bytes), CLXENT_OK);
+    programs = malloc(programs_bytes);
+    assert_non_null(programs);
+    expect_status("export", ctx, clxent_ctx_export_programs(ctx, programs, programs_bytes, &programs_bytes),
+                  CLXENT_OK);
+    clxent_ctx_destroy(ctx);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- opening ------------------------------ */
+
+/* One whose opening does not fail, with all programs. */
+static clxent_ctx *open_quietly(const clxent_ctx_options *options) {
+    clxent_ctx *ctx = NULL;
+    clxent_error err;
+    if (clxent_ctx_create(&ctx, options, &err) != CLXENT_OK) fail_msg("%s", err.message);
+    expect_status("import", ctx, clxent_ctx_import_programs(ctx, programs, programs_bytes), CLXENT_OK);
+    return ctx;
+}
+
+static void list(void) {
+    clxent_error err;
+    clxent_device_info devices[4];
+    size_t count = 99;
+    ATTEMPT(err.message, clxent_list_devices(devices, 4, &count, &err));
+    if (fault_good()) assert_true(count > 0 && devices[0].struct_size == sizeof devices[0]);
+}
+
+/* One device that cannot describe itself does not hide the other: PoCL imitates two. */
+static void list_two(void) {
+    clxent_error err;
+    clxent_device_info devices[4];
+    size_t count = 99;
+    if (clxent_list_devices(devices, 4, &count, &err) != CLXENT_OK || count != 2) fault_skip();
+    ATTEMPT(err.message, clxent_list_devices(devices, 4, &count, &err));
+    if (!fault_good()) return;
+    const bool one_may_fail = strncmp(fault_board_of_test()->entry, "clGet", 5) == 0;
+    assert_true(count == 2 || (count == 1 && one_may_fail));
+    assert_true(devices[0].is_default || devices[1].is_default);
+}
+
+static void create(void) {
+    clxent_ctx *ctx = (clxent_ctx *)&host; /* no context: must become NULL */
+    clxent_error err;
+    ATTEMPT(err.message, clxent_ctx_create(&ctx, NULL, &err));
+    assert_int_equal(ctx != NULL, fault_good());
+    ALWAYS(clxent_ctx_destroy(ctx));
+}
+
+static void create_from_queue(void) {
+    owner o;
+    clxent_ctx *ctx = (clxent_ctx *)&host;
+    clxent_error err;
+    assert_true(owner_open(&o, 0));
+    ATTEMPT(err.message, clxent_ctx_create_from_queue(&ctx, o.queue, NULL, &err));
+    assert_int_equal(ctx != NULL, fault_good());
+    ALWAYS(clxent_ctx_destroy(ctx));
+    owner_close(&o);
+}
+
+/* ---------------------------------------------------------------- planning and running ----------------- */
+
+static clxent_plan *plan_of(clxent_ctx *ctx, clxent_schedule schedule) {
+    const clxent_desc d = describe(schedule);
+    clxent_plan *plan = (clxent_plan *)&host; /* no plan: must become NULL */
+    ATTEMPT(clxent_ctx_last_error(ctx), clxent_plan_create(&plan, ctx, &d));
+    assert_int_equal(plan != NULL, fault_good());
+    return plan;
+}
+
+/* Compiled from source; and that it is good for something. */
+static void plan_on(clxent_schedule schedule) {
+    if (!is_tried(schedule)) fault_skip();
+    clxent_ctx *ctx = expect_ctx();
+    clxent_plan *p = plan_of(ctx, schedule);
+    if (p) {
+        const clxent_arrays a = fill(false);
+        expect_status("run", ctx, clxent_run(p, &a), CLXENT_OK);
+        check(false);
+    }
+    ALWAYS(clxent_plan_destroy(p));
+    ALWAYS(clxent_ctx_destroy(ctx));
+}
+
+static void plan_lane(void) {
+    plan_on(CLXENT_SCHEDULE_LANE);
+}
+static void plan_split(void) { /* two kernels in a program; the other schedules plan as lane does */
+    plan_on(CLXENT_SCHEDULE_SPLIT);
+}
+
+/* Twice on one plan, in a given way; then the context goes before the plan. */
+static void run_on(clxent_schedule schedule, const clxent_ctx_options *options, bool in_place) {
+    if (!is_tried(schedule)) fault_skip();
+    clxent_ctx *ctx = open_quietly(options);
+    const clxent_desc d = describe(schedule);
+    clxent_plan *p = NULL;
+    expect_status("plan", ctx, clxent_plan_create(&p, ctx, &d), CLXENT_OK);
+    for (int i = 0; i < 2; i++) {
+        clxent_arrays a = fill(in_place);
+        do { /* what an attempt may have written over is made anew */
+            a = fill(in_place);
+            fault_arm();
+            fault_result(clxent_run(p, &a));
+            fault_disarm();
+        } while (fault_again("clxent_run", clxent_ctx_last_error(ctx)));
+        if (fault_good()) check(in_place);
+    }
+    ALWAYS(clxent_ctx_destroy(ctx));
+    ALWAYS(clxent_plan_destroy(p));
+}
+
+static void run_lane(void) {
+    run_on(CLXENT_SCHEDULE_LANE, NULL, false);
+}
+static void run_group(void) {
+    run_on(CLXENT_SCHEDULE_GROUP, NULL, true);
+}
+static void run_wide(void) {
+    run_on(CLXENT_SCHEDULE_WIDE, NULL, false);
+}
+static void run_split(void) {
+    run_on(CLXENT_SCHEDULE_SPLIT, NULL, true);
+}
+
+/* In some ten blocks. */
+static void stream(void) {
+    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
+    options.memory_bytes = 14000;
+    run_on(CLXENT_SCHEDULE_GROUP, &options, false);
+    run_on(CLXENT_SCHEDULE_LANE, &options, true);
+}
+
+/* ---------------------------------------------------------------- enqueueing --------------------------- */
+
+/* Three calls behind each other on a caller's queue, each waiting for an event of the caller's, one of them
+ * without rows; the second brings its own workspace. */
+static void enqueue_on(cl_command_queue_properties properties) {
+    owner o;
+    device_call call;
+    cl_event events[3] = {NULL, NULL, NULL};
+    int made = 0;
+    size_t scratch = 0;
+    if (!owner_open(&o, properties)) fault_skip();
+    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
+    call_open(&o, &call, gap, true);
+    clxent_plan *p = owner_plan(&o);
+    clxent_buffers b = call_buffers(&call);
+    for (int i = 0; i < 3; i++) {
+        b.rows = i == 1 ? 0 : CLXENT_ALL_ROWS;
+        b.loss.mem = b.counts.mem = i == 1 ? NULL : call.mem;
+        b.workspace = i == 2 ? (clxent_buffer){call.mem, AT_WORKSPACE} : (clxent_buffer){NULL, 0};
+        events[made] = (cl_event)(void *)&host; /* no event: must become NULL */
+        ATTEMPT(clxent_ctx_last_error(o.ctx),
+                clxent_enqueue(p, &b, made > 0, made > 0 ? &events[made - 1] : NULL, &events[made]));
+        assert_int_equal(events[made] != NULL, fault_good());
+        made += events[made] != NULL;
+    }
+    if (made > 0) {
+        assert_cl(clWaitForEvents((cl_uint)made, events));
+        expect_status("bytes", o.ctx, clxent_workspace_bytes(p, &scratch), CLXENT_OK);
+        if (fault_good()) call_check(&o, &call, events[made - 1], scratch);
+    }
+    assert_cl(clFinish(o.queue));
+    for (int i = 0; i < made; i++) assert_cl(clReleaseEvent(events[i]));
+    ALWAYS(clxent_plan_destroy(p));
+    call_close(&call);
+    ALWAYS(clxent_ctx_destroy(o.ctx));
+    o.ctx = NULL;
+    owner_close(&o);
+}
+
+static void enqueue_in_order(void) {
+    enqueue_on(0);
+}
+static void enqueue_out_of_order(void) {
+    enqueue_on(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+}
+
+static bool is_complete(cl_event event) {
+    cl_int execution = CL_QUEUED;
+    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof execution, &execution, NULL));
+    return execution == CL_COMPLETE;
+}
+
+/* On an out-of-order queue, kernels of a call that failed half-way still use the plan's workspace: the next
+ * call runs behind them. Here they wait for `gate`, and so must it. */
+static void enqueue_behind_half_a_call(void) {
+    owner o;
+    device_call call;
+    cl_int code;
+    cl_event done[2] = {NULL, NULL};
+    if (!owner_open(&o, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)) fault_skip();
+    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
+    cl_event gate = clCreateUserEvent(o.context, &code);
+    assert_cl(code);
+    call_open(&o, &call, gap, true);
+    clxent_plan *p = owner_plan(&o);
+    const clxent_buffers b = call_buffers(&call);
+    fault_board_of_test()->commands = 0;
+    fault_arm();
+    fault_result(clxent_enqueue(p, &b, 1, &gate, &done[0]));
+    fault_disarm();
+    fault_again("clxent_enqueue", clxent_ctx_last_error(o.ctx));
+    const bool half = !fault_good() && fault_board_of_test()->commands > 0;
+    expect_status("next", o.ctx, clxent_enqueue(p, &b, 0, NULL, &done[1]), CLXENT_OK);
+    assert_cl(clFlush(o.queue));
+    for (int i = 0; i < 20 && half; i++) { /* it would take one of these milliseconds */
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        if (is_complete(done[1])) fail_msg("a call overtook the kernels of one that failed before it");
+    }
+    assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+    call_check(&o, &call, done[1], 0);
+    assert_cl(clFinish(o.queue));
+    for (int i = 0; i < 2; i++)
+        if (done[i]) assert_cl(clReleaseEvent(done[i]));
+    assert_cl(clReleaseEvent(gate));
+    ALWAYS(clxent_plan_destroy(p));
+    call_close(&call);
+    ALWAYS(clxent_ctx_destroy(o.ctx));
+    o.ctx = NULL;
+    owner_close(&o);
+}
+
+/* ---------------------------------------------------------------- programs kept ------------------------ */
+
+static void export_and_import(void) {
+    clxent_ctx *from = open_quietly(NULL), *to = expect_ctx();
+    clxent_plan *p = NULL;
+    const clxent_desc d = describe(CLXENT_SCHEDULE_GROUP);
+    size_t bytes = 0, written = 0;
+    expect_status("plan", from, clxent_plan_create(&p, from, &d), CLXENT_OK);
+    clxent_plan_destroy(p);
+    p = NULL;
+    ATTEMPT(clxent_ctx_last_error(from), clxent_ctx_export_programs(from, NULL, 0, &bytes));
+    if (fault_good()) {
+        unsigned char *blob = malloc(bytes);
+        assert_non_null(blob);
+        ATTEMPT(clxent_ctx_last_error(from), clxent_ctx_export_programs(from, blob, bytes, &written));
+        if (fault_good()) ATTEMPT(clxent_ctx_last_error(to), clxent_ctx_import_programs(to, blob, bytes));
+        free(blob);
+    }
+    p = plan_of(to, CLXENT_SCHEDULE_GROUP);
+    if (p) {
+        const clxent_arrays a = fill(false);
+        expect_status("run", to, clxent_run(p, &a), CLXENT_OK);
+        check(false);
+    }
+    ALWAYS(clxent_plan_destroy(p));
+    ALWAYS(clxent_ctx_destroy(to));
+    ALWAYS(clxent_ctx_destroy(from));
+}
+
+int main(int argc, char **argv) {
+    static const fault_scenario scenarios[] = {
+        {"list", list, "clGetPlatformInfo"}, /* the name is for the message that there is no device */
+        {"list_two", list_two, "clGetPlatformInfo clGetDeviceInfo"},
+        {"create", create, "clGetPlatformInfo"},
+        {"create_from_queue", create_from_queue, NULL},
+        {"plan_lane", plan_lane, NULL},
+        {"plan_split", plan_split, NULL},
+        {"run_lane", run_lane, NULL},
+        {"run_group", run_group, NULL},
+        {"run_wide", run_wide, NULL},
+        {"run_split", run_split, NULL},
+        {"stream", stream, NULL},
+        {"enqueue_in_order", enqueue_in_order, NULL},
+        {"enqueue_out_of_order", enqueue_out_of_order, NULL},
+        {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL},
+        /* what a driver does not take from an import is compiled */
+        {"export_and_import", export_and_import,
+         "clCreateProgramWithBinary clBuildProgram clCreateKernel clGetKernelWorkGroupInfo"},
+    };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    return fault_loops("faults", scenarios, sizeof scenarios / sizeof *scenarios, compile_all);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every OpenCL call, every allocation and every file operation of the tool fails, in turn, as in
+ * fault_loop.h. After each run of the tool:
+ * - it has exited by itself, in time;
+ * - with status 0, all it wrote and printed is, byte for byte, that of a good run;
+ * - with another, the status is a documented one and standard error says what failed: the OpenCL entry,
+ * memory, or one of the files; every output is as it was before or whole and new;
+ * - no temporary file is left, and no OpenCL object;
+ * - a read or write that was only short or interrupted has not mattered.
+ * test_faults_tool TOOL FAIL_HOST.so FAIL_CALLS.so [NAME] */
+#define _XOPEN_SOURCE 700
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "board.h"
+#include "expect.h"
+#include "tensor.h"
+
+enum { SECONDS = 120, MOST_FILES = 8, TEXT = 1 << 16 };
+
+typedef struct tool_run {
+    const char *name, *arguments;
+    const char *outputs[MOST_FILES]; /* NULL at the end */
+    const char *cache;               /* NULL: off; "cold": empty before each run; "warm" */
+    int strides[4];                  /* by fault_kind, each STRIDE-th call fails; 0: only in the long form */
+    const char *end; /* NULL; or what a whole output ends with, of a run that measures times */
+} tool_run;
+
+static const tool_run runs[] = {
+    {"devices", "devices", {NULL}, NULL, {0, 2, 1, 1}, NULL},
+    {"devices_json", "devices --json", {NULL}, NULL, {0, 7, 7, 0}, NULL},
+    {"loss",
+     "loss --logits l.npy --targets t.npy --grad g.npy --per-row r.npy --argmax a.npy --reduction none",
+     {"g.npy", "r.npy", "a.npy", NULL},
+     NULL,
+     {0, 5, 1, 1},
+     NULL},
+    {"loss_json",
+     "loss --logits l.safetensors:x --targets l.safetensors:y --weight w.npy --json --lse e.npy --tuning "
+     "tuning.json",
+     {"e.npy", NULL},
+     NULL,
+     {0, 9, 3, 2},
+     NULL},
+    {"softmax_cold", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "cold", {0, 7, 1, 1}, NULL},
+    {"softmax_warm", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "warm", {0, 7, 1, 1}, NULL},
+    {"nll", "nll --log-probs l.npy --targets t.npy --grad g.npy", {"g.npy", NULL}, NULL, {0, 13, 5, 0}, NULL},
+    {"demo", "demo", {NULL}, NULL, {0, 31, 3, 0}, NULL},
+    /* a value that fails is not taken, and said to fail: what is printed differs */
+    {"tune",
+     "tune --rotate 50K --pairs 1 --rows 2 --classes 50 --out f.json",
+     {"f.json", NULL},
+     NULL,
+     {0, 31, 7, 1},
+     "}"},
+    {"bench",
+     "bench --rotate 50K --pairs 1 --op forward --rows 2 --classes 50 --json --plot f.svg",
+     {"f.svg", NULL},
+     NULL,
+     {0, 0, 0, 0},
+     "</svg>\n"},
+};
+enum { RUNS = sizeof runs / sizeof *runs };
+
+static struct {
+    const char *tool, *fail_host, *fail_calls;
+    char folder[256];
+    fault_board *board;
+    long tried, all_tried;
+    char doing[256];
+    char good_out[TEXT], good_err[TEXT], good_files[MOST_FILES][TEXT];
+    size_t good_sizes[MOST_FILES];
+} test;
+
+static const char old[] = "what stood there before";
+
+/* ---------------------------------------------------------------- files ------------------------------- */
+
+static const char *path_of(const char *name) {
+    static char paths[4][512];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", test.folder, name);
+    return path;
+}
+
+/* 0 bytes where there is no file. */
+static size_t read_file(const char *name, char text[TEXT]) {
+    FILE *file = fopen(path_of(name), "rb");
+    const size_t size = file ? fread(text, 1, TEXT - 1, file) : 0;
+    if (file) fclose(file);
+    text[size] = '\0';
+    return size;
+}
+
+static void write_file(const char *name, const void *data, size_t size) {
+    FILE *file = fopen(path_of(name), "wb");
+    if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) fail_msg("cannot write %s", name);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk) {
+    (void)status, (void)type, (void)walk;
+    return remove(path);
+}
+
+static void remove_tree(const char *name) {
+    nftw(path_of(name), remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void write_npy(const char *name, clxent_dtype dtype, int ndim, const int64_t *shape,
+                      const void *data) {
+    char err[1400];
+    if (npy_write(path_of(name), dtype, ndim, shape, data, err, sizeof err) != 0) fail_msg("%s", err);
+}
+
+/* Logits (3, 5), targets, class weights; the first two in a .safetensors too; a tuning file of no device
+ * here. */
+static void write_inputs(void) {
+    static const int64_t shape[] = {3, 5}, rows[] = {3}, classes[] = {5};
+    static const int64_t targets[] = {4, 0, 2};
+    static const char tuning[] = "{\"tuning\": {}, \"device\": \"none\", \"platform\": \"none\"}";
+    float logits[15], weights[5] = {1, 2, 3, 4, 5};
+    for (int i = 0; i < 15; i++) logits[i] = (float)(i * 7 % 5) - 1.5f;
+    write_npy("l.npy", CLXENT_F32, 2, shape, logits);
+    write_npy("t.npy", CLXENT_I64, 1, rows, targets);
+    write_npy("w.npy", CLXENT_F32, 1, classes, weights);
+    write_file("tuning.json", tuning, sizeof tuning - 1);
+
+    char file[512] = "";
+    const int header = snprintf(file + 8, sizeof file - 8,
+                                "{\"x\":{\"dtype\":\"F32\",\"shape\":[3,5],\"data_offsets\":[0,60]},"
+                                "\"y\":{\"dtype\":\"I64\",\"shape\":[3],\"data_offsets\":[60,84]}}");
+    file[0] = (char)header; /* fewer than 256 bytes */
+    memcpy(file + 8 + header, logits, sizeof logits);
+    memcpy(file + 8 + header + sizeof logits, targets, sizeof targets);
+    write_file("l.safetensors", file, 8 + (size_t)header + sizeof logits + sizeof targets);
+}
+
+/* Whether a file is there that should not be: a temporary one. */
+static void check_leftovers(const char *folder) {
+    DIR *dir = opendir(path_of(folder));
+    for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
+        if (strstr(entry->d_name, ".tmp") || strstr(entry->d_name, ".new"))
+            fail_msg("%s: %s is left", test.doing, entry->d_name);
+    if (dir) closedir(dir);
+}
+
+/* ---------------------------------------------------------------- a run of the tool ------------------- */
+
+static void redirect(const char *name, int to) {
+    const int file = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file < 0 || dup2(file, to) < 0) _exit(99);
+    close(file);
+}
+
+static void become_tool(const tool_run *run) {
+    char text[1024];
+    char *argv[48] = {(char *)test.tool}, *rest = NULL;
+    snprintf(text, sizeof text, "%s", run->arguments);
+    int argc = 1;
+    for (char *at = strtok_r(text, " ", &rest); at && argc < 47; at = strtok_r(NULL, " ", &rest))
+        argv[argc++] = at;
+    setenv("LD_PRELOAD", test.fail_host, 1);
+    setenv("OPENCL_LAYERS", test.fail_calls, 1);
+    setenv("CLXENT_CACHE", run->cache ? "" : "off", 1);
+    setenv("XDG_CACHE_HOME", path_of("cache"), 1);
+    redirect("out", STDOUT_FILENO);
+    redirect("err", STDERR_FILENO);
+    if (chdir(test.folder) != 0) _exit(99);
+    alarm(SECONDS); /* outlives exec */
+    execv(test.tool, argv);
+    _exit(99);
+}
+
+/* Its exit status. */
+static int run_tool(const tool_run *run) {
+    int status = 0;
+    if (run->cache && strcmp(run->cache, "cold") == 0) remove_tree("cache");
+    for (int i = 0; run->outputs[i]; i++) write_file(run->outputs[i], old, sizeof old);
+    const pid_t child = fork();
+    if (child == 0) become_tool(run);
+    if (child < 0 || waitpid(child, &status, 0) != child) fail_msg("fork: %s", strerror(errno));
+    if (!WIFEXITED(status))
+        fail_msg("%s (%s, %d): %s", test.doing, test.board->entry, test.board->code,
+                 WTERMSIG(status) == SIGALRM ? "it hangs" : "it crashes");
+    return WEXITSTATUS(status);
+}
+
+/* Standard output without the lines that tell the time. */
+static void printed(char out[TEXT]) {
+    char all[TEXT], *rest = NULL;
+    size_t used = 0;
+    read_file("out", all);
+    for (char *line = strtok_r(all, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strncmp(line, "time ", 5) != 0 && !strstr(line, "\"seconds\""))
+            used += (size_t)snprintf(out + used, TEXT - used, "%s\n", line);
+    out[used] = '\0';
+}
+
+static bool names_a_file(const tool_run *run, const char *err) {
+    char text[1024], *rest = NULL;
+    if (strstr(err, "standard output")) return true;
+    snprintf(text, sizeof text, "%s", run->arguments);
+    for (char *at = strtok_r(text, " ", &rest); at; at = strtok_r(NULL, " ", &rest)) {
+        at[strcspn(at, ":")] = '\0';
+        if (strchr(at, '.') && strstr(err, at)) return true;
+    }
+    return false;
+}
+
+static void check_failure(const tool_run *run, fault_kind kind, int code) {
+    char err[TEXT];
+    read_file("err", err);
+    const fault_board *b = test.board;
+    const bool named = kind == FAULT_OPENCL   ? strstr(err, "cl") && strstr(err, "(-")
+                       : kind == FAULT_MEMORY ? strstr(err, "memory") != NULL
+                                              : names_a_file(run, err);
+    const bool documented = kind == FAULT_OPENCL   ? code == 4
+                            : kind == FAULT_MEMORY ? code == 3 || code == 4
+                                                   : code == 3;
+    if (b->failed == 0 || strncmp(err, "clxent", 6) != 0 || !named || !documented)
+        fail_msg("%s (%s, %d): exit status %d, standard error: \"%s\"", test.doing, b->entry, b->code, code,
+                 err);
+}
+
+/* A read or write that was only short or interrupted: nothing may show of it. */
+static void check_soft_fault(const tool_run *run, int code) {
+    static char err[TEXT];
+    struct dirent **entries = NULL;
+    const fault_board *b = test.board;
+    if (b->kind != FAULT_FILE || b->lasting || (b->code != EINTR && b->code != -1)) return;
+    if (strcmp(b->entry, "read") != 0 && strcmp(b->entry, "write") != 0) return;
+    read_file("err", err);
+    if (code != 0 || strcmp(err, test.good_err) != 0)
+        fail_msg("%s: a %s was %s: exit status %d, standard error: \"%s\"", test.doing, b->entry,
+                 b->code == EINTR ? "interrupted" : "short", code, err);
+    const int cached = run->cache ? scandir(path_of("cache/clxent"), &entries, NULL, alphasort) : 3;
+    if (cached < 3) fail_msg("%s: no programs are kept after a %s %d", test.doing, b->entry, b->code);
+    for (int i = 0; entries && i < cached; i++) free(entries[i]);
+    free(entries);
+}
+
+static void check_run(const tool_run *run, fault_kind kind, int code) {
+    static char out[TEXT], file[TEXT];
+    const fault_board *b = test.board;
+    char leaks[1500];
+    if (code != 0) check_failure(run, kind, code);
+    check_soft_fault(run, code);
+    printed(out);
+    if (code == 0 && !run->end && strcmp(out, test.good_out) != 0)
+        fail_msg("%s (%s, %d): exit status 0, yet it prints \"%s\", not \"%s\"", test.doing, b->entry,
+                 b->code, out, test.good_out);
+    for (int i = 0; run->outputs[i]; i++) {
+        const size_t size = read_file(run->outputs[i], file);
+        const size_t end = run->end ? strlen(run->end) : 0;
+        const bool is_good = run->end
+                                 ? size > end && strcmp(file + size - end, run->end) == 0
+                                 : size == test.good_sizes[i] && memcmp(file, test.good_files[i], size) == 0;
+        const bool is_old = size == sizeof old && memcmp(file, old, size) == 0;
+        if (!is_good && (code == 0 || !is_old))
+            fail_msg("%s (%s, %d): exit status %d, and %s has %zu bytes of something else", test.doing,
+                     b->entry, b->code, code, run->outputs[i], size);
+    }
+    check_leftovers("");
+    check_leftovers("cache/clxent");
+    if (board_leaks(b, leaks, sizeof leaks) > 0)
+        fail_msg("%s (%s, %d): objects are left: %s", test.doing, b->entry, b->code, leaks);
+    if (b->misuse[0]) fail_msg("%s (%s, %d): %s", test.doing, b->entry, b->code, b->misuse);
+}
+
+/* ---------------------------------------------------------------- the loop ---------------------------- */
+
+/* The good run: what all others are held against. */
+static void run_well(const tool_run *run) {
+    memset(test.board, 0, sizeof *test.board);
+    const int code = run_tool(run);
+    read_file("err", test.good_err);
+    if (code != 0) fail_msg("%s: exit status %d: %s", run->name, code, test.good_err);
+    printed(test.good_out);
+    for (int i = 0; run->outputs[i]; i++) test.good_sizes[i] = read_file(run->outputs[i], test.good_files[i]);
+}
+
+static void run_all(const tool_run *run, fault_kind kind) {
+    static const char *const names[] = {"", "OpenCL calls", "allocations", "file operations"};
+    static const int most_ways[] = {0, 6, 1, 4};
+    const bool every = expect_long();
+    const long stride = every ? 1 : run->strides[kind];
+    long calls = 0;
+    test.tried = 0;
+    if (stride == 0) skip();
+    run_well(run);
+    for (int lasting = 0; lasting < 2; lasting++) {
+        /* a short or an interrupted read is to be tried at each; else the ways are tried in turn */
+        const int ways = every || (kind == FAULT_FILE && !lasting) ? most_ways[kind] : 1;
+        for (int way = 0; way < ways; way++)
+            for (long wanted = 1;; wanted += stride) {
+                fault_board *b = test.board;
+                memset(b, 0, sizeof *b);
+                b->kind = kind;
+                b->wanted = wanted;
+                b->lasting = lasting;
+                b->flavour = ways > 1 ? way : (int)wanted;
+                snprintf(test.doing, sizeof test.doing, "%s, %s, call %ld%s, way %d", run->name, names[kind],
+                         wanted, lasting ? " and all after it" : "", b->flavour);
+                const int code = run_tool(run);
+                check_run(run, kind, code);
+                calls = b->calls;
+                if (b->failed == 0) break;
+                test.tried++;
+            }
+    }
+    test.all_tried += test.tried;
+    print_message("%s: %ld %s, %ld faults\n", run->name, calls, names[kind], test.tried);
+    assert_true(test.tried > 0);
+}
+
+static void fail_calls(void **state) {
+    run_all(*state, FAULT_OPENCL);
+}
+static void fail_allocations(void **state) {
+    run_all(*state, FAULT_MEMORY);
+}
+static void fail_files(void **state) {
+    run_all(*state, FAULT_FILE);
+}
+
+static int setup(void **state) {
+    (void)state;
+    write_inputs();
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    static const char *const kinds[] = {"opencl", "memory", "file"};
+    void (*const functions[])(void **) = {fail_calls, fail_allocations, fail_files};
+    char names[3 * RUNS][48];
+    struct CMUnitTest tests[3 * RUNS];
+    if (argc < 4) return 2;
+    test.tool = argv[1];
+    test.fail_host = argv[2];
+    test.fail_calls = argv[3];
+    if (argc > 4) cmocka_set_test_filter(argv[4]);
+    test.board = board_create();
+    snprintf(test.folder, sizeof test.folder, "%s/clxent-faults-tool-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    if (!mkdtemp(test.folder)) return 2;
+    for (int i = 0; i < 3 * RUNS; i++) {
+        snprintf(names[i], sizeof names[i], "%s.%s", runs[i / 3].name, kinds[i % 3]);
+        tests[i] = (struct CMUnitTest){names[i], functions[i % 3], NULL, NULL, (void *)&runs[i / 3]};
+    }
+    const int failed = _cmocka_run_group_tests("faults of the tool", tests, 3 * RUNS, setup, NULL);
+    printf("%ld faults tried\n", test.all_tried);
+    remove_tree("");
+    board_remove();
+    return failed;
+}
