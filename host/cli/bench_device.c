@@ -10,7 +10,7 @@
 
 int bench_cl_check(const bench_device *d, cl_int code, const char *call) {
     if (code == CL_SUCCESS) return EXIT_GOOD;
-    return tool_error(d->session->command, EXIT_DEVICE, "%s failed on \"%s\": OpenCL error %d", call,
+    return tool_error(d->session->command, EXIT_DEVICE, "%s failed on \"%s\": OpenCL error (%d)", call,
                       d->session->device.name, code);
 }
 
@@ -39,7 +39,9 @@ int bench_kernel(const bench_device *d, cl_program program, const char *name, cl
     *out = d->cl.CreateKernel(program, name, &code);
     if (code == CL_SUCCESS) return EXIT_GOOD;
     *out = NULL;
-    return bench_cl_check(d, code, name);
+    char call[96];
+    snprintf(call, sizeof call, "clCreateKernel(%s)", name);
+    return bench_cl_check(d, code, call);
 }
 
 int bench_device_open(bench_device *d, const session *s) {

@@ -52,16 +52,18 @@ static clxent_schedule schedule_of(const clxent_device_info *info) {
                                                                  : CLXENT_SCHEDULE_GROUP;
 }
 
-/* The functions of sub-groups are there: with OpenCL C 2.0 by an extension; a device of OpenCL 3.0 says how
- * many sub-groups a work-group has at most, 0 where it has none. Nothing older is asked for them. */
-static bool has_subgroups(const clx_cl *cl, cl_device_id device, const clxent_device_info *info,
-                          const char *extensions) {
+/* Whether the functions of sub-groups are there: with OpenCL C 2.0 by an extension; a device of OpenCL 3.0
+ * says how many sub-groups a work-group has at most, 0 (or that it does not know the question) where it has
+ * none. Nothing older is asked for them. */
+static cl_int find_subgroups(const clx_cl *cl, cl_device_id device, const clxent_device_info *info,
+                             const char *extensions, int32_t *out) {
     cl_uint most = 0;
-    if (strncmp(info->opencl_c_version, "OpenCL C 2", 10) == 0)
-        return contains(extensions, "cl_khr_subgroups");
-    return strncmp(info->opencl_version, "OpenCL 3", 8) == 0 &&
-           cl->GetDeviceInfo(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL) == CL_SUCCESS &&
-           most > 0;
+    const bool of_2 = strncmp(info->opencl_c_version, "OpenCL C 2", 10) == 0;
+    *out = of_2 && contains(extensions, "cl_khr_subgroups");
+    if (of_2 || strncmp(info->opencl_version, "OpenCL 3", 8) != 0) return CL_SUCCESS;
+    const cl_int code = cl->GetDeviceInfo(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL);
+    if (code == CL_SUCCESS && most > 0) *out = 1;
+    return code == CL_INVALID_VALUE ? CL_SUCCESS : code;
 }
 
 uint64_t clx_device_loop_limit(const clxent_device_info *info) {
@@ -132,7 +134,8 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     info.fp64 = contains(extensions, "cl_khr_fp64");
     info.fp16 = contains(extensions, "cl_khr_fp16");
     info.atomics_64 = contains(extensions, "cl_khr_int64_base_atomics");
-    info.subgroups = has_subgroups(cl, device, &info, extensions);
+    code = find_subgroups(cl, device, &info, extensions, &info.subgroups);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetDeviceInfo(CL_DEVICE_MAX_NUM_SUB_GROUPS)");
     info.unified_memory = unified == CL_TRUE;
     info.compiler = compiler == CL_TRUE;
     info.schedule = schedule_of(&info);
