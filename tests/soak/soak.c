@@ -16,14 +16,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 enum { MOST_JOBS = 32, IN_FLIGHT = 6, SPOT = 13, SAMPLES = 20 };
 
-/* What malloc and the driver may still come to hold after the first tenth, whatever the number of calls. */
-enum { GROWTH_ALLOWED = 2 << 20 };
+/* What malloc and the driver may still come to hold after the first tenth, whatever the number of calls: on
+ * PoCL 4.7 MiB after 200,000 calls and 4.8 after 500,000, in steps of one. An event lost a call would be 40.
+ */
+enum { GROWTH_ALLOWED = 8 << 20 };
 
 static long calls = 5000;
 
@@ -141,6 +144,14 @@ static cl_uint references(void) {
     return count;
 }
 
+/* References once they are no more than `expected`, or after some seconds: a driver's thread may let go of a
+ * command a little later than its event is complete. */
+static cl_uint settled_references(cl_uint expected) {
+    const struct timespec pause = {0, 1000000};
+    for (int i = 0; i < 5000 && references() > expected; i++) nanosleep(&pause, NULL);
+    return references();
+}
+
 static void open_all(void) {
     assert_true(owner_open(&soak.owner, 0));
     assert_true(job_count <= MOST_JOBS);
@@ -186,11 +197,10 @@ static void memory_stays_flat(void **state) {
         finish_all();
         run_elsewhere(&soak.jobs[sample % soak.job_count]);
         const long now = resident();
-        const cl_uint live = references();
-        if (sample < SAMPLES / 10) {
-            base = now;
-            base_references = live;
-        }
+        if (sample == 0) base_references = references();
+        const cl_uint live = settled_references(base_references);
+        if (live < base_references) base_references = live; /* the first was taken too early */
+        if (sample < SAMPLES / 10) base = now;
         if (now - base > most) most = now - base;
         print_message("%7ld calls: %6ld KiB resident, %u references to the context\n",
                       soak.enqueued + soak.run, now / 1024, (unsigned)live);
