@@ -2,11 +2,13 @@
  *
  * The promise on bits: the same input gives the same bits every run, a row's results do not depend on
  * the rows beside it, AUTO is one of the forced schedules, and sums over many rows are compensated.
- * ATOMIC gives up the last bits of the scalar loss and nothing else. */
+ * ATOMIC gives up the last bits of the scalar loss and nothing else.   test_determinism RUNS   makes so many
+ * calls of each input instead of 50. */
 #include "problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,25 +37,89 @@ static void assert_same_outputs(const problem *got, const problem *expected) {
     assert_memory_equal((const char *)got + from, (const char *)expected + from, sizeof *got - from);
 }
 
-static void same_bits_every_run(void) {
-    enum { RUNS = 50 };
-    static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
-    for (int i = 0; i < 3; i++) {
-        static problem first, again, other;
-        begin_everything(&first);
-        first.desc.reduction = reductions[i];
-        solve(&first);
-        for (int run = 1; run < RUNS; run++) {
-            if (run % 10 == 0) { /* something else in between, over the same memory */
-                begin(&other, 3, 7, logits, (const int64_t[]){1, 2, 3});
-                solve(&other);
-            }
-            begin_everything(&again);
-            again.desc.reduction = reductions[i];
-            solve(&again);
-            assert_same_outputs(&again, &first);
+/* Every floating output of a call, in the type that goes with the logits'; nothing behind what is used. */
+typedef struct typed_outputs {
+    double loss[N], row_loss[N], log_prob[N], lse[N], lse_residual[N], entropy[N], log_probs[N * C],
+        grad[N * C];
+    int64_t argmax[N], rank[N], counts[4];
+} typed_outputs;
+
+/* Calls of the same input. */
+static int64_t runs = 50;
+
+/* The numbers in a type. */
+static clxent_array typed(clxent_dtype dtype, const float *numbers, int64_t count, double *memory) {
+    for (int64_t i = 0; i < count; i++) set_element(dtype, memory, i, (double)numbers[i]);
+    return CLXENT_ARRAY(memory, (size_t)count * clxent_dtype_size(dtype));
+}
+
+static clxent_arrays typed_arrays(const clxent_desc *d, bool lean, typed_outputs *out) {
+    static double x[N * C], w[C], r[N];
+    const clxent_dtype real = d->logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    memset(out, 0x7B, sizeof *out);
+    a.logits = typed(d->logits_dtype, logits, (int64_t)N * C, x);
+    a.targets = CLXENT_ARRAY(targets, sizeof targets);
+    a.class_weight = typed(real, weight, C, w);
+    a.row_weight = typed(real, row_weight, N, r);
+    a.loss = CLXENT_ARRAY(out->loss, sizeof out->loss);
+    a.grad = CLXENT_ARRAY(out->grad, sizeof out->grad);
+    a.counts = CLXENT_ARRAY(out->counts, sizeof out->counts);
+    if (lean) return a; /* exponentials stand where the gradient is to be, which the rest would not permit */
+    a.row_loss = CLXENT_ARRAY(out->row_loss, sizeof out->row_loss);
+    a.log_prob = CLXENT_ARRAY(out->log_prob, sizeof out->log_prob);
+    a.lse = CLXENT_ARRAY(out->lse, sizeof out->lse);
+    a.lse_residual = CLXENT_ARRAY(out->lse_residual, sizeof out->lse_residual);
+    a.entropy = CLXENT_ARRAY(out->entropy, sizeof out->entropy);
+    a.log_probs = CLXENT_ARRAY(out->log_probs, sizeof out->log_probs);
+    a.argmax = CLXENT_ARRAY(out->argmax, sizeof out->argmax);
+    a.rank = CLXENT_ARRAY(out->rank, sizeof out->rank);
+    return a;
+}
+
+static int64_t same_bits(const clxent_desc *d, bool lean) {
+    static typed_outputs first, again;
+    static problem other;
+    clxent_plan *plan = make_plan(d);
+    const clxent_arrays a = typed_arrays(d, lean, &first);
+    expect_status("run", test_ctx(), clxent_run(plan, &a), CLXENT_OK);
+    for (int64_t run = 1; run < runs; run++) {
+        if (run % 10 == 0) { /* another plan, and something else in between, over the same memory */
+            clxent_plan_destroy(plan);
+            begin(&other, 3, 7, logits, (const int64_t[]){1, 2, 3});
+            solve(&other);
+            plan = make_plan(d);
         }
+        const clxent_arrays b = typed_arrays(d, lean, &again);
+        expect_status("run", test_ctx(), clxent_run(plan, &b), CLXENT_OK);
+        assert_memory_equal(&again, &first, sizeof first);
     }
+    clxent_plan_destroy(plan);
+    return runs;
+}
+
+static void same_bits_every_run(void) {
+    static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
+    static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16, CLXENT_F64};
+    /* where a compiler takes seconds a kernel, f32 alone */
+    const size_t types = expect_effort() == EFFORT_FULL ? sizeof dtypes / sizeof *dtypes : 1;
+    clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
+    int64_t calls = 0;
+    static problem p;
+    assert_int_equal(clxent_ctx_device(test_ctx(), &device), CLXENT_OK);
+    begin_everything(&p);
+    for (size_t i = 0; i < types; i++)
+        for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++)
+            for (int lean = 0; lean < 2; lean++) {
+                if (dtypes[i] == CLXENT_F64 && !device.fp64) continue;
+                p.desc.logits_dtype = dtypes[i];
+                p.desc.reduction = reductions[k];
+                expect_about("type %d, reduction %d, %s outputs", (int)dtypes[i], (int)reductions[k],
+                             lean ? "few" : "all");
+                calls += same_bits(&p.desc, lean);
+            }
+    print_message("%lld calls, %lld of the same input each, all bits equal\n", (long long)calls,
+                  (long long)runs);
 }
 
 /* Bits of one row's outputs. */
@@ -181,7 +247,16 @@ static void sums_of_many_rows(void) {
     free(x);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc > 1) {
+        char *end;
+        runs = strtoll(argv[1], &end, 10);
+        if (*end || runs < 2 || runs > 1000000) {
+            fprintf(stderr, "%s: %s runs are not in 2 to 1000000\n", argv[0], argv[1]);
+            return 2;
+        }
+        cmocka_set_test_filter("same_bits*");
+    }
     static const rule rules[] = {
         RULE(atomic_changes_only_the_last_bits_of_the_loss), /* an interpreter runs these two, for races */
         RULE(atomic_of_nothing),

@@ -27,7 +27,10 @@ typedef struct outputs {
     int64_t argmax[ROWS], counts[4];
 } outputs;
 
+static int compared; /* calls in blocks with a call in one piece */
+
 static float logits[ELEMENTS], probabilities[ELEMENTS], class_weight[CLASSES], row_weight[ROWS];
+static uint16_t logits_bf16[ELEMENTS];
 static int64_t targets[TOKENS], segment[TOKENS];
 
 /* What is computed, beside the desc. */
@@ -60,10 +63,13 @@ static clxent_status run(const variant *v, uint64_t memory_bytes, outputs *out, 
     if (clxent_ctx_create(&ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &v->desc), CLXENT_OK);
 
+    const bool narrow = v->desc.logits_dtype == CLXENT_BF16;
+    void *input = narrow ? (void *)logits_bf16 : logits;
+    const size_t bytes = narrow ? sizeof logits_bf16 : sizeof logits;
     memset(out, 0x5a, sizeof *out);
-    if (v->in_place) memcpy(out->grad, logits, sizeof logits);
+    if (v->in_place) memcpy(out->grad, input, bytes);
     clxent_arrays a = CLXENT_ARRAYS_INIT;
-    a.logits = CLXENT_ARRAY(v->in_place ? out->grad : logits, sizeof logits);
+    a.logits = CLXENT_ARRAY(v->in_place ? out->grad : input, bytes);
     a.lse = CLXENT_ARRAY(out->lse, sizeof out->lse);
     a.argmax = CLXENT_ARRAY(out->argmax, sizeof out->argmax);
     a.log_probs = CLXENT_ARRAY(out->log_probs, sizeof out->log_probs);
@@ -105,6 +111,7 @@ static void check(clxent_desc desc, bool in_place, bool weighted) {
         assert_int_equal(run(&v, rest + (uint64_t)counts[i] * an_outer, &blocks, message, sizeof message),
                          CLXENT_OK);
         assert_memory_equal(&whole, &blocks, sizeof whole);
+        compared++;
     }
 }
 
@@ -127,6 +134,14 @@ static void rows_with_gaps(void **state) {
 static void dense_rows(void **state) {
     (void)state;
     const clxent_desc desc = small_desc();
+    check(desc, false, false);
+    check(desc, true, false);
+}
+
+static void sixteen_bits(void **state) {
+    (void)state;
+    clxent_desc desc = small_desc();
+    desc.logits_dtype = CLXENT_BF16;
     check(desc, false, false);
     check(desc, true, false);
 }
@@ -210,11 +225,18 @@ static void logits_larger_than_a_buffer(void **state) {
     munmap(zeros, (size_t)bytes);
 }
 
+static int print_count(void **state) {
+    (void)state;
+    print_message("%d calls in blocks of rows, each with the bits of one call\n", compared);
+    return 0;
+}
+
 static int fill(void **state) {
     (void)state;
     rng r = rng_start(rng_seed(7));
     for (int i = 0; i < ELEMENTS; i++) {
         logits[i] = (float)rng_integer(&r, -900, 900) / 100;
+        logits_bf16[i] = bf16_bits((double)logits[i]);
         probabilities[i] = (float)rng_integer(&r, 0, 100) / 100;
     }
     for (int i = 0; i < CLASSES; i++) class_weight[i] = (float)rng_integer(&r, 1, 20) / 10;
@@ -228,10 +250,15 @@ static int fill(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_with_gaps),    cmocka_unit_test(dense_rows),
-        cmocka_unit_test(weighted_rows),     cmocka_unit_test(next_tokens),
-        cmocka_unit_test(classes_at_axis_1), cmocka_unit_test(probability_targets),
-        cmocka_unit_test(softmax_backward),  cmocka_unit_test(logits_larger_than_a_buffer),
+        cmocka_unit_test(rows_with_gaps),
+        cmocka_unit_test(dense_rows),
+        cmocka_unit_test(sixteen_bits),
+        cmocka_unit_test(weighted_rows),
+        cmocka_unit_test(next_tokens),
+        cmocka_unit_test(classes_at_axis_1),
+        cmocka_unit_test(probability_targets),
+        cmocka_unit_test(softmax_backward),
+        cmocka_unit_test(logits_larger_than_a_buffer),
     };
-    return leave(cmocka_run_group_tests(tests, fill, NULL));
+    return leave(cmocka_run_group_tests(tests, fill, print_count));
 }
