@@ -3,6 +3,7 @@
  * The device against the reference: random shapes, layouts, values and options for each kind of kernel,
  * on every schedule, every output within the bounds of reference.h. The seed is printed; a failure prints
  * the whole problem and the element.   test_random [NAME]   runs one kind alone ("f16", "soft*").
+ * CLXENT_TEST_LONG=1 tries every kind on an interpreter too.
  */
 #include "leave.h"
 #include "trial.h"
@@ -55,6 +56,7 @@ static const int64_t class_counts[] = {1,  2,  3,   7,   31,   32,   33,    63,
 enum { CLASS_COUNTS = sizeof class_counts / sizeof class_counts[0] };
 
 static clxent_ctx *ctx;
+static long trials;
 static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
 static uint64_t seed;
 
@@ -72,6 +74,7 @@ static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
     expect_status("clxent_run", ctx, clxent_run(plan, &t.arrays), t.expect);
     clxent_plan_destroy(plan);
     trial_check(&t);
+    trials++;
     if (v->saved) trial_check_saved(&t, ctx);
     trial_free(&t);
 }
@@ -138,6 +141,7 @@ static int open_device(void **state) {
 static int close_device(void **state) {
     (void)state;
     clxent_ctx_destroy(ctx);
+    print_message("%ld trials\n", trials);
     return 0;
 }
 
@@ -146,7 +150,7 @@ int main(int argc, char **argv) {
     const int counts[] = {
         [EFFORT_TINY] = VARIANTS_TINY, [EFFORT_SMALL] = VARIANTS_SMALL, [EFFORT_FULL] = VARIANTS};
     struct CMUnitTest tests[VARIANTS + 1];
-    const int count = counts[expect_effort()];
+    const int count = expect_long() ? VARIANTS : counts[expect_effort()];
     for (int i = 0; i < count; i++)
         tests[i] = (struct CMUnitTest){variants[i].name, check_variant, NULL, NULL, (void *)&variants[i]};
     tests[count] = (struct CMUnitTest){"largest", largest, NULL, NULL, NULL};
