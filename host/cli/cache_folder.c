@@ -3,6 +3,7 @@
  * See cache_folder.h.
  */
 #include "cache_folder.h"
+#include "file_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,16 +81,6 @@ static bool read_all(int file, unsigned char *data, size_t bytes) {
     return true;
 }
 
-static bool write_all(int file, const unsigned char *data, size_t bytes) {
-    for (size_t done = 0; done < bytes;) {
-        const ssize_t n = write(file, data + done, bytes - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        done += (size_t)n;
-    }
-    return true;
-}
-
 unsigned char *cache_file_read(int folder, const char *name, size_t *bytes) {
     struct stat s;
     unsigned char *data = NULL;
@@ -117,7 +108,7 @@ bool cache_file_write(int folder, const char *name, const unsigned char *data, s
     const int file =
         openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (file < 0) return false;
-    bool good = write_all(file, data, bytes);
+    bool good = file_write_all(file, data, bytes) == 0;
     if (close(file) != 0) good = false; /* some file systems find out here that they are full */
     if (good && renameat(folder, beside, folder, name) == 0) return true;
     unlinkat(folder, beside, 0);

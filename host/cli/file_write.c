@@ -13,9 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int write_all(int file, const file_part *part) {
-    const char *at = part->data;
-    size_t bytes = part->bytes;
+int file_write_all(int file, const void *data, size_t bytes) {
+    const char *at = data;
     while (bytes > 0) {
         /* Linux writes at most 2 GiB at a time; a short write goes on where it stopped. */
         const ssize_t written = write(file, at, bytes < (1u << 30) ? bytes : (1u << 30));
@@ -50,7 +49,7 @@ int file_write(const char *path, const file_part *parts, int count) {
     const int in_place = stat(target, &status) == 0 && !S_ISREG(status.st_mode);
     const int file = in_place ? open(target, O_WRONLY | O_CLOEXEC) : create_beside(target, &temporary);
     int code = file < 0 ? errno : 0;
-    for (int i = 0; i < count && !code; i++) code = write_all(file, &parts[i]);
+    for (int i = 0; i < count && !code; i++) code = file_write_all(file, parts[i].data, parts[i].bytes);
     if (file >= 0 && close(file) != 0 && !code) code = errno;
     if (file >= 0 && temporary) {
         if (!code && rename(temporary, target) != 0) code = errno;

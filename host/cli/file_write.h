@@ -12,6 +12,9 @@ typedef struct file_part {
     size_t bytes;
 } file_part;
 
+/* Writes all of it where the file stands, whatever is short or interrupted. 0, or an errno value. */
+int file_write_all(int file, const void *data, size_t bytes);
+
 /* Writes the parts, one behind the other, to a file beside `path` and renames it, so that no reader ever sees
  * half of one; a device or pipe is written in place. 0; or an errno value, and what stood at path still does.
  */

@@ -11,7 +11,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -61,22 +60,7 @@ static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
 static uint64_t seed;
 
 static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
-    trial t;
-    trial_draw(&t, v, limits, r);
-    clxent_plan *plan = NULL;
-    const clxent_status created = clxent_plan_create(&plan, ctx, &t.desc);
-    if (created == CLXENT_ERR_UNSUPPORTED && limits->schedule != CLXENT_SCHEDULE_AUTO &&
-        strstr(clxent_ctx_last_error(ctx), "loop iterations")) { /* llvmpipe: not a schedule for this row */
-        trial_free(&t);
-        return;
-    }
-    expect_status("clxent_plan_create", ctx, created, CLXENT_OK);
-    expect_status("clxent_run", ctx, clxent_run(plan, &t.arrays), t.expect);
-    clxent_plan_destroy(plan);
-    trial_check(&t);
-    trials++;
-    if (v->saved) trial_check_saved(&t, ctx);
-    trial_free(&t);
+    if (trial_run(ctx, v, limits, r)) trials++;
 }
 
 /* Each number of classes once, on one schedule. */

@@ -42,17 +42,9 @@ static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
 static uint64_t seed;
 
 static void run_trial(const variant *v, int64_t classes, clxent_schedule schedule, rng *r) {
-    trial t;
     const trial_limits limits = {
         .classes = classes, .rows = 40, .elements = 30000, .schedule = schedule, .device = &device};
-    trial_draw(&t, v, &limits, r);
-    clxent_plan *plan = NULL;
-    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &t.desc), CLXENT_OK);
-    expect_status("clxent_run", ctx, clxent_run(plan, &t.arrays), t.expect);
-    clxent_plan_destroy(plan);
-    trial_check(&t);
-    if (v->saved) trial_check_saved(&t, ctx);
-    trial_free(&t);
+    assert_true(trial_run(ctx, v, &limits, r));
 }
 
 static void check_variant(void **state) {

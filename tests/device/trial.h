@@ -6,6 +6,8 @@
 #ifndef CLXENT_TESTS_TRIAL_H
 #define CLXENT_TESTS_TRIAL_H
 
+#include <stdbool.h>
+
 #include "expect.h"
 #include "rng.h"
 
@@ -55,6 +57,9 @@ void *trial_room(trial *t, int64_t count, size_t size);
 int64_t trial_elements(const trial *t, int64_t row_stride, int64_t classes);
 /* Where (row, c) stands in it. */
 int64_t trial_at(const trial *t, int64_t row_stride, int64_t classes, int64_t row, int64_t c);
+
+/* All of a trial: drawn, planned, run, checked. False: the device has not this schedule for such a row. */
+bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rng *r);
 
 /* Every output of the call against the reference. */
 void trial_check(trial *t);

@@ -188,3 +188,22 @@ void trial_check_saved(trial *t, clxent_ctx *ctx) {
     }
     clxent_plan_destroy(plan);
 }
+
+bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rng *r) {
+    trial t;
+    trial_draw(&t, v, limits, r);
+    clxent_plan *plan = NULL;
+    const clxent_status created = clxent_plan_create(&plan, ctx, &t.desc);
+    if (created == CLXENT_ERR_UNSUPPORTED && limits->schedule != CLXENT_SCHEDULE_AUTO &&
+        strstr(clxent_ctx_last_error(ctx), "loop iterations")) { /* llvmpipe: not a schedule for this row */
+        trial_free(&t);
+        return false;
+    }
+    expect_status("clxent_plan_create", ctx, created, CLXENT_OK);
+    expect_status("clxent_run", ctx, clxent_run(plan, &t.arrays), t.expect);
+    clxent_plan_destroy(plan);
+    trial_check(&t);
+    if (v->saved) trial_check_saved(&t, ctx);
+    trial_free(&t);
+    return true;
+}
