@@ -7,10 +7,6 @@
 #include "error.h"
 #include "tuning.h"
 
-static uint64_t divided_up(uint64_t a, uint64_t b) {
-    return (a + b - 1) / b;
-}
-
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -28,11 +24,11 @@ static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, siz
  * `size` bytes: all of them, so that the second pass reads no logit again, or none. Half of what the device
  * has at most: while one group waits at a barrier another reads, and on a CPU a row stays in the caches
  * beside it. */
-static void hold_vectors(clx_launch *launch, uint64_t vectors, uint64_t width, size_t size) {
+static void hold_vectors(clx_launch *launch, int64_t vectors, int64_t width, size_t size) {
     enum { ALIGNMENT = 128 }; /* of the largest vector */
     clx_step *step = &launch->steps[launch->count - 1];
     const size_t at = (step->scratch_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    const uint64_t bytes = at + vectors * width * size;
+    const uint64_t bytes = at + (uint64_t)vectors * (uint64_t)width * size;
     if (bytes > launch->plan->ctx->info.local_memory_bytes / 2) return;
     launch->params.held_at = (clx_i32)at;
     launch->params.held_vectors = (clx_i32)vectors;
@@ -45,26 +41,26 @@ static void hold_row(clx_launch *launch, const clx_call *call) {
     const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
     const clxent_plan *plan = launch->plan;
     const clxent_desc *desc = &plan->desc;
-    const uint64_t classes = (uint64_t)desc->classes;
     if (desc->op == CLXENT_NLL || (desc->flags & CLXENT_GRAD_FROM_LSE)) return;
     if (plan->schedule == CLXENT_SCHEDULE_GROUP && (call->outputs & second_pass)) {
-        const uint64_t items = launch->steps[launch->count - 1].local_size;
-        const uint64_t width = (uint64_t)plan->tuning.group_width, tile = (uint64_t)plan->tuning.group_tile;
-        const uint64_t rounds = divided_up(classes, width * items);
+        const int64_t items = (int64_t)launch->steps[launch->count - 1].local_size;
+        const int64_t width = plan->tuning.group_width, tile = plan->tuning.group_tile;
+        const int64_t rounds = clx_divided_up(desc->classes, width * items);
         if (rounds > tile)
             hold_vectors(launch, (rounds - tile) * items, width, clxent_dtype_size(desc->logits_dtype));
     }
     if (plan->schedule == CLXENT_SCHEDULE_WIDE && (call->outputs & CLXENT_OUT_GRAD) &&
         clxent_dtype_size(desc->grad_dtype) < sizeof(float)) {
-        const uint64_t width = (uint64_t)plan->tuning.wide_width;
-        hold_vectors(launch, divided_up(classes, width), width, sizeof(float));
+        const int64_t width = plan->tuning.wide_width;
+        hold_vectors(launch, clx_divided_up(desc->classes, width), width, sizeof(float));
     }
 }
 
 /* Adds a kernel of independent work-items. */
 static void add_items(clx_launch *launch, clx_kernel *kernel, size_t items, size_t local_size) {
     launch->steps[launch->count++] =
-        (clx_step){kernel, (items + local_size - 1) / local_size, local_size, CLX_ROW_SCRATCH_BYTES};
+        (clx_step){kernel, (size_t)clx_divided_up((int64_t)items, (int64_t)local_size), local_size,
+                   CLX_ROW_SCRATCH_BYTES};
 }
 
 clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call,
@@ -105,7 +101,7 @@ static void add_reduction(clx_launch *launch, int first_kernel) {
                         : info->type == CLXENT_DEVICE_CPU      ? 16
                                                                : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
-    const size_t chunks = (size_t)((launch->params.rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS);
+    const size_t chunks = (size_t)clx_divided_up(launch->params.rows, CLX_CHUNK_ROWS);
     add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);
     if (chunks != 1) add_teams(launch, &kernels[1], 1, team, CLX_REDUCE_SCRATCH_BYTES);
 }
@@ -148,7 +144,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         break;
     default:
         if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
-            add_items(launch, kernels, (rows + CLX_ITEM_ROWS - 1) / CLX_ITEM_ROWS, 1);
+            add_items(launch, kernels, (size_t)clx_divided_up((int64_t)rows, CLX_ITEM_ROWS), 1);
         else
             add_items(launch, kernels, rows,
                       least((size_t)plan->tuning.lane_group_size, kernels->work_group_limit));

@@ -29,7 +29,7 @@ uint32_t clx_possible_outputs(const clxent_desc *desc) {
 
 clx_workspace clx_workspace_of(const clxent_plan *plan) {
     const clxent_desc *desc = &plan->desc;
-    const int64_t chunks = (desc->rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS;
+    const int64_t chunks = clx_divided_up(desc->rows, CLX_CHUNK_ROWS);
     const int64_t row_bytes = desc->rows * (int64_t)sizeof(clx_bits);
     clx_workspace w = {0};
     w.totals_at = 0;

@@ -13,10 +13,6 @@ enum { ADJACENT_ROWS = 16 };
 /* Parts of a row, at most: each reads what all have found. */
 enum { MOST_PARTS = 64 };
 
-static int64_t divided_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
-
 /* Teams that keep the device busy. */
 static int64_t busy_teams(const clxent_ctx *ctx) {
     return (int64_t)ctx->info.compute_units * ctx->tuning.teams_per_unit;
@@ -27,13 +23,13 @@ static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, bool f
     enum { WIDTH = 16 }; /* parts are whole vectors, of any width */
     const int64_t rows = desc->rows > 0 ? desc->rows : 1;
     const int64_t most = desc->classes / (forced ? WIDTH : ctx->tuning.split_part_classes);
-    int64_t parts = divided_up(2 * busy_teams(ctx), rows);
+    int64_t parts = clx_divided_up(2 * busy_teams(ctx), rows);
     if (forced && parts < 2) parts = 2;
     if (parts > most) parts = most;
     if (parts > MOST_PARTS) parts = MOST_PARTS;
     if (parts < 1) parts = 1;
-    const int64_t part_classes = divided_up(divided_up(desc->classes, parts), WIDTH) * WIDTH;
-    const clx_split split = {divided_up(desc->classes, part_classes), part_classes};
+    const int64_t part_classes = clx_divided_up(clx_divided_up(desc->classes, parts), WIDTH) * WIDTH;
+    const clx_split split = {clx_divided_up(desc->classes, part_classes), part_classes};
     return split;
 }
 
