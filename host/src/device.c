@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,7 +191,7 @@ static void mark_default(device_list *list) {
     }
 }
 
-static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_error *err) {
+static clxent_status ask_platforms(const clx_cl *cl, device_list *list, clxent_error *err) {
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     char names[512] = "";
@@ -231,6 +232,16 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
     if (list->count == 0) return clx_no_device(err, platform_count, names);
     mark_default(list);
     return CLXENT_OK;
+}
+
+/* One thread at a time: drivers start up in these calls, and PoCL 3.1 crashes, or says that it has no device,
+ * when two threads make the first of them together. OpenCL permits that; the library has no other lock. */
+static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_error *err) {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&one_at_a_time);
+    const clxent_status status = ask_platforms(cl, list, err);
+    pthread_mutex_unlock(&one_at_a_time);
+    return status;
 }
 
 bool clx_device_matches(const clxent_device_info *info, const char *spec) {

@@ -194,7 +194,7 @@ static void a_context_each(void **state) {
     (void)state;
     static worker alone, workers[THREADS];
     make_inputs();
-    clxent_ctx *ctx = expect_ctx(); /* before the threads: see threading.md */
+    clxent_ctx *ctx = expect_ctx();
     for (int j = 0; j < JOBS; j++)
         if (!run_job(&alone, ctx, j, &expected[j])) fail_msg("one thread alone: %s", alone.message);
     clxent_ctx_destroy(ctx);
