@@ -3,7 +3,7 @@
  * clxent_enqueue() on buffers whose elements' numbers need more than 32 bits; see far_problem.h. What is one
  * number a row stands behind the logits, in their buffer.
  *
- * It needs a device that computes in the memory that a host pointer names, and buffers of up to 20 GB, of
+ * It needs a device that computes in the memory that a host pointer names, and buffers of up to 24 GB, of
  * which next to nothing is touched. PoCL's largest is less on most machines: a layer makes them there
  * (far_buffers.c). Oclgrind makes them as they are, but its checks for data races and for uninitialized
  * memory are off: the one holds 48 bytes ready for each byte of a buffer, the other overlooks rows that

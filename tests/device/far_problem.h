@@ -26,10 +26,11 @@ enum {
     FAR_PLACES = 5 * FAR_OUTER
 };
 /* Elements: from one outer index to the next (the multiple of 2^28 passes each power of two on its way, the
- * odd rest keeps what is cut apart), and before the first, so that the sixteen rows pass 2^32 between them.
+ * odd rest keeps what is cut apart), and before the first, so that of sixteen rows the eleventh is the first
+ * beyond 2^32.
  */
 #define FAR_STRIDE (((int64_t)1 << 28) + 1009)
-#define FAR_START  ((int64_t)1 << 29)
+#define FAR_START  ((int64_t)3 << 29)
 
 typedef struct far_case {
     const char *name;
