@@ -6,6 +6,10 @@
 #define CLX_LOSS_CL
 #include "row.cl"
 
+#if REAL_F64 && defined(cl_khr_int64_base_atomics)
+#pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
+#endif
+
 /* Adds to *p what other rows add to it at the same time. The first read is atomic too. */
 static void atomic_add_real(volatile __global real *p, real x) {
 #if REAL_F64 && defined(cl_khr_int64_base_atomics)
