@@ -6,6 +6,10 @@
 #define CLX_LOSS_CL
 #include "row.cl"
 
+#if REAL_F64 && defined(cl_khr_int64_base_atomics)
+#pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
+#endif
+
 /* Adds to *p what other rows add to it at the same time. The first read is atomic too. */
 static void atomic_add_real(volatile __global real *p, real x) {
 #if REAL_F64 && defined(cl_khr_int64_base_atomics)
@@ -138,6 +142,14 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     return grad;
 }
 
+/* exp(z - ref) of a class that far from ref; from a saved lse, its probability but for inverse_sum. */
+static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
+#if FROM_LSE
+    d -= (realv)(r->log_sum);
+#endif
+    return exp_of(&k->exp, d);
+}
+
 /* `q`: u_c for softmax. */
 static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
 #if OP == OP_SOFTMAX
@@ -198,7 +210,7 @@ static void write_vector(const call *k, const row_at *at, const row_sums *r, con
     const realv d = deviation(k, x, r->ref);
     if (HAS(k, log_probs)) store_real(d - r->log_sum, k->log_probs, at->log_probs + c * step, step, lanes);
     if (!HAS(k, probs) && !has_grad) return;
-    const realv e = exp_of(&k->exp, d);
+    const realv e = exp_of_deviation(k, r, d);
     if (HAS(k, probs)) store_real(e * r->inverse_sum, k->probs, at->probs + c * step, step, lanes);
     if (has_grad) {
         const realv g = gradient_by_logit(k, r, grad, x, e, load_q(k, at, grad, c, lanes));
@@ -281,7 +293,7 @@ static void write_target_gradient(const call *k, const row_at *at, row_target t,
 #if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
     if (!stores_class(at, t.y)) return;
     realv x = REALV(x_target);
-    realv e = exp_of(&k->exp, deviation(k, x, r->ref));
+    realv e = exp_of_deviation(k, r, deviation(k, x, r->ref));
     realv q = REALV(grad->target + grad->u_factor * t.weight);
     realv g = x == REALV(-REAL_INF) ? REALV(grad->masked) : gradient_by_logit(k, r, grad, x, e, q);
     STORE_GRAD(first_lane(g), k->grad, at->grad + t.y * class_step(k));

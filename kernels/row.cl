@@ -332,14 +332,18 @@ typedef struct row_sums {
 } row_sums;
 
 #if FROM_LSE
-/* The row as the forward pass saved it, for a gradient made later; without u. */
+/* The row as the forward pass saved it, for a gradient made later; without u. What rounding took off lse is
+ * a factor, which costs the exponents no rounding; where it is large (lse beyond 1e7), log_sum, which is
+ * taken off them: exp() of either alone may be 0 or infinite. */
 static row_sums saved_row(const call *k, long row) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.ref = GET_ROWS(k, lse, row);
     r.lse = r.ref;
-    if (HAS(k, lse_residual)) r.log_sum = GET_ROWS(k, lse_residual, row);
+    const rowreal residual = HAS(k, lse_residual) ? GET_ROWS(k, lse_residual, row) : ROWREAL(0);
+    const rowmask large = fabs(residual) > REAL(1);
+    r.log_sum = large ? residual : ROWREAL(0);
     r.log_sum = isfinite(r.lse) ? r.log_sum : ROWREAL(REAL_NAN);
-    r.inverse_sum = exp(-r.log_sum);
+    r.inverse_sum = exp(large ? ROWREAL(0) : -residual);
     return r;
 }
 

@@ -158,7 +158,8 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
-    const realv e = t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of(&k->exp, deviation(k, x, r->ref));
+    const realv e =
+        t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of_deviation(k, r, deviation(k, x, r->ref));
     g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
 #endif
     return t->counted ? g : REALV(0);

@@ -237,12 +237,13 @@ DEFINE_STORE(grad_numbers, 5)
 #endif
 DEFINE_STORE(real, REAL_STORE)
 
-/* Whether a comparison is true in a lane: as one instruction where the compiler has it. */
+/* Whether a comparison is true in a lane: as one instruction where the compiler of a CPU device (CPU 1, see
+ * split.cl) has it. clang has it for every target, but Mesa's translator ends the process when it meets it. */
 #if WIDTH == 1
 #define any_lane(compared) ((compared) != 0)
 #else
 #define any_lane(compared) any(compared)
-#if defined(__has_builtin) && !defined(__SPIR__)
+#if CPU && defined(__has_builtin)
 #if __has_builtin(__builtin_reduce_or)
 #undef any_lane
 #define any_lane(compared) (__builtin_reduce_or(compared) != 0)

@@ -68,7 +68,8 @@ int tensor_measure(tensor *t, const tensor_source *source, size_t offset) {
 static int map_file(tensor_source *source, void **mapping) {
     struct stat status;
     void *bytes = MAP_FAILED;
-    const int file = open(source->path, O_RDONLY | O_CLOEXEC);
+    /* Not blocking: what stands there may be a pipe that nobody writes to. */
+    const int file = open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return tensor_fail(source, "cannot open: %s", strerror(errno));
 
     int result = 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "error.h"
 
@@ -246,9 +247,9 @@ static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_er
 
 bool clx_device_matches(const clxent_device_info *info, const char *spec) {
     char full[sizeof info->platform + sizeof info->name + 3];
-    if (strcmp(spec, "gpu") == 0) return info->type == CLXENT_DEVICE_GPU;
-    if (strcmp(spec, "cpu") == 0) return info->type == CLXENT_DEVICE_CPU;
-    if (strcmp(spec, "accelerator") == 0) return info->type == CLXENT_DEVICE_ACCELERATOR;
+    if (strcasecmp(spec, "gpu") == 0) return info->type == CLXENT_DEVICE_GPU;
+    if (strcasecmp(spec, "cpu") == 0) return info->type == CLXENT_DEVICE_CPU;
+    if (strcasecmp(spec, "accelerator") == 0) return info->type == CLXENT_DEVICE_ACCELERATOR;
     snprintf(full, sizeof full, "%s / %s", info->platform, info->name);
     /* PoCL's platform has a long name; people say pocl. */
     return contains(full, spec) ||

@@ -179,9 +179,9 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
              (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
              build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->u,
              ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
-             : schedule == CLXENT_SCHEDULE_SPLIT        ? " -DCPU=1"
              : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
-                                                        : "",
+             : schedule == CLXENT_SCHEDULE_GROUP        ? ""
+                                                        : " -DCPU=1",
              cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);

@@ -7,6 +7,9 @@
 #include "plan.h"
 
 #define MAX_CLASSES INT32_MAX
+/* A row has less than 8 KiB of scratch (clx_workspace_of(); most where it has 64 parts), which is a sum of 64
+ * bits for as many as these. */
+#define MAX_ROWS (INT64_MAX / 8192)
 
 static bool is_float(clxent_dtype t) {
     return t == CLXENT_F32 || t == CLXENT_F16 || t == CLXENT_BF16 || t == CLXENT_F64;
@@ -85,8 +88,8 @@ static clxent_status check_dtypes(clxent_error *err, const clxent_device_info *d
     return CLXENT_OK;
 }
 
-/* Elements that an (N,C) array may span: its bytes, and those of the scratch for its rows, fit an int64. */
-#define MOST_ELEMENTS (INT64_MAX / 64)
+/* Elements that an (N,C) array may span: its bytes fit an int64. */
+#define MOST_ELEMENTS (INT64_MAX / 16)
 
 /* Whether one of this stride does not span more. */
 static bool span_fits(const clxent_desc *d, int64_t stride, int64_t classes) {
@@ -146,6 +149,10 @@ static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
                             "rows %" PRId64 " with %s %" PRId64 " overflow: more than %" PRId64 " elements",
                             d->rows, strides[i].name, *stride, MOST_ELEMENTS);
     }
+    if (d->rows > MAX_ROWS)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "rows %" PRId64 " are more than %" PRId64 ", whose scratch would overflow", d->rows,
+                        MAX_ROWS);
     return CLXENT_OK;
 }
 
@@ -170,7 +177,7 @@ static clxent_status check_tokens(clxent_error *err, const clxent_desc *d) {
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "rows %" PRId64 " is not a multiple of sequence_length %" PRId64, d->rows,
                         d->sequence_length);
-    if (d->tokens_per_sequence != d->sequence_length && d->tokens_per_sequence != d->sequence_length + 1)
+    if (d->tokens_per_sequence < d->sequence_length || d->tokens_per_sequence - d->sequence_length > 1)
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "tokens_per_sequence %" PRId64 " is neither sequence_length %" PRId64 " nor one more",
                         d->tokens_per_sequence, d->sequence_length);
@@ -260,16 +267,25 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
     if (s->z_loss < 0) return clx_fail(err, CLXENT_ERR_ARGUMENT, "z_loss %g is less than 0", s->z_loss);
     if (s->softcap < 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than 0 (0 is off)", s->softcap);
-    /* Subnormal in f32 may be flushed to 0 by the device. */
-    const double smallest = clx_real(d) == CLXENT_F64 ? 2.3e-308 : 1.2e-38;
+    /* Subnormal in f32 may be flushed to 0 by the device, and has fewer digits where it is not. The kernels
+     * hold the softcap, the scale, their quotient, and the inverse of the softcap. */
+    const double smallest = clx_real(d) == CLXENT_F64 ? 2.3e-308 : 1.2e-38, largest = 1 / smallest;
     if (s->softcap != 0 && s->softcap < smallest)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than %g, the smallest (0 is off)",
                         s->softcap, smallest);
+    if (s->softcap > largest)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is more than %g, the largest", s->softcap,
+                        largest);
     if (!(s->logit_scale > 0))
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "logit_scale %g is not greater than 0", s->logit_scale);
     if (s->logit_scale < smallest)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "logit_scale %g is less than %g, the smallest",
                         s->logit_scale, smallest);
+    if (s->softcap != 0 &&
+        !(s->logit_scale / s->softcap >= smallest && s->logit_scale / s->softcap <= largest))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "logit_scale %g divided by softcap %g is %g, not in [%g, %g]", s->logit_scale,
+                        s->softcap, s->logit_scale / s->softcap, smallest, largest);
     return CLXENT_OK;
 }
 

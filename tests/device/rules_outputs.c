@@ -209,6 +209,37 @@ static void grad_from_lse(void) {
     }
 }
 
+/* A scaled logit so large that what its lse lost is beyond what exp() can take: the residual has it all the
+ * same. Of such a row one class has all the probability. */
+static void grad_from_a_huge_lse(void) {
+    enum { N = 4, C = 33 };
+    static float logits[N * C];
+    static const int64_t targets[N] = {3, 32, 32, 0};
+    static const float magnitudes[N] = {3e7F, 1.1e10F, 7.7e19F, 3.3e30F};
+    for (int k = 0; k < N * C; k++) logits[k] = magnitudes[k / C] * (float)(k * 37 % 97 + 1) / 97;
+    for (int option = 0; option < 2; option++) {
+        problem whole;
+        begin(&whole, N, C, logits, targets);
+        whole.desc.logit_scale = 0.7;
+        whole.desc.reduction = CLXENT_SUM;
+        if (option == 1) whole.desc.label_smoothing = 0.1;
+        solve(&whole);
+        problem later = whole;
+        later.desc.flags = CLXENT_GRAD_FROM_LSE;
+        later.want = CLXENT_OUT_GRAD;
+        later.arrays.lse = CLXENT_ARRAY(whole.lse, sizeof whole.lse);
+        later.arrays.lse_residual = CLXENT_ARRAY(whole.lse_residual, sizeof whole.lse_residual);
+        solve(&later);
+        for (int k = 0; k < N * C; k++) {
+            const double p = k % C == whole.argmax[k / C], q = k % C == targets[k / C];
+            const double smoothing = option ? 0.1 : 0;
+            const double expected = 0.7 * (p - (1 - smoothing) * q - smoothing / C);
+            assert_near(whole.grad[k], expected, grad_bound(2));
+            assert_near(later.grad[k], expected, grad_bound(2));
+        }
+    }
+}
+
 /* A forward call without a gradient, and one of nothing but a gradient, give what the full call gives. */
 static void outputs_do_not_depend_on_each_other(void) {
     enum { N = 5, C = 70 };
@@ -258,6 +289,7 @@ int main(void) {
         RULE(far_targets_are_finite),
         RULE(lse_residual),
         RULE(grad_from_lse),
+        RULE(grad_from_a_huge_lse),
         RULE(outputs_do_not_depend_on_each_other),
     };
     return check_rules("outputs", rules, sizeof rules / sizeof *rules);

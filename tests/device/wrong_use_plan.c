@@ -63,8 +63,8 @@
     X(rows_overflow, SHAPE, "rows|4611686018427387904", d->rows = INT64_C(1) << 62)                          \
     X(elements_overflow, SHAPE, "rows|1099511627776|2147483647",                                             \
       (d->rows = INT64_C(1) << 40, d->classes = INT32_MAX))                                                  \
-    X(elements_beyond, SHAPE, "rows|144115188075855872|144115188075855871",                                  \
-      (d->rows = INT64_C(1) << 57, d->classes = 1))                                                          \
+    X(scratch_overflow, SHAPE, "rows|177212792062055424|1125899906842623",                                   \
+      (d->rows = INT64_C(177212792062055424), d->classes = 1, d->schedule = CLXENT_SCHEDULE_SPLIT))          \
     X(stride_overflow, SHAPE, "row_stride|4611686018427387904", d->row_stride = INT64_C(1) << 62)            \
     X(inner_overflow, SHAPE, "inner|4611686018427387904",                                                    \
       (d->rows = INT64_C(1) << 62, d->inner = INT64_C(1) << 62))                                             \
@@ -78,6 +78,11 @@
     X(softcap_nan, ARGUMENT, "softcap|nan|finite", d->softcap = (double)NAN)                                 \
     X(softcap_infinite, ARGUMENT, "softcap|inf|finite", d->softcap = (double)INFINITY)                       \
     X(softcap_underflow, ARGUMENT, "softcap|1e-50", d->softcap = 1e-50)                                      \
+    X(softcap_overflow, ARGUMENT, "softcap|1e+38|8.3", d->softcap = 1e38)                                    \
+    X(scale_over_small_softcap, ARGUMENT, "logit_scale|1000|softcap|1e-37|1e+40",                            \
+      (d->softcap = 1e-37, d->logit_scale = 1000))                                                           \
+    X(scale_over_large_softcap, ARGUMENT, "logit_scale|1e-06|softcap|1e+37|1e-43",                           \
+      (d->softcap = 1e37, d->logit_scale = 1e-6))                                                            \
     X(scale_zero, ARGUMENT, "logit_scale|0", d->logit_scale = 0)                                             \
     X(scale_negative, ARGUMENT, "logit_scale|-2|0", d->logit_scale = -2)                                     \
     X(scale_nan, ARGUMENT, "logit_scale|nan", d->logit_scale = (double)NAN)                                  \
@@ -89,6 +94,8 @@
     X(sequence_no_divisor, SHAPE, "rows|4|sequence_length|3", next_token(d, 3, 3))                           \
     X(tokens_less, SHAPE, "tokens_per_sequence|1|sequence_length|2", next_token(d, 2, 1))                    \
     X(tokens_more, SHAPE, "tokens_per_sequence|4|sequence_length|2", next_token(d, 2, 4))                    \
+    X(tokens_least, SHAPE, "tokens_per_sequence|-9223372036854775808|sequence_length|9223372036854775807",   \
+      (d->rows = 0, next_token(d, INT64_MAX, INT64_MIN)))                                                    \
     X(next_token_inner, UNSUPPORTED, "next-token|inner|2", (next_token(d, 2, 3), d->inner = 2))              \
     X(sequence_without_tokens, ARGUMENT, "sequence_length|2", d->sequence_length = 2)                        \
     X(probability_ignore, UNSUPPORTED, "ignore_index|-100",                                                  \
@@ -200,7 +207,7 @@ static void largest_plans(void) {
         unsigned long long bytes = 0;
         start(&d);
         d.classes = classes[i];
-        d.rows = (INT64_MAX / 64) / d.classes;
+        d.rows = INT64_MAX / 8192;
         d.schedule = schedules[i];
         expect_about("%lld rows of %lld classes", (long long)d.rows, (long long)d.classes);
         expect_status("plan", test_ctx(), clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);

@@ -246,8 +246,8 @@ struct clxent_desc {
     int64_t rows;           /* the most that a call may have; 0 is legal */
     int64_t classes;        /* 1 to 2^31 - 1 */
     int64_t inner;          /* 1 or more */
-    int64_t classes_padded; /* classes with padding behind, of logits and grad; 0: none. The padding is
-                             * never read; grad's is written 0. */
+    int64_t classes_padded; /* classes with padding behind, of logits and grad; 0: none. What the padding
+                             * holds does not matter; grad's is written 0. */
     /* Elements from one outer index to the next (inner = 1: from row to row). 0: dense. */
     int64_t row_stride;             /* of logits (NLL: of log_probs); dense: classes_padded * inner */
     int64_t grad_row_stride;        /* of grad; dense: classes_padded * inner */
