@@ -21,12 +21,17 @@ typedef struct variant {
     int saved;                                /* the gradient from a saved lse too, which is another kernel */
 } variant;
 
+/* What is drawn unless it is wanted one way. */
+typedef enum trial_choice { DRAWN, ALWAYS, NEVER } trial_choice;
+
 typedef struct trial_limits {
     int64_t classes;      /* exactly */
     int64_t fewest, rows; /* rows from `fewest` (0: 1) to `rows` ... */
     int64_t elements;     /* ... with at most about so many elements in all */
     clxent_schedule schedule;
     const clxent_device_info *device;
+    trial_choice scale, strided; /* a logit_scale other than 1; inner above 1 */
+    int saved;                   /* the outputs that variant.saved needs, whatever is drawn */
 } trial_limits;
 
 enum { TRIAL_BLOCKS = 24 };

@@ -44,6 +44,11 @@ int64_t trial_at(const trial *t, int64_t row_stride, int64_t classes, int64_t ro
     return reference_index(t->p.inner, row_stride ? row_stride : classes * t->p.inner, row, c);
 }
 
+static int choose(trial_choice choice, double probability, rng *r) {
+    const int drawn = rng_chance(r, probability);
+    return choice == DRAWN ? drawn : choice == ALWAYS;
+}
+
 /* ------------------------------------------------------------------------------- shape ----------- */
 
 static int64_t stride_of(int64_t classes, int64_t inner, rng *r) {
@@ -66,7 +71,7 @@ static void draw_shape(trial *t, const trial_limits *limits, rng *r) {
         d->sequence_length = rng_integer(r, 1, rows);
         rows -= rows % d->sequence_length;
         d->tokens_per_sequence = d->sequence_length + rng_integer(r, 0, 1);
-    } else if (rng_chance(r, 0.3)) {
+    } else if (choose(limits->strided, 0.3, r)) {
         d->inner = inners[rng_integer(r, 0, 3)];
         rows = (rows + d->inner - 1) / d->inner * d->inner;
     }
@@ -89,10 +94,10 @@ static void draw_shape(trial *t, const trial_limits *limits, rng *r) {
 /* ------------------------------------------------------------------------------- scalars --------- */
 
 /* The scalars as the device gets them: in the plan, or in the call with others in the plan. */
-static void draw_scalars(trial *t, rng *r) {
+static void draw_scalars(trial *t, const trial_limits *limits, rng *r) {
     const variant *v = t->v;
     clxent_scalars s = CLXENT_SCALARS_INIT, decoy = CLXENT_SCALARS_INIT;
-    if (v->op != CLXENT_NLL && rng_chance(r, 0.5)) s.logit_scale = rng_uniform(r, 0.3, 2.0);
+    if (v->op != CLXENT_NLL && choose(limits->scale, 0.5, r)) s.logit_scale = rng_uniform(r, 0.3, 2.0);
     if (v->softcap) s.softcap = decoy.softcap = rng_uniform(r, 1.0, 50.0);
     if (v->smoothing) s.label_smoothing = rng_chance(r, 0.1) ? 1.0 : rng_uniform(r, 0.0, 0.3);
     if (v->op == CLXENT_CROSS_ENTROPY && rng_chance(r, 0.4)) s.z_loss = rng_uniform(r, 0.0, 0.01);
@@ -342,7 +347,7 @@ static void draw_weights(trial *t, rng *r) {
 
 /* ------------------------------------------------------------------------------- outputs --------- */
 
-static void draw_outputs(trial *t, rng *r) {
+static void draw_outputs(trial *t, const trial_limits *limits, rng *r) {
     clxent_arrays *a = &t->arrays;
     const variant *v = t->v;
     const int64_t rows = t->p.rows, classes = t->desc.classes;
@@ -356,7 +361,7 @@ static void draw_outputs(trial *t, rng *r) {
         if (class_targets && rng_chance(r, 0.5)) a->log_prob = output(t, rows, real);
         a->counts = output(t, 4, sizeof(int64_t));
     }
-    if (!nll && rng_chance(r, 0.5)) {
+    if (!nll && (rng_chance(r, 0.5) || limits->saved)) {
         a->lse = output(t, rows, real);
         a->lse_residual = output(t, rows, real);
     }
@@ -369,9 +374,9 @@ static void draw_outputs(trial *t, rng *r) {
         a->log_probs = output(t, trial_elements(t, t->desc.log_probs_row_stride, classes), real);
     if (v->op == CLXENT_SOFTMAX)
         a->probs = output(t, trial_elements(t, t->desc.log_probs_row_stride, classes), real);
-    if (rng_chance(r, 0.2)) return;
+    if (rng_chance(r, 0.2) && !limits->saved) return;
 
-    t->in_place = !nll && t->logits_dtype == t->grad_dtype && rng_chance(r, 0.3);
+    t->in_place = !nll && t->logits_dtype == t->grad_dtype && rng_chance(r, 0.3) && !limits->saved;
     if (!t->in_place) {
         a->grad =
             output(t, trial_elements(t, t->desc.grad_row_stride, padded), clxent_dtype_size(t->grad_dtype));
@@ -458,7 +463,7 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
     }
     draw_shape(t, limits, r);
     t->p.inner = d->inner;
-    draw_scalars(t, r);
+    draw_scalars(t, limits, r);
 
     rare_values rare = {.masked_targets = rng_chance(r, 0.1),
                         .undefined = rng_chance(r, 0.1),
@@ -472,7 +477,7 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
     else if (!softmax_op)
         draw_class_targets(t, &rare, special, r);
     draw_weights(t, r);
-    draw_outputs(t, r);
+    draw_outputs(t, limits, r);
     set_reference(t);
     t->expect = reference_count(&t->p).bad ? CLXENT_ERR_TARGET : CLXENT_OK;
     describe(t);

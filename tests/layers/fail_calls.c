@@ -89,8 +89,16 @@ CALL(GetPlatformInfo, (cl_platform_id platform, cl_platform_info what, size_t si
 CALL(GetDeviceIDs,
      (cl_platform_id platform, cl_device_type type, cl_uint count, cl_device_id *devices, cl_uint *found),
      (platform, type, count, devices, found), MEMORY, CL_INVALID_PLATFORM, CL_INVALID_VALUE)
-CALL(GetDeviceInfo, (cl_device_id device, cl_device_info what, size_t size, void *out, size_t *bytes),
-     (device, what, size, out, bytes), MEMORY, CL_INVALID_DEVICE, CL_INVALID_VALUE)
+
+static cl_int CL_API_CALL GetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *out,
+                                        size_t *bytes) {
+    /* A device that does not know what sub-groups are says so by CL_INVALID_VALUE: an answer, not a failure.
+     */
+    const cl_int failed = what == CL_DEVICE_MAX_NUM_SUB_GROUPS
+                              ? FAULT(GetDeviceInfo, MEMORY, CL_INVALID_DEVICE)
+                              : FAULT(GetDeviceInfo, MEMORY, CL_INVALID_DEVICE, CL_INVALID_VALUE);
+    return failed ? failed : driver->clGetDeviceInfo(device, what, size, out, bytes);
+}
 
 /* ---------------------------------------------------------------- contexts and queues ----------------- */
 
