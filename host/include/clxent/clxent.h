@@ -21,10 +21,11 @@
  *
  * Errors: every function that can fail returns a clxent_status. The message, which names the field,
  * its value and the limit, is in clxent_ctx_last_error() (or in the clxent_error argument where no
- * context exists yet). The library never prints, never exits, and has no global state.
+ * context exists yet). The library never prints, never exits, and has no global state but one lock,
+ * around looking for devices.
  *
  * Threads: a clxent_ctx, its plans and its messages belong to one thread at a time. Different
- * contexts may be used from different threads at once.
+ * contexts may be opened and used from different threads at once.
  */
 #ifndef CLXENT_CLXENT_H
 #define CLXENT_CLXENT_H
