@@ -241,6 +241,7 @@ static const layout layouts[] = {
     {"(N,C,2)", 12, 2, 300, 0, 0, 0, 0, 0},
     {"(N,C,d) strided", 4, 6, 10, 0, 65, 61, 77, 64},
     {"(N,C,d) padded and strided", 4, 5, 17, 20, 101, 113, 86, 99},
+    {"rows for all lanes of a vector", 16, 1, 5, 0, 0, 0, 0, 0}, /* which are read four classes at a time */
 };
 
 /* An interpreter tries one in three, which meets each member of a layout. */
