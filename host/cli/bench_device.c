@@ -83,8 +83,9 @@ int bench_buffer(const bench_device *d, size_t bytes, const char *what, cl_mem *
     *out = d->cl.CreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (code == CL_SUCCESS) return EXIT_GOOD;
     *out = NULL;
-    return tool_error(d->session->command, EXIT_DEVICE, "\"%s\" has no %zu bytes for %s: OpenCL error %d",
-                      d->session->device.name, bytes, what, code);
+    return tool_error(d->session->command, EXIT_DEVICE,
+                      "clCreateBuffer of %zu bytes for %s failed on \"%s\": OpenCL error (%d)", bytes, what,
+                      d->session->device.name, code);
 }
 
 void bench_buffer_free(const bench_device *d, cl_mem buffer) {

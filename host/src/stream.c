@@ -59,42 +59,49 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+/* Outer indices of this stride in so many bytes. The gap behind the last one needs none. */
+static uint64_t outer_in(uint64_t bytes, matrix m) {
+    return bytes < m.touched ? 0 : 1 + (bytes - m.touched) / m.stride;
+}
+
 /* Sets how many blocks of how many outer indices are on the device at a time. */
 static clxent_status divide(stream *s, int64_t outer) {
     clxent_plan *plan = s->launch.plan;
     clxent_ctx *ctx = plan->ctx;
     const bool copied = !ctx->info.unified_memory;
     const uint64_t budget = ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
-    uint64_t whole = (uint64_t)clx_workspace_of(plan).bytes, an_outer = 0, largest = 0;
+    uint64_t whole = (uint64_t)clx_workspace_of(plan).bytes, fit_buffer = UINT64_MAX;
+    matrix all = {0, 0}; /* the (N,C) arrays together */
     for (int i = 0; i < CLX_ARRAYS; i++) {
         matrix m;
         if (get_matrix(s, i, &m)) {
-            an_outer += m.stride;
-            if (m.stride > largest) largest = m.stride;
+            all.stride += m.stride;
+            all.touched += m.touched;
+            fit_buffer = least(fit_buffer, outer_in(ctx->info.largest_buffer_bytes, m));
         } else if (s->call->slots[i].present && !(i == CLX_A_grad && s->in_place)) {
             whole += s->call->slots[i].bytes;
         }
     }
     s->block = outer;
     s->slot_count = 1;
-    if (an_outer == 0 || outer == 0) return CLXENT_OK;
+    if (all.stride == 0 || outer == 0) return CLXENT_OK;
 
-    const uint64_t fit = whole < budget ? (budget - whole) / an_outer : 0; /* all slots together */
-    const uint64_t fit_buffer = ctx->info.largest_buffer_bytes / largest;
-    uint64_t most = least(fit, fit_buffer);
+    const uint64_t room = whole < budget ? budget - whole : 0;
+    uint64_t most = least(outer_in(room, all), fit_buffer);
     if (most == 0)
         return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
-                        "one %s of the (N,C) arrays needs %" PRIu64 " bytes beside %" PRIu64
+                        "one %s of the (N,C) arrays needs %zu bytes beside %" PRIu64
                         " for the other arrays; there are %" PRIu64
                         " (memory_bytes) in buffers of at most %" PRIu64,
-                        plan->desc.inner == 1 ? "row" : "outer index", an_outer, whole, budget,
+                        plan->desc.inner == 1 ? "row" : "outer index", all.touched, whole, budget,
                         ctx->info.largest_buffer_bytes);
     if (copied) {
-        const uint64_t wanted = COPIED_BLOCK_BYTES / an_outer;
+        const uint64_t in_each = outer_in(room / MAX_SLOTS, all);
+        const uint64_t wanted = COPIED_BLOCK_BYTES / all.stride;
         most = least(most, wanted ? wanted : 1);
-        if (most < (uint64_t)outer && fit >= 2) {
+        if (most < (uint64_t)outer && in_each > 0) {
             s->slot_count = MAX_SLOTS;
-            most = least(most, fit / MAX_SLOTS);
+            most = least(most, in_each);
         }
     }
     if (most >= (uint64_t)outer) return CLXENT_OK;

@@ -85,13 +85,16 @@ static clxent_status check_dtypes(clxent_error *err, const clxent_device_info *d
     return CLXENT_OK;
 }
 
-/* Elements that an (N,C) array of this stride spans; false when the bytes do not fit an int64. */
+/* Elements that an (N,C) array may span: its bytes, and those of the scratch for its rows, fit an int64. */
+#define MOST_ELEMENTS (INT64_MAX / 64)
+
+/* Whether one of this stride does not span more. */
 static bool span_fits(const clxent_desc *d, int64_t stride, int64_t classes) {
     int64_t end = 0, last = 0;
     const int64_t outer = d->rows / d->inner;
     return !(__builtin_mul_overflow(classes, d->inner, &last) ||
              __builtin_mul_overflow(outer > 0 ? outer : 1, stride > last ? stride : last, &end) ||
-             end > INT64_MAX / 16);
+             end > MOST_ELEMENTS);
 }
 
 static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
@@ -141,7 +144,7 @@ static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
         if (!span_fits(d, *stride, strides[i].classes))
             return clx_fail(err, CLXENT_ERR_SHAPE,
                             "rows %" PRId64 " with %s %" PRId64 " overflow: more than %" PRId64 " elements",
-                            d->rows, strides[i].name, *stride, INT64_MAX / 16);
+                            d->rows, strides[i].name, *stride, MOST_ELEMENTS);
     }
     return CLXENT_OK;
 }

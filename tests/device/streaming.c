@@ -107,7 +107,7 @@ static void check(clxent_desc desc, bool in_place, bool weighted) {
 
     const int64_t counts[] = {1, 2, 3, 7, outer, 2 * outer};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        expect_about("with room for %d rows or outer indices", (int)counts[i]);
+        expect_about("with %d times the room of one row or outer index", (int)counts[i]);
         assert_int_equal(run(&v, rest + (uint64_t)counts[i] * an_outer, &blocks, message, sizeof message),
                          CLXENT_OK);
         assert_memory_equal(&whole, &blocks, sizeof whole);

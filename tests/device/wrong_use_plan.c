@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -62,6 +63,8 @@
     X(rows_overflow, SHAPE, "rows|4611686018427387904", d->rows = INT64_C(1) << 62)                          \
     X(elements_overflow, SHAPE, "rows|1099511627776|2147483647",                                             \
       (d->rows = INT64_C(1) << 40, d->classes = INT32_MAX))                                                  \
+    X(elements_beyond, SHAPE, "rows|144115188075855872|144115188075855871",                                  \
+      (d->rows = INT64_C(1) << 57, d->classes = 1))                                                          \
     X(stride_overflow, SHAPE, "row_stride|4611686018427387904", d->row_stride = INT64_C(1) << 62)            \
     X(inner_overflow, SHAPE, "inner|4611686018427387904",                                                    \
       (d->rows = INT64_C(1) << 62, d->inner = INT64_C(1) << 62))                                             \
@@ -182,6 +185,38 @@ static void what_the_device_lacks(void) {
     }
 }
 
+/* The largest plans that are not refused: the bytes of their scratch fit an int64, and no buffer. */
+static void largest_plans(void) {
+    const int64_t classes[] = {1, 32, 32};
+    const clxent_schedule schedules[] = {CLXENT_SCHEDULE_AUTO, CLXENT_SCHEDULE_AUTO, CLXENT_SCHEDULE_SPLIT};
+    const float logits[32] = {0};
+    const int64_t target = 0;
+    const int count = expect_effort() == EFFORT_FULL ? 3 : 2; /* rusticl is slow to compile the last */
+    for (int i = 0; i < count; i++) {
+        clxent_desc d;
+        clxent_plan *plan = NULL;
+        clxent_arrays a = CLXENT_ARRAYS_INIT;
+        float loss = 0;
+        unsigned long long bytes = 0;
+        start(&d);
+        d.classes = classes[i];
+        d.rows = (INT64_MAX / 64) / d.classes;
+        d.schedule = schedules[i];
+        expect_about("%lld rows of %lld classes", (long long)d.rows, (long long)d.classes);
+        expect_status("plan", test_ctx(), clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);
+        a.rows = 1;
+        a.logits = CLXENT_ARRAY(logits, sizeof logits);
+        a.targets = CLXENT_ARRAY(&target, sizeof target);
+        a.loss = CLXENT_ARRAY(&loss, sizeof loss);
+        expect_status("run", test_ctx(), clxent_run(plan, &a), CLXENT_ERR_MEMORY);
+        const char *message = strstr(clxent_ctx_last_error(test_ctx()), "rows needs a buffer of ");
+        if (!message || sscanf(message, "rows needs a buffer of %llu bytes", &bytes) != 1)
+            fail_msg("%s", clxent_ctx_last_error(test_ctx()));
+        assert_in_range(bytes, (uint64_t)d.rows * 16, INT64_MAX);
+        clxent_plan_destroy(plan);
+    }
+}
+
 /* A refusal leaves nothing behind: a good plan gives the right loss after all of them. */
 static void context_goes_on(void) {
     wrong_descriptors();
@@ -221,10 +256,8 @@ static void null_and_empty_arguments(void) {
 
 int main(void) {
     static const rule rules[] = {
-        RULE(wrong_descriptors),
-        RULE(what_the_device_lacks),
-        RULE(context_goes_on),
-        RULE(null_and_empty_arguments),
+        RULE(wrong_descriptors), RULE(what_the_device_lacks),    RULE(largest_plans),
+        RULE(context_goes_on),   RULE(null_and_empty_arguments),
     };
     return check_rules_once("wrong descriptors", rules, sizeof rules / sizeof *rules);
 }

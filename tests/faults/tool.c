@@ -225,7 +225,12 @@ static void check_failure(const tool_run *run, fault_kind kind, int code) {
     char err[TEXT];
     read_file("err", err);
     const fault_board *b = test.board;
-    const bool named = kind == FAULT_OPENCL   ? strstr(err, "cl") && strstr(err, "(-")
+    char number[16];
+    snprintf(number, sizeof number, "(%d)", b->code);
+    /* what comes first of all that fails may be the cache's, and of no matter */
+    const bool call_named =
+        b->lasting ? strstr(err, ": cl") && strstr(err, "(-") : strstr(err, b->entry) && strstr(err, number);
+    const bool named = kind == FAULT_OPENCL   ? call_named
                        : kind == FAULT_MEMORY ? strstr(err, "memory") != NULL
                                               : names_a_file(run, err);
     const bool documented = kind == FAULT_OPENCL   ? code == 4

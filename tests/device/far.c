@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clxent_enqueue() on buffers whose elements' numbers need more than 32 bits; see far_problem.h. What is one
+ * number a row stands behind the logits, in their buffer.
+ *
+ * It needs a device that computes in the memory that a host pointer names, and buffers of up to 24 GB, of
+ * which next to nothing is touched. PoCL's largest is less on most machines: a layer makes them there
+ * (far_buffers.c). Oclgrind makes them as they are, but its checks for data races and for uninitialized
+ * memory are off: the one holds 48 bytes ready for each byte of a buffer, the other overlooks rows that
+ * nobody wrote in such a buffer (it counts bytes in 32 bits). Left is the one that matters here, for bounds;
+ * far_arrays.c has the others look at rows as far apart. */
+#include "device_call.h"
+#include "far_problem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct buffers {
+    owner o;
+    cl_mem mem[FAR_ARRAYS];
+} buffers;
+
+static void release(buffers *b) {
+    for (int i = 0; i < FAR_ARRAYS; i++)
+        if (b->mem[i]) assert_cl(clReleaseMemObject(b->mem[i]));
+    owner_close(&b->o);
+}
+
+static void skip_for(buffers *b, far_problem *f) {
+    release(b);
+    far_unmap(f);
+    skip();
+}
+
+static void make(buffers *b, far_problem *f) {
+    cl_device_type type = 0;
+    cl_ulong largest = 0;
+    assert_cl(clGetDeviceInfo(b->o.device, CL_DEVICE_TYPE, sizeof type, &type, NULL));
+    assert_cl(clGetDeviceInfo(b->o.device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof largest, &largest, NULL));
+    if (!(type & CL_DEVICE_TYPE_CPU)) {
+        print_message("skipped: the device is no CPU: it would copy all of the memory\n");
+        skip_for(b, f);
+    }
+    for (int i = 0; i < FAR_ARRAYS; i++) {
+        const far_array *a = &f->arrays[i];
+        cl_int code;
+        if (!a->present) continue;
+        b->mem[i] =
+            clCreateBuffer(b->o.context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, a->bytes, a->memory, &code);
+        if (code == CL_SUCCESS) continue;
+        b->mem[i] = NULL;
+        print_message("skipped: a buffer of %zu bytes for %s: error %d; the device's largest is %llu\n",
+                      a->bytes, a->name, (int)code, (unsigned long long)largest);
+        skip_for(b, f);
+    }
+}
+
+static void put(void *user, far_name array, size_t at, void *bytes, size_t count) {
+    const buffers *b = user;
+    assert_cl(clEnqueueWriteBuffer(b->o.queue, b->mem[array], CL_TRUE, at, count, bytes, 0, NULL, NULL));
+}
+
+static void get(void *user, far_name array, size_t at, void *bytes, size_t count) {
+    const buffers *b = user;
+    assert_cl(clEnqueueReadBuffer(b->o.queue, b->mem[array], CL_TRUE, at, count, bytes, 0, NULL, NULL));
+}
+
+/* The array, from its first row on; absent where it is not there. */
+static clxent_buffer matrix(const buffers *b, const far_problem *f, far_name array) {
+    return (clxent_buffer){b->mem[array], (size_t)FAR_START * clxent_dtype_size(f->arrays[array].dtype)};
+}
+
+/* A member of far_numbers, if it is part of the call. */
+#define NUMBERS(b, f, member, wanted)                                                           \
+    (clxent_buffer) {                                                                           \
+        (wanted) ? (b)->mem[FAR_LOGITS] : NULL, (f)->numbers_at + offsetof(far_numbers, member) \
+    }
+
+static clxent_buffers bind(const buffers *b, const far_problem *f) {
+    const bool softmax = f->desc.op == CLXENT_SOFTMAX, nll = f->desc.op == CLXENT_NLL, saved = f->kind->saved;
+    clxent_buffers call = CLXENT_BUFFERS_INIT;
+    *(nll ? &call.log_probs : &call.logits) = matrix(b, f, FAR_LOGITS);
+    call.grad = matrix(b, f, f->kind->in_place ? FAR_LOGITS : FAR_GRAD);
+    if (!nll) call.log_probs = matrix(b, f, FAR_LOG_PROBS);
+    call.probs = matrix(b, f, FAR_PROBS);
+    call.targets = matrix(b, f, FAR_TARGETS);
+    if (!softmax && !call.targets.mem) call.targets = NUMBERS(b, f, targets, true);
+    call.grad_output = matrix(b, f, FAR_GRAD_OUTPUT);
+    call.loss = NUMBERS(b, f, loss, far_wants(f, CLXENT_OUT_LOSS));
+    call.row_loss = NUMBERS(b, f, row_loss, far_wants(f, CLXENT_OUT_ROW_LOSS));
+    call.lse = NUMBERS(b, f, lse, saved || far_wants(f, CLXENT_OUT_LSE));
+    call.lse_residual = NUMBERS(b, f, lse_residual, saved || far_wants(f, CLXENT_OUT_LSE_RESIDUAL));
+    call.argmax = NUMBERS(b, f, argmax, far_wants(f, CLXENT_OUT_ARGMAX));
+    call.counts = NUMBERS(b, f, counts, !softmax);
+    return call;
+}
+
+static void check(far_problem *f) {
+    buffers b = {0};
+    clxent_plan *plan = NULL;
+    far_numbers numbers;
+    far_map(f);
+    assert_true(owner_open(&b.o, 0));
+    make(&b, f);
+    far_write(f, put, &b);
+    put(&b, FAR_LOGITS, f->numbers_at, &f->numbers, sizeof f->numbers);
+    const clxent_buffers call = bind(&b, f);
+    expect_status("plan", b.o.ctx, clxent_plan_create(&plan, b.o.ctx, &f->desc), CLXENT_OK);
+    expect_status("enqueue", b.o.ctx, clxent_enqueue(plan, &call, 0, NULL, NULL), CLXENT_OK);
+    assert_cl(clFinish(b.o.queue));
+    get(&b, FAR_LOGITS, f->numbers_at, &numbers, sizeof numbers);
+    far_check(f, &numbers, get, &b);
+    clxent_plan_destroy(plan);
+    release(&b);
+    far_unmap(f);
+}
+
+int main(void) {
+    return far_main("far", check);
+}
