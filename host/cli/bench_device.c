@@ -27,7 +27,8 @@ int bench_build(const bench_device *d, const char *options, cl_program *out) {
     if (code == CL_SUCCESS) return EXIT_GOOD;
     char log[4096] = "";
     d->cl.GetProgramBuildInfo(*out, d->id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log, NULL);
-    tool_error(d->session->command, EXIT_DEVICE, "\"%s\" did not compile limits.cl with \"%s\" (%d)\n%s",
+    tool_error(d->session->command, EXIT_DEVICE,
+               "\"%s\" did not compile limits.cl with \"%s\": clBuildProgram failed: OpenCL error (%d)\n%s",
                d->session->device.name, options, code, log);
     d->cl.ReleaseProgram(*out);
     *out = NULL;
