@@ -120,6 +120,38 @@ static void back_to_back(void **state) {
     }
 }
 
+/* A call does not overtake one before it, whose workspace it shares, though it waits for nothing itself. */
+static void behind_a_call_that_waits(void **state) {
+    (void)state;
+    if (expect_effort() == EFFORT_TINY) skip(); /* as above */
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        device_call calls[2];
+        cl_int code;
+        cl_event gate = clCreateUserEvent(o.context, &code), done[2];
+        assert_cl(code);
+        for (int k = 0; k < 2; k++) {
+            call_open(&o, &calls[k], 2 + (float)k, true);
+            const clxent_buffers b = call_buffers(&calls[k]);
+            enqueue(&o, plan, &b, k == 0, k == 0 ? &gate : NULL, &done[k]);
+        }
+        assert_cl(clFlush(o.queue));
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        assert_int_not_equal(status_of(done[1]), CL_COMPLETE);
+        assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+        for (int k = 0; k < 2; k++) {
+            call_check(&o, &calls[k], done[k], 0);
+            assert_cl(clReleaseEvent(done[k]));
+            call_close(&calls[k]);
+        }
+        assert_cl(clReleaseEvent(gate));
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
 /* Each call with a workspace of its own, of exactly the bytes asked for. */
 static void own_workspaces(void **state) {
     (void)state;
@@ -332,6 +364,7 @@ int main(void) {
         cmocka_unit_test(each_queue),
         cmocka_unit_test(waits_without_blocking),
         cmocka_unit_test(back_to_back),
+        cmocka_unit_test(behind_a_call_that_waits),
         cmocka_unit_test(own_workspaces),
         cmocka_unit_test(bad_targets_are_counted),
         cmocka_unit_test(no_rows),

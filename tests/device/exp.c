@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of() and tanh_of() of kernels/exp.cl, the polynomials of CPU devices, evaluated on the device and held
- * against double: the bounds on which numerics.md builds.   test_exp [STEP]   takes every STEP-th float of
- * the range instead of a few of a hundred: 1 for all of them. */
+ * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, the polynomials of CPU devices, evaluated on the
+ * device and held against double: the bounds on which numerics.md builds.   test_exp [STEP]   takes every
+ * STEP-th float of the range instead of a few of a hundred: 1 for all of them. */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <clxent/clxent_opencl.h>
 
@@ -40,13 +40,16 @@ static struct {
     bool subnormals;
 } bench;
 
-/* A program for one width, and what one batch needs. */
+/* A kernel that computes two functions, of one width, and what one batch needs. */
 typedef struct functions {
     cl_program program;
     cl_kernel kernel;
-    cl_mem x, exp, tanh;
-    float in[BATCH], exps[BATCH], tanhs[BATCH];
+    int width;
+    cl_mem x, results[2];
+    float in[BATCH], out[2][BATCH];
 } functions;
+enum { EXP = 0, TANH = 1 };  /* of kernel evaluate */
+enum { LOG = 0, LOG1P = 1 }; /* of kernel logarithms: the log of a sum, given, or given what it is over 1 */
 
 #define assert_cl(code) assert_cl_at((code), #code)
 static void assert_cl_at(cl_int code, const char *what) {
@@ -68,13 +71,22 @@ static const char source[] =
     "    const realv v = LOAD(x);\n"
     "    STORE(exp_of(&constants, v), exps);\n"
     "    STORE(tanh_of(&constants, v), tanhs);\n"
-    "}\n";
+    "}\n"
+    "#if ROWS > 1\n"
+    "__kernel void logarithms(__global const float *x, __global float *logs, __global float *logs1p,\n"
+    "                         float one) {\n"
+    "    const realv v = LOAD(x);\n"
+    "    STORE(log_of_sum(v, (rowmask)0, v - one), logs);\n"
+    "    STORE(log_of_sum(v + one, ROW_TRUE, v), logs1p);\n"
+    "}\n"
+    "#endif\n";
 
-static void build(functions *f, int width) {
+static void build(functions *f, const char *kernel, int rows) {
     const char *text = source;
     char options[1024], log[4096] = "";
-    const int length = snprintf(options, sizeof options, "-cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -I%s",
-                                width, CLXENT_TEST_KERNELS);
+    const int length =
+        snprintf(options, sizeof options, "-cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -DROWS=%d -I%s",
+                 f->width, rows, CLXENT_TEST_KERNELS);
     assert_true(length > 0 && (size_t)length < sizeof options);
     cl_int code;
     f->program = clCreateProgramWithSource(bench.context, 1, &text, NULL, &code);
@@ -84,15 +96,17 @@ static void build(functions *f, int width) {
         clGetProgramBuildInfo(f->program, bench.device, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log, NULL);
         fail_msg("exp.cl with %s: %d\n%s", options, (int)code, log);
     }
-    f->kernel = clCreateKernel(f->program, "evaluate", &code);
+    f->kernel = clCreateKernel(f->program, kernel, &code);
     assert_cl(code);
 }
 
-static functions *open_functions(int width) {
+/* rows: ROWS of storage.cl. */
+static functions *open_functions(const char *kernel, int width, int rows) {
     functions *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    build(f, width);
-    cl_mem *const mem[] = {&f->x, &f->exp, &f->tanh};
+    f->width = width;
+    build(f, kernel, rows);
+    cl_mem *const mem[] = {&f->x, &f->results[0], &f->results[1]};
     for (cl_uint i = 0; i < 3; i++) {
         cl_int code;
         *mem[i] = clCreateBuffer(bench.context, CL_MEM_READ_WRITE, sizeof f->in, NULL, &code);
@@ -105,22 +119,21 @@ static functions *open_functions(int width) {
 }
 
 static void close_functions(functions *f) {
-    clReleaseMemObject(f->tanh);
-    clReleaseMemObject(f->exp);
+    for (int i = 0; i < 2; i++) clReleaseMemObject(f->results[i]);
     clReleaseMemObject(f->x);
     clReleaseKernel(f->kernel);
     clReleaseProgram(f->program);
     free(f);
 }
 
-/* exps and tanhs of in[0 .. count], with what is behind it, up to whole vectors. */
-static void evaluate(functions *f, size_t count, int width) {
-    const size_t items = (count + (size_t)width - 1) / (size_t)width;
+/* Both functions of in[0 .. count], with what is behind it, up to whole vectors. */
+static void evaluate(functions *f, size_t count) {
+    const size_t items = (count + (size_t)f->width - 1) / (size_t)f->width;
     assert_cl(clEnqueueWriteBuffer(bench.queue, f->x, CL_FALSE, 0, sizeof f->in, f->in, 0, NULL, NULL));
     assert_cl(clEnqueueNDRangeKernel(bench.queue, f->kernel, 1, NULL, &items, NULL, 0, NULL, NULL));
-    assert_cl(clEnqueueReadBuffer(bench.queue, f->exp, CL_FALSE, 0, sizeof f->exps, f->exps, 0, NULL, NULL));
-    assert_cl(
-        clEnqueueReadBuffer(bench.queue, f->tanh, CL_TRUE, 0, sizeof f->tanhs, f->tanhs, 0, NULL, NULL));
+    for (int i = 0; i < 2; i++)
+        assert_cl(clEnqueueReadBuffer(bench.queue, f->results[i], CL_TRUE, 0, sizeof f->out[i], f->out[i], 0,
+                                      NULL, NULL));
 }
 
 /* The largest error met, in units of its bound. */
@@ -140,22 +153,22 @@ static void note(worst *w, float x, double error) {
 
 /* A batch is filled, and checked when it is full. */
 typedef struct sweep_state {
-    int width;
     size_t count;
     worst exp, tanh, tanh_relative;
 } sweep_state;
 
 static void check_batch(functions *f, sweep_state *s) {
-    evaluate(f, s->count, s->width);
+    evaluate(f, s->count);
     for (size_t i = 0; i < s->count; i++) {
         const float x = f->in[i];
         const double e = exp((double)x), t = tanh((double)x);
-        if (x < LEAST_EXP && (f->exps[i] == 0.0F || x < LEAST_EXP - 0.01F)) {
-            if (f->exps[i] != 0.0F) fail_msg("exp(%.9g) is %.9g, not 0", (double)x, (double)f->exps[i]);
+        if (x < LEAST_EXP && (f->out[EXP][i] == 0.0F || x < LEAST_EXP - 0.01F)) {
+            if (f->out[EXP][i] != 0.0F)
+                fail_msg("exp(%.9g) is %.9g, not 0", (double)x, (double)f->out[EXP][i]);
         } else {
-            note(&s->exp, x, fabs((double)f->exps[i] - e) / (e * (1.0 + fabs((double)x))));
+            note(&s->exp, x, fabs((double)f->out[EXP][i] - e) / (e * (1.0 + fabs((double)x))));
         }
-        const double off = fabs((double)f->tanhs[i] - t);
+        const double off = fabs((double)f->out[TANH][i] - t);
         note(&s->tanh, x, off);
         if (fabsf(x) >= LEAST_TANH) note(&s->tanh_relative, x, off / fabs(t));
     }
@@ -174,13 +187,16 @@ static float number_of(uint32_t bits) {
     return x;
 }
 
+static uint32_t step_of_sweep(void) {
+    static const uint32_t steps[] = {[EFFORT_TINY] = 4000037, [EFFORT_SMALL] = 1009, [EFFORT_FULL] = 127};
+    return bench.step ? bench.step : steps[expect_effort()];
+}
+
 /* Every step-th float of [-88, 8], subnormals where the device has them. */
 static void sweep(int width) {
-    static const uint32_t steps[] = {[EFFORT_TINY] = 4000037, [EFFORT_SMALL] = 1009, [EFFORT_FULL] = 127};
-    const uint32_t step = bench.step ? bench.step : steps[expect_effort()];
-    functions *f = open_functions(width);
-    sweep_state s = {.width = width,
-                     .exp = {"exp, relative by 1 + |d|", exp_bound, 0, 0},
+    const uint32_t step = step_of_sweep();
+    functions *f = open_functions("evaluate", width, 1);
+    sweep_state s = {.exp = {"exp, relative by 1 + |d|", exp_bound, 0, 0},
                      .tanh = {"tanh", tanh_bound, 0, 0},
                      .tanh_relative = {"tanh, relative", tanh_relative_bound, 0, 0}};
     for (int negative = 0; negative < 2; negative++) {
@@ -210,20 +226,56 @@ static void special(int width) {
                   {31, NAN, 1},       {1e4F, NAN, 1},          {3.4028235e38F, NAN, 1},
                   {INFINITY, NAN, 1}};
     enum { NANS = sizeof nans / sizeof *nans, VALUES = sizeof values / sizeof *values };
-    functions *f = open_functions(width);
+    functions *f = open_functions("evaluate", width, 1);
     for (int i = 0; i < VALUES; i++) f->in[i] = values[i].x;
     memcpy(f->in + VALUES, nans, sizeof nans); /* as bits: a signalling one must not pass a register */
-    evaluate(f, VALUES + NANS, width);
+    evaluate(f, VALUES + NANS);
     for (int i = 0; i < VALUES; i++) {
-        if (!isnan(values[i].exp) && f->exps[i] != values[i].exp)
-            fail_msg("exp(%.9g) is %.9g", (double)values[i].x, (double)f->exps[i]);
-        if (f->tanhs[i] != values[i].tanh)
-            fail_msg("tanh(%.9g) is %.9g", (double)values[i].x, (double)f->tanhs[i]);
+        if (!isnan(values[i].exp) && f->out[EXP][i] != values[i].exp)
+            fail_msg("exp(%.9g) is %.9g", (double)values[i].x, (double)f->out[EXP][i]);
+        if (f->out[TANH][i] != values[i].tanh)
+            fail_msg("tanh(%.9g) is %.9g", (double)values[i].x, (double)f->out[TANH][i]);
     }
     for (int i = 0; i < NANS; i++) {
-        if (!isnan(f->exps[VALUES + i]) || !isnan(f->tanhs[VALUES + i]))
-            fail_msg("of the NaN %08X: exp %.9g, tanh %.9g", (unsigned)nans[i], (double)f->exps[VALUES + i],
-                     (double)f->tanhs[VALUES + i]);
+        if (!isnan(f->out[EXP][VALUES + i]) || !isnan(f->out[TANH][VALUES + i]))
+            fail_msg("of the NaN %08X: exp %.9g, tanh %.9g", (unsigned)nans[i],
+                     (double)f->out[EXP][VALUES + i], (double)f->out[TANH][VALUES + i]);
+    }
+    close_functions(f);
+}
+
+static void check_logs(functions *f, size_t count, int which, worst *w) {
+    evaluate(f, count);
+    for (size_t i = 0; i < count; i++) {
+        const double x = (double)f->in[i], exact = which == LOG ? log(x) : log1p(x);
+        const double unit = exact == 0 ? 0x1p-149 : ldexp(1, ilogb(exact) - 23); /* in the last place */
+        note(w, f->in[i], fabs((double)f->out[which][i] - exact) / unit);
+    }
+}
+
+/* Every step-th float of a sum from 7/8 to 2^31; of what one is over 1, from 2^-63 to 1/8. */
+static void logarithms_of_sums(void **state) {
+    (void)state;
+    static const struct {
+        float first, last;
+        worst worst;
+    } parts[] = {[LOG] = {0.875F, 0x1p31F, {"log, units in the last place", 0.9, 0, 0}},
+                 [LOG1P] = {0x1p-63F, 0.125F, {"log1p, units in the last place", 0.7, 0, 0}}};
+    if (expect_effort() != EFFORT_FULL) skip(); /* only CPU devices, which are fast, have rows as lanes */
+    const uint32_t step = step_of_sweep();
+    functions *f = open_functions("logarithms", 16, 16);
+    for (int which = LOG; which <= LOG1P; which++) {
+        worst w = parts[which].worst;
+        size_t count = 0;
+        for (uint64_t bits = bits_of(parts[which].first); bits <= bits_of(parts[which].last); bits += step) {
+            f->in[count++] = number_of((uint32_t)bits);
+            if (count < BATCH) continue;
+            check_logs(f, count, which, &w);
+            count = 0;
+        }
+        check_logs(f, count, which, &w);
+        print_message("every %u-th: %s: %.3g, at %.9g\n", (unsigned)step, w.what, w.off * w.bound,
+                      (double)w.at);
     }
     close_functions(f);
 }
@@ -278,10 +330,9 @@ int main(int argc, char **argv) {
         bench.step = (uint32_t)step;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(special_one_by_one),
-        cmocka_unit_test(special_in_vectors),
-        cmocka_unit_test(floats_one_by_one),
-        cmocka_unit_test(floats_in_vectors),
+        cmocka_unit_test(special_one_by_one), cmocka_unit_test(special_in_vectors),
+        cmocka_unit_test(floats_one_by_one),  cmocka_unit_test(floats_in_vectors),
+        cmocka_unit_test(logarithms_of_sums),
     };
     return leave(cmocka_run_group_tests_name("exp", tests, open_device, close_device));
 }

@@ -2,12 +2,15 @@
  *
  * Layouts: the same numbers, stored with strides, padding, classes that are not adjacent, or odd rows,
  * give the same results; nothing outside the outputs is touched; and in place is as out of place. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,15 +21,30 @@ enum { GUARD = 64, CANARY = 0x5C };
 typedef struct guarded {
     unsigned char *memory;
     void *data; /* one element past a 64-byte boundary: no alignment beyond the element's own */
-    size_t bytes, element;
+    size_t bytes, element,
+        mapped; /* mapped: of an input, what memory has before a page that nobody may access */
 } guarded;
 
+/* Outputs stand between canaries; */
 static guarded guard(int64_t count, clxent_dtype dtype) {
     const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
     unsigned char *memory = malloc(bytes + 2 * GUARD + element);
     assert_non_null(memory);
     memset(memory, CANARY, bytes + 2 * GUARD + element);
-    return (guarded){memory, memory + GUARD + element, bytes, element};
+    return (guarded){memory, memory + GUARD + element, bytes, element, 0};
+}
+
+/* inputs end where memory ends, so that a device which uses them where they stand crashes when it reads on.
+ */
+static guarded guard_input(int64_t count, clxent_dtype dtype) {
+    const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), mapped = (bytes / page + 1) * page;
+    unsigned char *memory =
+        mmap(NULL, mapped + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(memory != MAP_FAILED);
+    assert_int_equal(mprotect(memory + mapped, page, PROT_NONE), 0);
+    memset(memory, CANARY, mapped);
+    return (guarded){memory, memory + mapped - bytes, bytes, element, mapped};
 }
 
 static void assert_canaries(const unsigned char *from, const unsigned char *to, const char *what) {
@@ -38,6 +56,10 @@ static void assert_canaries(const unsigned char *from, const unsigned char *to, 
 static void unguard(guarded *g, const char *what) {
     const unsigned char *data = g->data;
     assert_canaries(g->memory, data, what);
+    if (g->mapped) {
+        assert_int_equal(munmap(g->memory, g->mapped + (size_t)sysconf(_SC_PAGESIZE)), 0);
+        return;
+    }
     assert_canaries(data + g->bytes, data + g->bytes + GUARD, what);
     free(g->memory);
 }
@@ -63,10 +85,11 @@ typedef struct matrix {
     clxent_dtype dtype;
 } matrix;
 
-static matrix matrix_of(const layout *l, int64_t width, int64_t stride, clxent_dtype dtype) {
+static matrix matrix_of(const layout *l, int64_t width, int64_t stride, clxent_dtype dtype, bool is_output) {
     const int64_t dense = width * l->inner;
     matrix m = {{0}, l->outer, l->inner, width, stride ? stride : dense, dtype};
-    m.store = guard((l->outer - 1) * m.stride + dense, dtype); /* no more than is needed */
+    const int64_t count = (l->outer - 1) * m.stride + dense; /* no more than is needed */
+    m.store = is_output ? guard(count, dtype) : guard_input(count, dtype);
     return m;
 }
 
@@ -112,12 +135,12 @@ static double weight(int64_t row, int64_t c) {
 
 static void compute(task kind, const layout *l, clxent_dtype dtype, bool in_place, result *out) {
     const int64_t n = l->outer * l->inner, width = l->padded ? l->padded : l->classes;
-    matrix logits = matrix_of(l, width, l->logits, dtype);
-    matrix grad = matrix_of(l, width, l->grad, dtype);
-    matrix logs = matrix_of(l, l->classes, l->logs, CLXENT_F32);
-    matrix other = matrix_of(l, l->classes, l->other, CLXENT_F32);
+    matrix logits = matrix_of(l, width, l->logits, dtype, in_place);
+    matrix grad = matrix_of(l, width, l->grad, dtype, true);
+    matrix logs = matrix_of(l, l->classes, l->logs, CLXENT_F32, true);
+    matrix other = matrix_of(l, l->classes, l->other, CLXENT_F32, false);
     matrix *written = in_place ? &logits : &grad;
-    guarded targets = guard(n, CLXENT_I64), loss = guard(1, CLXENT_F32), argmax = guard(n, CLXENT_I64);
+    guarded targets = guard_input(n, CLXENT_I64), loss = guard(1, CLXENT_F32), argmax = guard(n, CLXENT_I64);
     guarded row_loss = guard(n, CLXENT_F32), lse = guard(n, CLXENT_F32);
     for (int64_t r = 0; r < n; r++) {
         for (int64_t c = 0; c < width; c++) put(&logits, r, c, c < l->classes ? logit(r, c) : (double)NAN);
@@ -218,6 +241,7 @@ static const layout layouts[] = {
     {"(N,C,2)", 12, 2, 300, 0, 0, 0, 0, 0},
     {"(N,C,d) strided", 4, 6, 10, 0, 65, 61, 77, 64},
     {"(N,C,d) padded and strided", 4, 5, 17, 20, 101, 113, 86, 99},
+    {"rows for all lanes of a vector", 16, 1, 5, 0, 0, 0, 0, 0}, /* which are read four classes at a time */
 };
 
 /* An interpreter tries one in three, which meets each member of a layout. */

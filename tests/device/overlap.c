@@ -124,6 +124,28 @@ static clxent_status run(const machine *m, outputs *out) {
 
 /* ------------------------------------------------------------------------------- the tests ------------ */
 
+/* Asserts that nothing was waited for that was not submitted: kernels wait for the last upload, downloads for
+ * the last kernel, which are in other queues (OpenCL wants these flushed), and the caller for any of them,
+ * while the next block is to be on its way. */
+static void expect_submitted_in_time(void) {
+    static const char *const commands[] = {"clEnqueueWriteBuffer", "clEnqueueNDRangeKernel",
+                                           "clEnqueueReadBuffer"};
+    unsigned long long unflushed[3] = {0, 0, 0}; /* the queue, where a command in it was not flushed */
+    for (int i = 0; i < record_length; i++) {
+        const entry *e = &record[i];
+        const bool waits = is_call(e, "clWaitForEvents");
+        for (int k = 0; k < 3; k++) {
+            if (unflushed[k] == e->queue && (is_call(e, "clFlush") || is_call(e, "clFinish")))
+                unflushed[k] = 0;
+            if (unflushed[k] && (waits || (k < 2 && is_call(e, commands[k + 1]))))
+                fail_msg("line %d of the record: %s waits for a %s that was not flushed", i + 1, e->call,
+                         commands[k]);
+        }
+        for (int k = 0; k < 3; k++)
+            if (is_call(e, commands[k])) unflushed[k] = e->queue;
+    }
+}
+
 /* The two blocks' worth of a budget: while the caller waits for a block, the next one is on its way whole. */
 static void a_block_ahead(void **state) {
     (void)state;
@@ -163,6 +185,7 @@ static void a_block_ahead(void **state) {
     assert_int_equal(waits, BLOCKS - 2);
     assert_true(upload_queue != kernel_queue && kernel_queue != download_queue &&
                 download_queue != upload_queue);
+    expect_submitted_in_time();
 }
 
 static int buffers_of(int rows) {

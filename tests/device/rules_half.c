@@ -39,31 +39,41 @@ static void run_or_fail(const clxent_desc *desc, const clxent_arrays *arrays) {
     clxent_plan_destroy(plan);
 }
 
-/* lse of a single class is the logit itself. */
-static void every_value_is_read(clxent_dtype dtype) {
+/* The value stands in class 0: alone, and in what is read and written as a whole vector. */
+enum { CLASSES_OF_VECTOR = 19 };
+
+/* lse of a single class that is not masked is its logit. */
+static void every_value_is_read_among(clxent_dtype dtype, size_t classes) {
     const size_t step = stride_of_sample(), n = 65536 / step;
-    uint16_t *logits = calloc(n, sizeof *logits);
+    uint16_t *logits = calloc(n * classes, sizeof *logits);
     float *lse = calloc(n, sizeof *lse);
     int64_t *targets = calloc(n, sizeof *targets);
     assert_true(logits && lse && targets);
-    for (size_t i = 0; i < n; i++) logits[i] = (uint16_t)(i * step);
+    for (size_t k = 0; k < n * classes; k++) /* the others: -inf */
+        logits[k] =
+            k % classes == 0 ? (uint16_t)(k / classes * step) : (uint16_t)(infinity_of(dtype) | 0x8000);
     clxent_desc desc = CLXENT_DESC_INIT;
     desc.rows = (int64_t)n;
-    desc.classes = 1;
+    desc.classes = (int64_t)classes;
     desc.logits_dtype = dtype;
     desc.schedule = test_schedule();
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
-    arrays.logits = CLXENT_ARRAY(logits, n * sizeof *logits);
+    arrays.logits = CLXENT_ARRAY(logits, n * classes * sizeof *logits);
     arrays.targets = CLXENT_ARRAY(targets, n * sizeof *targets);
     arrays.lse = CLXENT_ARRAY(lse, n * sizeof *lse);
     run_or_fail(&desc, &arrays);
     for (size_t i = 0; i < n; i++) {
-        const double value = value_of(dtype, logits[i]);
+        const double value = value_of(dtype, logits[i * classes]);
         if (!device_may_flush(value)) assert_same(lse[i], value);
     }
     free(targets);
     free(lse);
     free(logits);
+}
+
+static void every_value_is_read(clxent_dtype dtype) {
+    every_value_is_read_among(dtype, 1);
+    every_value_is_read_among(dtype, CLASSES_OF_VECTOR);
 }
 
 static void every_f16_is_read(void) {
@@ -74,12 +84,12 @@ static void every_bf16_is_read(void) {
     every_value_is_read(CLXENT_BF16);
 }
 
-/* Row {0, -inf} with target 1 has gradient exactly 1 * grad_output at class 0. grad_output is the midpoint
- * of two neighbours, and the floats on both sides of it. */
-static void stores_round_to_nearest_even(clxent_dtype dtype) {
+/* Row {0, -inf, ...} with target 1 has gradient exactly 1 * grad_output at class 0. grad_output is the
+ * midpoint of two neighbours, and the floats on both sides of it. */
+static void stores_round_to_nearest_even_among(clxent_dtype dtype, size_t classes) {
     const size_t step = stride_of_sample(), last = infinity_of(dtype), n = 3 * (last / step);
-    float *logits = calloc(2 * n, sizeof *logits), *g = calloc(n, sizeof *g);
-    uint16_t *grad = calloc(2 * n, sizeof *grad), *expected = calloc(n, sizeof *expected);
+    float *logits = calloc(classes * n, sizeof *logits), *g = calloc(n, sizeof *g);
+    uint16_t *grad = calloc(classes * n, sizeof *grad), *expected = calloc(n, sizeof *expected);
     int64_t *targets = calloc(n, sizeof *targets);
     assert_true(logits && g && grad && expected && targets);
     for (size_t i = 0; i < n; i++) {
@@ -93,24 +103,24 @@ static void stores_round_to_nearest_even(clxent_dtype dtype) {
         g[i] = i % 3 == 0 ? middle : nextafterf(middle, i % 3 == 1 ? 0 : INFINITY);
         expected[i] = (i % 3 == 0 ? even : i % 3 == 1 ? low : high) | negative;
         if (negative) g[i] = -g[i];
-        logits[2 * i + 1] = -INFINITY;
+        for (size_t c = 1; c < classes; c++) logits[classes * i + c] = -INFINITY;
         targets[i] = 1;
     }
     clxent_desc desc = CLXENT_DESC_INIT;
     desc.rows = (int64_t)n;
-    desc.classes = 2;
+    desc.classes = (int64_t)classes;
     desc.grad_dtype = dtype;
     desc.reduction = CLXENT_NONE;
     desc.schedule = test_schedule();
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
-    arrays.logits = CLXENT_ARRAY(logits, 2 * n * sizeof *logits);
+    arrays.logits = CLXENT_ARRAY(logits, classes * n * sizeof *logits);
     arrays.targets = CLXENT_ARRAY(targets, n * sizeof *targets);
     arrays.grad_output = CLXENT_ARRAY(g, n * sizeof *g);
-    arrays.grad = CLXENT_ARRAY(grad, 2 * n * sizeof *grad);
+    arrays.grad = CLXENT_ARRAY(grad, classes * n * sizeof *grad);
     run_or_fail(&desc, &arrays);
     for (size_t i = 0; i < n; i++) {
         if (device_may_flush((double)g[i]) || device_may_flush(value_of(dtype, expected[i]))) continue;
-        const uint16_t got = grad[2 * i];
+        const uint16_t got = grad[classes * i];
         if (got == expected[i] || !((got | expected[i]) & 0x7FFF)) continue; /* either zero */
         fail_msg("%.9g is stored as 0x%04X, expected 0x%04X", (double)g[i], got, expected[i]);
     }
@@ -119,6 +129,11 @@ static void stores_round_to_nearest_even(clxent_dtype dtype) {
     free(grad);
     free(g);
     free(logits);
+}
+
+static void stores_round_to_nearest_even(clxent_dtype dtype) {
+    stores_round_to_nearest_even_among(dtype, 2);
+    stores_round_to_nearest_even_among(dtype, CLASSES_OF_VECTOR);
 }
 
 static void f16_stores_round_to_nearest_even(void) {

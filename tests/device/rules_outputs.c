@@ -153,20 +153,26 @@ static void far_targets_are_finite(void) {
     assert_near(p.grad[1], 1, grad_bound(2));
 }
 
-/* lse of rows far from 0 loses digits to rounding; the residual holds them. */
+/* lse of rows far from 0 loses digits to rounding, a scale more of them; the residual holds them. */
 static void lse_residual(void) {
     enum { N = 4, C = 40 };
-    static const float offsets[N] = {0, 1000, -5000, 30000};
+    static const float offsets[N] = {0, 1000, -5000, 30000}, scales[] = {1, 0.7F};
     static float logits[N * C];
     for (int k = 0; k < N * C; k++) logits[k] = offsets[k / C] + 0.25F * (float)(k % C % 7);
-    problem p;
-    begin(&p, N, C, logits, (const int64_t[N]){0});
-    solve(&p);
-    for (int r = 0; r < N; r++) {
-        const double exact = lse_of(logits + r * C, C);
-        const double whole = (double)p.lse[r] + (double)p.lse_residual[r];
-        assert_near(whole, exact, loss_bound(6)); /* as if the offset were not there */
-        assert_near(p.lse_residual[r], 0, 6e-8 * fabs(exact) + 1e-7);
+    for (int i = 0; i < 2; i++) {
+        const double scale = (double)scales[i];
+        problem p;
+        begin(&p, N, C, logits, (const int64_t[N]){0});
+        p.desc.logit_scale = scale;
+        solve(&p);
+        for (int r = 0; r < N; r++) {
+            double sum = 0;
+            for (int c = 0; c < C; c++) sum += exp(scale * (double)(logits[r * C + c] - offsets[r]));
+            const double exact = scale * (double)offsets[r] + log(sum);
+            const double whole = (double)p.lse[r] + (double)p.lse_residual[r];
+            assert_near(whole, exact, loss_bound(6)); /* as if the offset were not there */
+            assert_near(p.lse_residual[r], 0, (1 + i) * 6e-8 * fabs(exact) + 1e-7);
+        }
     }
 }
 
