@@ -238,7 +238,8 @@ DEFINE_STORE(grad_numbers, 5)
 DEFINE_STORE(real, REAL_STORE)
 
 /* Whether a comparison is true in a lane: as one instruction where the compiler of a CPU device (CPU 1, see
- * split.cl) has it. clang has it for every target, but Mesa's translator ends the process when it meets it. */
+ * split.cl) has it. clang has it for every target, but Mesa's translator ends the process when it meets it.
+ */
 #if WIDTH == 1
 #define any_lane(compared) ((compared) != 0)
 #else
