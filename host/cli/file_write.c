@@ -59,3 +59,30 @@ int file_write(const char *path, const file_part *parts, int count) {
     free(target);
     return code;
 }
+
+/* The path without links and dots, to be freed; of a file that is not there yet by its folder. */
+static char *resolve(const char *path) {
+    char *whole = realpath(path, NULL);
+    if (whole) return whole;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char *copy = strdup(path);
+    if (!copy) return NULL;
+    copy[name - path] = '\0';
+    char *folder = realpath(*copy ? copy : ".", NULL);
+    free(copy);
+    if (!folder) return NULL;
+    const size_t size = strlen(folder) + strlen(name) + 2;
+    whole = malloc(size);
+    if (whole) snprintf(whole, size, "%s/%s", folder, name);
+    free(folder);
+    return whole;
+}
+
+bool file_is_same(const char *path, const char *other) {
+    if (strcmp(path, other) == 0) return true;
+    char *a = resolve(path), *b = resolve(other);
+    const bool same = a && b && strcmp(a, b) == 0;
+    free(a);
+    free(b);
+    return same;
+}

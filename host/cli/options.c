@@ -4,6 +4,8 @@
  */
 #include "options.h"
 
+#include "file_write.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -278,7 +280,7 @@ static int check(const tool_options *o, const tool_command *command) {
         for (int j = 0; j < i; j++) {
             if (!(table[j].commands & command->bit) || table[j].kind != OUTPUT) continue;
             const char *other = *(const char *const *)((const char *)o + table[j].at);
-            if (other && strcmp(other, file) == 0)
+            if (other && file_is_same(other, file))
                 return tool_error(command, EXIT_USAGE, "--%s and --%s would both be written to %s",
                                   table[j].name, table[i].name, file);
         }

@@ -269,7 +269,8 @@ struct clxent_desc {
     double label_smoothing; /* e in [0, 1]: (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c);
                              * probability targets t become t(1-e) + e/C. Szegedy et al. 2016. */
     double z_loss;          /* s >= 0: adds s * lse^2 to a row. PaLM, Chowdhery et al. 2022. */
-    double softcap;         /* c > 0: z = c tanh(scale * x / c); 0: off. Gemma 2, 2024. */
+    double softcap;         /* c > 0: z = c tanh(scale * x / c); 0: off. Gemma 2, 2024. c and scale / c are
+                             * in [1.2e-38, 8.3e37], for f64 in [2.3e-308, 4.3e307]. */
     double logit_scale;     /* > 0: multiplies x first (1/temperature) */
     double grad_output;     /* multiplies the gradient */
 };
