@@ -221,6 +221,13 @@ static bool names_a_file(const tool_run *run, const char *err) {
     return false;
 }
 
+/* "clX...", the name of an OpenCL call. */
+static bool names_a_call(const char *err) {
+    for (const char *at = err; (at = strstr(at, "cl")) != NULL; at++)
+        if (at[2] >= 'A' && at[2] <= 'Z') return true;
+    return false;
+}
+
 static void check_failure(const tool_run *run, fault_kind kind, int code) {
     char err[TEXT];
     read_file("err", err);
@@ -229,7 +236,7 @@ static void check_failure(const tool_run *run, fault_kind kind, int code) {
     snprintf(number, sizeof number, "(%d)", b->code);
     /* what comes first of all that fails may be the cache's, and of no matter */
     const bool call_named =
-        b->lasting ? strstr(err, ": cl") && strstr(err, "(-") : strstr(err, b->entry) && strstr(err, number);
+        b->lasting ? names_a_call(err) && strstr(err, "(-") : strstr(err, b->entry) && strstr(err, number);
     const bool named = kind == FAULT_OPENCL   ? call_named
                        : kind == FAULT_MEMORY ? strstr(err, "memory") != NULL
                                               : names_a_file(run, err);
