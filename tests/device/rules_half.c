@@ -49,9 +49,9 @@ static void every_value_is_read_among(clxent_dtype dtype, size_t classes) {
     float *lse = calloc(n, sizeof *lse);
     int64_t *targets = calloc(n, sizeof *targets);
     assert_true(logits && lse && targets);
-    for (size_t k = 0; k < n * classes; k++) /* the others: -inf */
-        logits[k] =
-            k % classes == 0 ? (uint16_t)(k / classes * step) : (uint16_t)(infinity_of(dtype) | 0x8000);
+    const uint16_t masked = (uint16_t)(infinity_of(dtype) | 0x8000); /* -inf: the others */
+    for (size_t k = 0; k < n * classes; k++) logits[k] = masked;
+    for (size_t i = 0; i < n; i++) logits[i * classes] = (uint16_t)(i * step);
     clxent_desc desc = CLXENT_DESC_INIT;
     desc.rows = (int64_t)n;
     desc.classes = (int64_t)classes;
