@@ -74,28 +74,12 @@ static clxent_buffer matrix(const buffers *b, const far_problem *f, far_name arr
     return (clxent_buffer){b->mem[array], (size_t)FAR_START * clxent_dtype_size(f->arrays[array].dtype)};
 }
 
-/* A member of far_numbers, if it is part of the call. */
-#define NUMBERS(b, f, member, wanted)                                                           \
-    (clxent_buffer) {                                                                           \
-        (wanted) ? (b)->mem[FAR_LOGITS] : NULL, (f)->numbers_at + offsetof(far_numbers, member) \
-    }
-
 static clxent_buffers bind(const buffers *b, const far_problem *f) {
-    const bool softmax = f->desc.op == CLXENT_SOFTMAX, nll = f->desc.op == CLXENT_NLL, saved = f->kind->saved;
     clxent_buffers call = CLXENT_BUFFERS_INIT;
-    *(nll ? &call.log_probs : &call.logits) = matrix(b, f, FAR_LOGITS);
-    call.grad = matrix(b, f, f->kind->in_place ? FAR_LOGITS : FAR_GRAD);
-    if (!nll) call.log_probs = matrix(b, f, FAR_LOG_PROBS);
-    call.probs = matrix(b, f, FAR_PROBS);
-    call.targets = matrix(b, f, FAR_TARGETS);
-    if (!softmax && !call.targets.mem) call.targets = NUMBERS(b, f, targets, true);
-    call.grad_output = matrix(b, f, FAR_GRAD_OUTPUT);
-    call.loss = NUMBERS(b, f, loss, far_wants(f, CLXENT_OUT_LOSS));
-    call.row_loss = NUMBERS(b, f, row_loss, far_wants(f, CLXENT_OUT_ROW_LOSS));
-    call.lse = NUMBERS(b, f, lse, saved || far_wants(f, CLXENT_OUT_LSE));
-    call.lse_residual = NUMBERS(b, f, lse_residual, saved || far_wants(f, CLXENT_OUT_LSE_RESIDUAL));
-    call.argmax = NUMBERS(b, f, argmax, far_wants(f, CLXENT_OUT_ARGMAX));
-    call.counts = NUMBERS(b, f, counts, !softmax);
+#define MATRIX(name) matrix(b, f, name)
+#define NUMBERS(member, wanted) \
+    (clxent_buffer){(wanted) ? b->mem[FAR_LOGITS] : NULL, f->numbers_at + offsetof(far_numbers, member)}
+    FAR_BIND(&call, f, MATRIX, NUMBERS);
     return call;
 }
 

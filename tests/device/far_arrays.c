@@ -30,25 +30,12 @@ static clxent_array matrix(const far_problem *f, far_name array) {
     return CLXENT_ARRAY(a->memory + FAR_START * (int64_t)size, (size_t)elements * size);
 }
 
-/* A member of far_numbers, if it is part of the call. */
-#define NUMBERS(member, wanted) ((wanted) ? CLXENT_ARRAY(member, sizeof(member)) : CLXENT_ARRAY(NULL, 0))
-
 static clxent_arrays bind(const far_problem *f, far_numbers *n) {
-    const bool softmax = f->desc.op == CLXENT_SOFTMAX, nll = f->desc.op == CLXENT_NLL, saved = f->kind->saved;
     clxent_arrays call = CLXENT_ARRAYS_INIT;
-    *(nll ? &call.log_probs : &call.logits) = matrix(f, FAR_LOGITS);
-    call.grad = matrix(f, f->kind->in_place ? FAR_LOGITS : FAR_GRAD);
-    if (!nll) call.log_probs = matrix(f, FAR_LOG_PROBS);
-    call.probs = matrix(f, FAR_PROBS);
-    call.targets = matrix(f, FAR_TARGETS);
-    if (!softmax && !call.targets.data) call.targets = NUMBERS(n->targets, true);
-    call.grad_output = matrix(f, FAR_GRAD_OUTPUT);
-    if (far_wants(f, CLXENT_OUT_LOSS)) call.loss = CLXENT_ARRAY(&n->loss, sizeof n->loss);
-    call.row_loss = NUMBERS(n->row_loss, far_wants(f, CLXENT_OUT_ROW_LOSS));
-    call.lse = NUMBERS(n->lse, saved || far_wants(f, CLXENT_OUT_LSE));
-    call.lse_residual = NUMBERS(n->lse_residual, saved || far_wants(f, CLXENT_OUT_LSE_RESIDUAL));
-    call.argmax = NUMBERS(n->argmax, far_wants(f, CLXENT_OUT_ARGMAX));
-    call.counts = NUMBERS(n->counts, !softmax);
+#define MATRIX(name) matrix(f, name)
+#define NUMBERS(member, wanted) \
+    ((wanted) ? CLXENT_ARRAY(&n->member, sizeof n->member) : CLXENT_ARRAY(NULL, 0))
+    FAR_BIND(&call, f, MATRIX, NUMBERS);
     return call;
 }
 

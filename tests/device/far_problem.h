@@ -100,6 +100,27 @@ void far_check(const far_problem *f, const far_numbers *numbers, far_move *get, 
 /* Whether an output is asked for. */
 bool far_wants(const far_problem *f, uint32_t output);
 
+/* What a call is given, be it a clxent_buffers or a clxent_arrays: MATRIX(name), the array of that far_name
+ * from its first row on, absent where it is not there; NUMBERS(member, wanted), the member of far_numbers. */
+#define FAR_BIND(call, f, MATRIX, NUMBERS)                                                             \
+    do {                                                                                               \
+        const bool saved_ = (f)->kind->saved, softmax_ = (f)->desc.op == CLXENT_SOFTMAX;               \
+        const bool nll_ = (f)->desc.op == CLXENT_NLL;                                                  \
+        *(nll_ ? &(call)->log_probs : &(call)->logits) = MATRIX(FAR_LOGITS);                           \
+        if (!nll_) (call)->log_probs = MATRIX(FAR_LOG_PROBS);                                          \
+        (call)->grad = MATRIX((f)->kind->in_place ? FAR_LOGITS : FAR_GRAD);                            \
+        (call)->probs = MATRIX(FAR_PROBS);                                                             \
+        (call)->targets =                                                                              \
+            (f)->arrays[FAR_TARGETS].present ? MATRIX(FAR_TARGETS) : NUMBERS(targets, !softmax_);      \
+        (call)->grad_output = MATRIX(FAR_GRAD_OUTPUT);                                                 \
+        (call)->loss = NUMBERS(loss, far_wants(f, CLXENT_OUT_LOSS));                                   \
+        (call)->row_loss = NUMBERS(row_loss, far_wants(f, CLXENT_OUT_ROW_LOSS));                       \
+        (call)->lse = NUMBERS(lse, saved_ || far_wants(f, CLXENT_OUT_LSE));                            \
+        (call)->lse_residual = NUMBERS(lse_residual, saved_ || far_wants(f, CLXENT_OUT_LSE_RESIDUAL)); \
+        (call)->argmax = NUMBERS(argmax, far_wants(f, CLXENT_OUT_ARGMAX));                             \
+        (call)->counts = NUMBERS(counts, !softmax_);                                                   \
+    } while (0)
+
 /* Runs the cases on the schedules that the device is worth trying with, and prints how many rows were
  * checked. */
 int far_main(const char *group, void (*check)(far_problem *f));
