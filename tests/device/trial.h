@@ -63,6 +63,9 @@ int64_t trial_elements(const trial *t, int64_t row_stride, int64_t classes);
 /* Where (row, c) stands in it. */
 int64_t trial_at(const trial *t, int64_t row_stride, int64_t classes, int64_t row, int64_t c);
 
+/* Whether llvmpipe, which leaves long loops, has refused the schedule for rows that long. */
+bool trial_is_too_long(const clxent_ctx *ctx, clxent_status status);
+
 /* All of a trial: drawn, planned, run, checked. False: the device has not this schedule for such a row. */
 bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rng *r);
 

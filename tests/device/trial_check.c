@@ -189,13 +189,16 @@ void trial_check_saved(trial *t, clxent_ctx *ctx) {
     clxent_plan_destroy(plan);
 }
 
+bool trial_is_too_long(const clxent_ctx *ctx, clxent_status status) {
+    return status == CLXENT_ERR_UNSUPPORTED && strstr(clxent_ctx_last_error(ctx), "loop iterations");
+}
+
 bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rng *r) {
     trial t;
     trial_draw(&t, v, limits, r);
     clxent_plan *plan = NULL;
     const clxent_status created = clxent_plan_create(&plan, ctx, &t.desc);
-    if (created == CLXENT_ERR_UNSUPPORTED && limits->schedule != CLXENT_SCHEDULE_AUTO &&
-        strstr(clxent_ctx_last_error(ctx), "loop iterations")) { /* llvmpipe: not a schedule for this row */
+    if (limits->schedule != CLXENT_SCHEDULE_AUTO && trial_is_too_long(ctx, created)) {
         trial_free(&t);
         return false;
     }
