@@ -28,8 +28,7 @@ static const struct {
 } dtypes[] = {{"f32", CLXENT_F32}, {"f16", CLXENT_F16}, {"bf16", CLXENT_BF16}, {"f64", CLXENT_F64}};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
-static const char *const schedule_names[] = {"auto", "lane", "group", "wide", "split"};
-enum { SCHEDULES = sizeof schedule_names / sizeof *schedule_names };
+enum { SCHEDULES = CLXENT_SCHEDULE_SPLIT + 1 };
 
 typedef struct shape {
     int64_t rows, classes;
@@ -106,7 +105,7 @@ static int run_case(clxent_ctx *ctx, const sweep_case *c, clxent_schedule schedu
     in_place.logits = in_place.grad = output(all, logit);
     memcpy(in_place.logits.data, c->logits, in_place.logits.bytes);
     expect_about("%lld x %lld, %s, %s schedule", (long long)n, (long long)c->classes, c->spread->name,
-                 schedule_names[schedule]);
+                 expect_schedule_name(schedule));
     const int ran = run(ctx, c, schedule, &a) && run(ctx, c, schedule, &in_place);
     if (ran) {
         sweep_note(&errors[SWEEP_LOSS], real, element(real, a.loss.data, 0), c->loss, c->loss_bound);
@@ -189,7 +188,7 @@ static void print_summary(const clxent_device_info *device) {
     printf("\n%-24s", "largest, by schedule");
     for (int d = 0; d < DTYPES; d++) printf("  %7s", dtypes[d].name);
     for (int s = 0; s < SCHEDULES; s++) {
-        printf("\n%-24s", schedule_names[s]);
+        printf("\n%-24s", expect_schedule_name((clxent_schedule)s));
         for (int d = 0; d < DTYPES; d++)
             if (sweep.by_schedule[s][d].values)
                 printf("  %7.3f", sweep.by_schedule[s][d].largest);

@@ -326,7 +326,6 @@ static bool is_worth_it(int kind, clxent_schedule schedule) {
 }
 
 int far_main(const char *group, void (*check)(far_problem *f)) {
-    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
     const int total = CASES * 4;
     job *jobs = calloc((size_t)total, sizeof *jobs);
     struct CMUnitTest *tests = calloc((size_t)total, sizeof *tests);
@@ -339,7 +338,8 @@ int far_main(const char *group, void (*check)(far_problem *f)) {
             if (!is_worth_it(i / 4, schedule)) continue;
             jobs[count].kind = &cases[i / 4];
             jobs[count].schedule = schedule;
-            snprintf(jobs[count].name, sizeof jobs[count].name, "%s, %s", cases[i / 4].name, names[schedule]);
+            snprintf(jobs[count].name, sizeof jobs[count].name, "%s, %s", cases[i / 4].name,
+                     expect_schedule_name(schedule));
             tests[count] = (struct CMUnitTest){jobs[count].name, run_job, NULL, NULL, &jobs[count]};
             count++;
         }

@@ -222,7 +222,6 @@ static void run_job(void **state) {
 
 static int check_on(const char *group, const rule *rules, size_t count, const clxent_schedule *schedules,
                     size_t n_schedules) {
-    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
     const size_t total = count * n_schedules;
     job *jobs = calloc(total, sizeof *jobs);
     struct CMUnitTest *tests = calloc(total, sizeof *tests);
@@ -237,7 +236,8 @@ static int check_on(const char *group, const rule *rules, size_t count, const cl
                 (expect_effort() == EFFORT_SMALL && jobs[i].schedule >= CLXENT_SCHEDULE_WIDE) ||
                 (expect_effort() == EFFORT_TINY && n_schedules > 1 &&
                  i % n_schedules != i / n_schedules % n_schedules);
-            snprintf(jobs[i].name, sizeof jobs[i].name, "%s.%s", jobs[i].rule->name, names[jobs[i].schedule]);
+            snprintf(jobs[i].name, sizeof jobs[i].name, "%s.%s", jobs[i].rule->name,
+                     expect_schedule_name(jobs[i].schedule));
             tests[i] = (struct CMUnitTest){jobs[i].name, run_job, NULL, NULL, &jobs[i]};
         }
         failed = _cmocka_run_group_tests(group, tests, total, open_device, close_device);
