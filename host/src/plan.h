@@ -6,12 +6,12 @@
 #include "context.h"
 #include "program.h"
 
-/* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
 /* Of numbers that are not negative. */
 static inline int64_t clx_divided_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
 typedef struct clx_plan_row {
     clx_build build;
     clx_kernel *kernels; /* one; split: two */

@@ -21,11 +21,11 @@ enum { GUARD = 64, CANARY = 0x5C };
 typedef struct guarded {
     unsigned char *memory;
     void *data; /* one element past a 64-byte boundary: no alignment beyond the element's own */
-    size_t bytes, element,
-        mapped; /* mapped: of an input, what memory has before a page that nobody may access */
+    size_t bytes, element;
+    size_t mapped; /* of an input: what memory has before a page that nobody may access; else 0 */
 } guarded;
 
-/* Outputs stand between canaries; */
+/* An output stands between canaries. */
 static guarded guard(int64_t count, clxent_dtype dtype) {
     const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
     unsigned char *memory = malloc(bytes + 2 * GUARD + element);
@@ -34,8 +34,7 @@ static guarded guard(int64_t count, clxent_dtype dtype) {
     return (guarded){memory, memory + GUARD + element, bytes, element, 0};
 }
 
-/* inputs end where memory ends, so that a device which uses them where they stand crashes when it reads on.
- */
+/* An input ends where memory ends: a device that uses it where it stands crashes when it reads on. */
 static guarded guard_input(int64_t count, clxent_dtype dtype) {
     const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), mapped = (bytes / page + 1) * page;

@@ -128,8 +128,8 @@ static int open_device(void **state) {
     seed = rng_seed(1);
     ctx = expect_ctx();
     expect_status("clxent_ctx_device", ctx, clxent_ctx_device(ctx, &device), CLXENT_OK);
-    if (expect_effort() ==
-        EFFORT_TINY) { /* the registers of its own, larger groups would hold all rows here */
+    if (expect_effort() == EFFORT_TINY) {
+        /* the registers of its own, larger groups would hold all rows here */
         clxent_tuning tuning = CLXENT_TUNING_INIT;
         tuning.group_size = tuning.group_size_short = 64;
         expect_status("clxent_ctx_set_tuning", ctx, clxent_ctx_set_tuning(ctx, &tuning), CLXENT_OK);
