@@ -475,14 +475,15 @@ static row_sums finish_row(const call *k, row_part p) {
     r.ref = p.ref;
     r.log_sum = plain ? log_of_sum(sum, near_1, p.exp) : nan_;
     r.inverse_sum = plain ? 1 / sum : nan_;
-    /* two-sum: lse + lse_residual is the z of ref + log_sum */
+    /* the z of ref, + log_sum: lse is what of it one number holds, lse_residual the rest */
     const rowreal z = IN_Z(k, r.ref);
-    const rowreal lse = z + r.log_sum, part = lse - z;
-    rowreal residual = (z - (lse - part)) + (r.log_sum - part);
+    long_sum parts = {z, ROWREAL(0)};
 #if SCALED && !SOFTCAP
-    residual += fma(r.ref, ROWREAL(k->logit_scale), -z);
+    parts.low = fma(r.ref, ROWREAL(k->logit_scale), -z);
 #endif
-    r.lse_residual = isfinite(lse) ? residual : ROWREAL(0);
+    long_sum_add(&parts, r.log_sum);
+    const rowreal lse = long_sum_value(parts);
+    r.lse_residual = isfinite(lse) ? (parts.sum - lse) + parts.low : ROWREAL(0);
     /* not plain: nothing but masked classes; +inf without a NaN; a NaN */
     const rowmask infinite = (r.ref == REAL_INF) & !p.nans;
     r.lse = plain ? lse : sum == 0 ? ROWREAL(-REAL_INF) : infinite ? ROWREAL(REAL_INF) : nan_;
