@@ -333,7 +333,7 @@ typedef struct row_sums {
 
 #if FROM_LSE
 /* The row as the forward pass saved it, for a gradient made later; without u. What rounding took off lse is
- * a factor, which costs the exponents no rounding; where it is large (lse beyond 1e7), log_sum, which is
+ * a factor, which costs the exponents no rounding; where it is large (lse beyond 3e7), log_sum, which is
  * taken off them: exp() of either alone may be 0 or infinite. */
 static row_sums saved_row(const call *k, long row) {
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
