@@ -62,7 +62,7 @@ static int find_program(bench_limits *l, const struct form *form, struct limit_p
     struct limit_program *p = *out = &l->programs[l->n_programs++];
     p->width = form->width;
     p->streams = form->streams;
-    snprintf(options, sizeof options, "-DWIDTH=%d -DSTREAMS=%d", form->width, form->streams);
+    snprintf(options, sizeof options, "-w -DWIDTH=%d -DSTREAMS=%d", form->width, form->streams);
     int failed = bench_build(l->device, options, &p->program);
     for (int k = 0; k <= LIMIT_KINDS && !failed; k++)
         failed = bench_kernel(l->device, p->program, kernel_names[k], &p->kernels[k]);

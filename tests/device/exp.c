@@ -85,7 +85,7 @@ static void build(functions *f, const char *kernel, int rows) {
     const char *text = source;
     char options[1024], log[4096] = "";
     const int length =
-        snprintf(options, sizeof options, "-cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -DROWS=%d -I%s",
+        snprintf(options, sizeof options, "-w -cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -DROWS=%d -I%s",
                  f->width, rows, CLXENT_TEST_KERNELS);
     assert_true(length > 0 && (size_t)length < sizeof options);
     cl_int code;
