@@ -148,17 +148,19 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
     return CLXENT_OK;
 }
 
+/* Where a CPU has no AVX-512, PoCL's clang warns of the ABI of vectors that the kernels hand to their own
+ * functions, and writes to standard error how often. */
+#define QUIET "-w "
+
 /* OpenCL C 1.2 is what the kernels are written in. Oclgrind's interpreter does not know an intrinsic that
  * clang leaves where it inlined functions, so it gets them not inlined; for its other option see storage.cl.
- * Sub-groups came with OpenCL C 2.0, and are a part of 3.0. -w: where a CPU has no AVX-512, PoCL's clang
- * warns of the ABI of vectors that the kernels hand to their own functions, and writes to standard error how
- * often. */
+ * Sub-groups came with OpenCL C 2.0, and are a part of 3.0. */
 static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
     if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
-        return "-w -cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
-    if (!subgroups) return "-w -cl-std=CL1.2 ";
-    return strncmp(ctx->info.opencl_c_version, "OpenCL C 2", 10) == 0 ? "-w -cl-std=CL2.0 -DSUBGROUPS=1 "
-                                                                      : "-w -cl-std=CL3.0 -DSUBGROUPS=1 ";
+        return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
+    if (!subgroups) return "-cl-std=CL1.2 ";
+    return strncmp(ctx->info.opencl_c_version, "OpenCL C 2", 10) == 0 ? "-cl-std=CL2.0 -DSUBGROUPS=1 "
+                                                                      : "-cl-std=CL3.0 -DSUBGROUPS=1 ";
 }
 
 /* Whether rows are shared by the items of a work-group. */
@@ -175,6 +177,7 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     char options[320], cut[32] = "";
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
+             QUIET
              "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
              language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)), (int)build->op,
@@ -194,7 +197,7 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
     char options[128];
-    snprintf(options, sizeof options, "%s-DREAL_F64=%d%s", language_option(ctx, false), f64,
+    snprintf(options, sizeof options, QUIET "%s-DREAL_F64=%d%s", language_option(ctx, false), f64,
              ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
