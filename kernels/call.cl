@@ -27,6 +27,7 @@ typedef struct call {
     int present; /* bit CLX_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
+    real class_unit; /* a power of two near 1 / classes */
     exp_constants exp;
     int live; /* rows that are worked on: ROWS but at the end */
 } call;
@@ -45,7 +46,7 @@ typedef struct call {
             lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
             params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
             REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output),              \
-            exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS                                  \
+            REAL_OF(params.class_unit), exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS      \
     }
 
 #define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)

@@ -83,7 +83,7 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
     rowreal ce = weigh((1 - k->label_smoothing) * t.weight, -log_prob);
 #endif
 #if OP == OP_CROSS_ENTROPY && U == U_WEIGHT
-    ce += k->label_smoothing / REAL(k->p->classes) * (r.u * r.log_sum + r.dot);
+    ce += k->label_smoothing / (REAL(k->p->classes) * DOT_UNIT(k)) * (DOT_UNIT(k) * r.u * r.log_sum + r.dot);
 #endif
     ce = has_softmax ? weigh(t.row_weight, ce) : weigh(t.row_weight, nan_);
     ce = counted ? ce : zero;
@@ -102,18 +102,33 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
 }
 
 /* The gradient by a logit: spread e_c - q_c, with e_c = exp(z_c - ref), q_c = u_factor * u_c, and `target`
- * more of the target's class. Softmax: spread e_c (u_c - u). Times the slope of the cap. */
+ * more of the target's class. Softmax: spread e_c (u_c - u). Times the slope of the cap. The logit's scale is
+ * in all of them.
+ *
+ * spread = q_sum / sum + z, q_sum the sum of all q_c, the target's own included, and z of z-loss. Where a
+ * class has nearly all of the probability, spread e_c and q_c are nearly the same: 1 - p_c comes from the
+ * others' exponentials then, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c). */
 typedef struct row_grad {
-    rowreal spread, u_factor, target; /* scale and 1 / sum are in them */
-    rowreal masked;                   /* of a masked class: 0; NaN in a row whose gradient is NaN */
+    rowreal spread, u_factor, target;
+    rowreal q_sum, z;
+    rowreal beside; /* class targets: the part of spread that is not the target's own */
+    rowreal at_ref; /* e_c of a class at ref: 1, or NaN where exponentials are relative to an older one */
+    rowreal masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
 } row_grad;
+
+/* What z-loss s adds to spread: 2 s lse share scale / sum. A large s is made small before, and large again
+ * behind the product, which may fit where 2 s does not. */
+static rowreal z_loss_spread(const call *k, const row_sums *r, rowreal share) {
+    const real small = k->z_loss > 1 ? REAL(0x1p-64f) : REAL(1);
+    return share * (k->z_loss * small) * r->lse * (k->logit_scale * r->inverse_sum) * (2 / small);
+}
 
 static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) {
     rowreal g = k->grad_scalar;
-    row_grad grad = {g, 0, 0, 0};
+    row_grad grad = {g, 0, 0, 0, 0, 0, 1, 0};
 #if OP == OP_LOG_SOFTMAX
-    grad.spread = -g * r.u;
     grad.u_factor = -g;
+    grad.q_sum = grad.spread = -g * r.u;
 #elif OP == OP_CROSS_ENTROPY || OP == OP_NLL
     if (HAS(k, grad_output))
         g *= k->p->reduction == CLX_NONE ? GET_ROWS(k, grad_output, row) : ROWREAL(GET(k, grad_output, 0));
@@ -128,15 +143,20 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
 #if U == U_WEIGHT
     real smoothing = k->label_smoothing / REAL(k->p->classes);
     grad.u_factor = share * smoothing;
+    grad.beside = share * (smoothing * r.u);
     q_sum += smoothing * r.u;
 #endif
 #endif
-    grad.spread = share * q_sum;
-    if (k->z_loss != 0) grad.spread += g * t.row_weight / z_divisor(k) * 2 * k->z_loss * r.lse;
+    grad.q_sum = grad.spread = share * q_sum;
+    if (k->z_loss != 0) grad.z = z_loss_spread(k, &r, g * t.row_weight / z_divisor(k));
 #endif
     grad.spread *= k->logit_scale * r.inverse_sum;
+    grad.spread += grad.z;
+    grad.beside *= k->logit_scale * r.inverse_sum;
+    grad.beside += grad.z;
     grad.u_factor *= k->logit_scale;
     grad.target *= k->logit_scale;
+    grad.q_sum *= k->logit_scale;
     grad.spread = isnan(r.log_sum) ? ROWREAL(REAL_NAN) : grad.spread;
     grad.masked = isnan(grad.spread) ? ROWREAL(REAL_NAN) : ROWREAL(0);
     return grad;
@@ -154,18 +174,43 @@ static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
 static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
 #if OP == OP_SOFTMAX
     return grad->spread * e * (q - r->u);
+#elif (U == U_PROBABILITY || U == U_GRAD_OUTPUT) && !FROM_LSE
+    const realv at_ref =
+        fma(grad->q_sum - q, (realv)(r->inverse_sum), grad->z - q * (r->rest * r->inverse_sum));
+    return e == (realv)(grad->at_ref) ? at_ref : fma((realv)(grad->spread), e, -q);
 #else
     return fma((realv)(grad->spread), e, -q);
 #endif
 }
 
+/* The slope of the cap. */
+static realv slope_of(const call *k, realv x) {
+#if SOFTCAP
+    const realv t = capped(k, x);
+    return fma(-t, t, REALV(1));
+#else
+    return REALV(1);
+#endif
+}
+
+/* By the logit x of a target's class: beside e - target (1 - p) - u_factor w. */
+static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r, const row_grad *grad,
+                                  rowreal x) {
+    const rowreal d = deviation_1(k, x, r->ref);
+    const rowreal e = first_lane(exp_of_deviation(k, r, (realv)(d)));
+#if FROM_LSE
+    const rowreal others = -expm1(fmin(d - r->lse_residual, ROWREAL(0)));
+#else
+    const rowreal others = (r->rest + (1 - e)) * r->inverse_sum;
+#endif
+    rowreal g = fma(grad->beside, e, -(grad->target * others)) - grad->u_factor * t.weight;
+    g *= first_lane(slope_of(k, (realv)(x)));
+    return (x == -REAL_INF) | isnan(grad->spread) ? grad->masked : g;
+}
+
 static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad *grad, realv x, realv e,
                                realv q) {
-    realv g = gradient_by_z(r, grad, e, q);
-#if SOFTCAP
-    realv t = capped(k, x);
-    g *= fma(-t, t, REALV(1));
-#endif
+    realv g = gradient_by_z(r, grad, e, q) * slope_of(k, x);
 #if SOFTCAP || U != U_NONE || ROWS > 1 /* else spread e is 0 there anyway, but for the target */
     g = x == REALV(-REAL_INF) ? (realv)(grad->masked) : g;
 #endif
@@ -276,10 +321,12 @@ static void write_kept(const call *k, const row_at *at, const row_sums *r, const
 #define WRITE(c, lanes) write_kept_vector(k, at, r, &part, kept, c, lanes)
 #if !SOFTCAP
     part.spread = isnan(grad->spread) ? REAL_NAN : REAL(0);
+    part.at_ref = REAL_NAN;
     for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {
         FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
         from = kept->from[i % KEPT_REFS];
         part.spread = grad->spread * exp(IN_Z(k, kept->ref[i % KEPT_REFS] - r->ref));
+        part.at_ref = i + 1 == kept->count ? REAL(1) : REAL_NAN;
     }
 #endif
     FOR_ROW(from, (uint)k->p->classes, WRITE)
@@ -292,11 +339,7 @@ static void write_target_gradient(const call *k, const row_at *at, row_target t,
                                   const row_grad *grad, real x_target) {
 #if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
     if (!stores_class(at, t.y)) return;
-    realv x = REALV(x_target);
-    realv e = exp_of_deviation(k, r, deviation(k, x, r->ref));
-    realv q = REALV(grad->target + grad->u_factor * t.weight);
-    realv g = x == REALV(-REAL_INF) ? REALV(grad->masked) : gradient_by_logit(k, r, grad, x, e, q);
-    STORE_GRAD(first_lane(g), k->grad, at->grad + t.y * class_step(k));
+    STORE_GRAD(gradient_by_target(k, t, r, grad, x_target), k->grad, at->grad + t.y * class_step(k));
 #endif
 }
 
@@ -356,7 +399,7 @@ static void write_numbers(const call *k, long row, const row_task *t, row_sums r
     } else {
         write_loss(k, row, REAL(0), REAL(0), REAL(0));
     }
-    if (HAS(k, rank)) k->rank[AT(k, rank, row)] = t->counted ? r.beaten - (isnan(t->x_target) ? 1 : 0) : 0;
+    if (HAS(k, rank)) k->rank[AT(k, rank, row)] = t->counted ? r.before : 0;
 #endif
 }
 
@@ -365,7 +408,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
     const row_at *at = &t->at;
     const bool last = at->to == (uint)k->p->classes;
     const uint end = last ? (uint)k->p->classes_padded : at->to;
-    row_grad grad = {0, 0, 0, 0};
+    row_grad grad = {0, 0, 0, 0, 0, 0, 0, 0};
     if (t->has_grad) grad = row_gradient(k, row, t->target, r);
 #if OP == OP_NLL
     if (HAS(k, grad)) fill_gradient(k, at, at->from, end, REAL(0));
@@ -387,11 +430,11 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
 /* All of one row. */
 static void score_row(const call *k, long row) {
     const row_task t = find_task(k, row, true);
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_kept kept;
     start_keeping(k, &kept, KEEP && t.has_grad && !is_described(k));
 #if OP != OP_NLL
-    r = sum_row(k, row, &t.at, t.read, t.x_target, &kept);
+    r = sum_row(k, row, &t.at, t.read, rank_target_of(t.x_target, t.target.y), &kept);
 #endif
     if (team_item() == 0) write_numbers(k, row, &t, r);
     team_barrier();

@@ -71,7 +71,8 @@ typedef struct clx_params {
     clx_i64 totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, row_parts_at;
     clx_i64 parts, part_classes; /* split: teams a row, and the classes of each but the last */
     clx_bits label_smoothing, z_loss, softcap, logit_scale, grad_output;
-    clx_i32 present; /* bit i: array i is there */
+    clx_bits class_unit; /* the least power of two above classes, its inverse */
+    clx_i32 present;     /* bit i: array i is there */
     clx_i32 flags;
     clx_i32 reduction, targets;
     clx_i32 targets_int, segment_int; /* the integer type of targets and segment */

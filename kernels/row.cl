@@ -139,6 +139,14 @@ DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
  * which one class has all but 1/9 of the probability has that class at ref. */
 #define REBASE_ABOVE REAL(2)
 
+/* Label smoothing divides its sum over the classes by their number. The sum is kept that small, or masks of
+ * -FLT_MAX would make it infinite. A power of two, so that no digit changes. */
+#if U == U_WEIGHT
+#define DOT_UNIT(k) ((k)->class_unit)
+#else
+#define DOT_UNIT(k) REAL(1)
+#endif
+
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
     rowmask met; /* a logit that is not masked */
@@ -147,9 +155,9 @@ typedef struct row_scan {
                   * 1 keeps its digits */
     block_sum exp; /* sum exp(z - ref) of the others */
     block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
-    block_sum dot; /* sum u (ref - z) */
+    block_sum dot; /* sum u (ref - z), times DOT_UNIT */
     block_sum ent; /* sum exp(z - ref) (ref - z) */
-    maskv beaten;  /* of each lane */
+    maskv before;  /* of each lane */
     real best;     /* the largest logit, NaNs passed over, and the first tile that has it */
     uint best_tile;
 } row_scan;
@@ -225,7 +233,7 @@ static void rebase(const call *k, row_scan *s, rowreal ref) {
     block_sum_scale(&s->u, factor);
 #elif U != U_NONE
     const realv u = s->u.sum - s->u.low;
-    block_sum_add(&s->dot, u == REALV(0) ? REALV(0) : shift * u);
+    block_sum_add(&s->dot, u == REALV(0) ? REALV(0) : (shift * DOT_UNIT(k)) * u);
 #endif
     block_sum_scale(&s->exp, factor);
     s->own = 0;
@@ -243,13 +251,38 @@ static bool ref_moves(const call *k, const row_scan *s, real top) {
 /* The sums of a block: up to CHAIN vectors. */
 typedef struct block_terms {
     realv exp, u, dot, ent;
-    maskv beaten;
+    maskv before;
 } block_terms;
 #define NO_TERMS \
     { REALV(0), REALV(0), REALV(0), REALV(0), (maskv)0 }
 
-/* Adds a vector to the block's sums, but for its exponentials, and gives these. */
-static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv x, realv u, realv x_target) {
+/* What rank compares a row's classes with: the target's logit and class. */
+typedef struct rank_target {
+    realv x;
+    maskv y;
+} rank_target;
+
+static rank_target rank_target_of(real x, long y) {
+    const rank_target t = {REALV(x), (maskv)((MASK_NAME)y)};
+    return t;
+}
+
+/* The classes of a vector's lanes, the first of which is of class c; of rows side by side it is one class. */
+static maskv class_numbers(uint c) {
+    return (maskv)((MASK_NAME)c) + (ROWS > 1 ? (maskv)0 : LANE_NUMBERS);
+}
+
+/* Which of the classes `number` stand before the target, when sorted: a NaN before every number, the smaller
+ * class before its equals. This is argmax's order, so that rank is 0 where argmax is the target. */
+static maskv stands_before(realv x, maskv number, rank_target t) {
+    const maskv equal = (x == t.x) | (isnan(x) & isnan(t.x));
+    return (x > t.x) | (isnan(x) & !isnan(t.x)) | (equal & (number < t.y));
+}
+
+/* Adds a vector to the block's sums, but for its exponentials, and gives these. `c`: the class of its first
+ * lane. */
+static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv x, realv u, uint c,
+                         rank_target target) {
     const realv d = deviation(k, x, s->ref);
     const realv e = exp_of(&k->exp, d);
 #if U != U_NONE
@@ -257,13 +290,12 @@ static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv
     b->u += e == REALV(0) ? REALV(0) : e * u;
 #else
     b->u += u;
-    b->dot -= u == REALV(0) ? REALV(0) : u * d;
+    b->dot = u == REALV(0) ? b->dot : fma(u * DOT_UNIT(k), -d, b->dot);
 #endif
 #endif
 #if STATS
     b->ent -= e == REALV(0) ? REALV(0) : e * d;
-    const maskv beats = (x > x_target) | isnan(x);
-    b->beaten += beats ? (maskv)1 : (maskv)0;
+    b->before += stands_before(x, class_numbers(c), target) ? (maskv)1 : (maskv)0;
 #endif
     return e;
 }
@@ -276,7 +308,7 @@ static void add_block(row_scan *s, const block_terms *b) {
 #endif
 #if STATS
     block_sum_add(&s->ent, b->ent);
-    s->beaten += b->beaten;
+    s->before += b->before;
 #endif
 }
 
@@ -328,7 +360,8 @@ typedef struct row_sums {
     rowreal ref, log_sum, inverse_sum; /* inverse_sum: 1 / sum exp(z - ref) */
     rowreal lse, lse_residual;
     rowreal u, dot, entropy; /* u of softmax: sum u p */
-    rowlong argmax, beaten;
+    rowlong argmax, before;
+    rowreal rest; /* sum exp(z - ref) without one class at ref: what a confident row's 1 would hide */
 } row_sums;
 
 #if FROM_LSE
@@ -336,7 +369,7 @@ typedef struct row_sums {
  * a factor, which costs the exponents no rounding; where it is large (lse beyond 3e7), log_sum, which is
  * taken off them: exp() of either alone may be 0 or infinite. */
 static row_sums saved_row(const call *k, long row) {
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     r.ref = GET_ROWS(k, lse, row);
     r.lse = r.ref;
     const rowreal residual = HAS(k, lse_residual) ? GET_ROWS(k, lse_residual, row) : ROWREAL(0);
@@ -344,12 +377,14 @@ static row_sums saved_row(const call *k, long row) {
     r.log_sum = large ? residual : ROWREAL(0);
     r.log_sum = isfinite(r.lse) ? r.log_sum : ROWREAL(REAL_NAN);
     r.inverse_sum = exp(large ? ROWREAL(0) : -residual);
+    r.lse_residual = residual;
     return r;
 }
 
 #if ROWS == 1
 /* !read: nothing of the row is read. */
-static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
+static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
+                        row_kept *kept) {
     row_sums r = saved_row(k, row);
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
@@ -369,7 +404,7 @@ typedef struct row_part {
     rowreal own, exp, u, dot, ent;
     rowreal best;    /* for argmax: the largest logit, a NaN if there is one, */
     rowmask best_at; /* and the first class that has it */
-    rowmask beaten;
+    rowmask before;
     rowmask nans; /* with a ref of +inf: whether there are any */
 } row_part;
 
@@ -387,7 +422,7 @@ static row_part part_rebased(const call *k, row_part p, real ref) {
         if (OP == OP_SOFTMAX)
             p.u *= factor;
         else if (U != U_NONE)
-            p.dot += weigh(p.u, shift);
+            p.dot += weigh(p.u, shift * DOT_UNIT(k));
         p.exp *= factor;
         p.own = 0;
     }
@@ -408,7 +443,7 @@ static row_part part_add(row_part a, row_part b) {
         a.best = b.best;
         a.best_at = b.best_at;
     }
-    a.beaten += b.beaten;
+    a.before += b.before;
     return a;
 }
 
@@ -423,7 +458,7 @@ static row_part sub_group_part(row_part p) {
 #endif
 #if STATS
     p.ent = sub_group_reduce_add(p.ent);
-    p.beaten = sub_group_reduce_add(p.beaten);
+    p.before = sub_group_reduce_add(p.before);
 #endif
     const real best = sub_group_reduce_max(p.best);
     p.best_at = sub_group_reduce_min(p.best == best ? p.best_at : INT_MAX);
@@ -445,10 +480,10 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.dot = block_sum_value(s.dot);
 #endif
 #if STATS
-    MASK_NAME beaten[WIDTH];
-    TO_LANES(s.beaten, beaten);
+    MASK_NAME before[WIDTH];
+    TO_LANES(s.before, before);
     p.ent = block_sum_value(s.ent);
-    for (int lane = 0; lane < WIDTH; lane++) p.beaten += (int)beaten[lane];
+    for (int lane = 0; lane < WIDTH; lane++) p.before += (int)before[lane];
 #endif
     p.best = s.best;
     p.best_at = INT_MAX;
@@ -467,7 +502,7 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
 
 /* The row from all its parts. */
 static row_sums finish_row(const call *k, row_part p) {
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     const rowreal nan_ = ROWREAL(REAL_NAN);
     const rowreal sum = p.exp + p.own;
     const rowmask plain = (sum > 0) & (p.ref < REAL_INF);     /* not NaN, not 0 */
@@ -491,14 +526,16 @@ static row_sums finish_row(const call *k, row_part p) {
     r.dot = p.dot;
     r.entropy = r.log_sum + p.ent * r.inverse_sum;
     r.argmax = TO_ROWLONG(p.best_at);
-    r.beaten = TO_ROWLONG(p.beaten);
+    r.before = TO_ROWLONG(p.before);
+    r.rest = p.exp + (p.own - 1);
     return r;
 }
 
 #if ROWS == 1
 /* The row, read. !read: nothing of it is, and nothing that is returned matters. */
-static row_sums sum_row(const call *k, long row, const row_at *at, bool read, real x_target, row_kept *kept) {
-    return finish_row(k, part_of(k, at, scan_row(k, at, read, x_target, kept), kept->on));
+static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
+                        row_kept *kept) {
+    return finish_row(k, part_of(k, at, scan_row(k, at, read, target, kept), kept->on));
 }
 #endif
 #endif

@@ -30,17 +30,18 @@ static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) 
     s->ent = choose_block(which, moved.ent, s->ent);
 }
 
-/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. x_target: that of
+/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. target->x: that of
  * class y, known beforehand with STATS, else found on the way. */
-static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv y, rowreal *x_target) {
-    rowreal equals = 0, found = *x_target;
+static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, rank_target *target) {
+    rowreal equals = 0, found = target->x;
     block_terms sum = NO_TERMS;
     for (int from = 0; from < at->count; from += CHAIN) {
         block_terms b = NO_TERMS;
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
-            const realv e = scan_vector(k, s, &b, at->x[i], load_u(k, at, at->tile + (uint)i, WIDTH), found);
-            if (!STATS) found = y == (maskv)((int)at->tile + i) ? at->x[i] : found;
+            const uint c = at->tile + (uint)i;
+            const realv e = scan_vector(k, s, &b, at->x[i], load_u(k, at, c, WIDTH), c, *target);
+            if (!STATS) found = target->y == class_numbers(c) ? at->x[i] : found;
             if (at->has_exp) at->exp[i] = e;
             b.exp = is_own ? b.exp : b.exp + e;
             equals = is_own ? equals + 1 : equals;
@@ -49,10 +50,10 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, maskv
         sum.u += b.u;
         sum.dot += b.dot;
         sum.ent += b.ent;
-        sum.beaten += b.beaten;
+        sum.before += b.before;
     }
     add_block(s, &sum);
-    *x_target = found;
+    target->x = found;
     s->own = isnan(own) ? s->own : equals;
 }
 
@@ -66,7 +67,7 @@ static void scan_best(row_part *p, const row_at *at) {
     }
 }
 
-static row_scan scan_rows(const call *k, row_at *at, row_part *best, maskv y, rowreal *x_target) {
+static row_scan scan_rows(const call *k, row_at *at, row_part *best, rank_target *target) {
     const uint classes = (uint)k->p->classes;
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
@@ -83,7 +84,7 @@ static row_scan scan_rows(const call *k, row_at *at, row_part *best, maskv y, ro
         } else if (any(moves)) {
             rebase_rows(k, &s, moves, ref);
         }
-        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), y, x_target);
+        scan_held(k, &s, at, moves ? top : ROWREAL(REAL_NAN), target);
         if (HAS(k, argmax)) scan_best(best, at);
     }
     return s;
@@ -99,18 +100,18 @@ static rowmask have_nan(const call *k, row_at *at) {
     return nans;
 }
 
-static row_part sum_rows(const call *k, row_at *at, maskv y, rowreal *x_target) {
+static row_part sum_rows(const call *k, row_at *at, rank_target *target) {
     row_part p;
     p.best = -REAL_INF;
     p.best_at = 0;
-    const row_scan s = scan_rows(k, at, &p, y, x_target);
+    const row_scan s = scan_rows(k, at, &p, target);
     p.ref = s.met ? s.ref : ROWREAL(-REAL_INF);
     p.own = s.own;
     p.exp = block_sum_value(s.exp);
     p.u = block_sum_value(s.u);
     p.dot = block_sum_value(s.dot);
     p.ent = block_sum_value(s.ent);
-    p.beaten = s.beaten;
+    p.before = s.before;
     p.nans = 0;
     if (is_described(k) && any(p.ref == REAL_INF)) p.nans = have_nan(k, at);
     return p;
@@ -145,22 +146,24 @@ typedef struct rows_task {
     rowmask counted;
     bool read;
     row_at at;
+    rowreal target_grad; /* cross entropy of class targets: the gradient by the target's logit */
 } rows_task;
 
 /* The gradient by class c; 0 in rows that do not count and behind the classes. */
 static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
                               uint c) {
-    const realv target = t->y == (maskv)(int)c ? grad->target : REALV(0);
+    const maskv is_target = t->y == class_numbers(c);
     realv g = REALV(0);
     if (!t->read || c >= (uint)k->p->classes) return g;
 #if OP == OP_NLL
-    g = REALV(0) - target; /* not -0 */
+    g = is_target ? REALV(0) - grad->target : g; /* not -0 */
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
     const realv e =
         t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of_deviation(k, r, deviation(k, x, r->ref));
-    g = gradient_by_logit(k, r, grad, x, e, OP == OP_CROSS_ENTROPY ? q + target : q);
+    g = gradient_by_logit(k, r, grad, x, e, q);
+    if (OP == OP_CROSS_ENTROPY && U != U_PROBABILITY) g = is_target ? t->target_grad : g;
 #endif
     return t->counted ? g : REALV(0);
 }
@@ -203,16 +206,16 @@ static void score_rows(const call *k, long row) {
     const row_target target = resolve_target(k, row);
     const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
     rows_task t;
-    rowreal x_target = 0;
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    row_grad grad = {0, 0, 0, 0};
+    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_grad grad = {0, 0, 0, 0, 0, 0, 0, 0};
     t.counted = target.state == ROW_COUNTED;
     t.y = TO_MASKV(target.y);
+    rank_target goal = {REALV(0), t.y};
     t.read = !skips || is_described(k) || any(t.counted);
     find_row(k, &t.at, row);
 
-#if STATS || OP == OP_NLL
-    if (t.read) x_target = t.counted ? load_targets(k, &t.at, target.y) : ROWREAL(0);
+#if STATS || OP == OP_NLL || FROM_LSE
+    if (t.read) goal.x = t.counted ? load_targets(k, &t.at, target.y) : ROWREAL(0);
 #endif
 #if FROM_LSE
     r = saved_row(k, row);
@@ -220,18 +223,18 @@ static void score_rows(const call *k, long row) {
     if (t.read) r.u = sum_u(k, &t.at);
 #endif
 #elif OP != OP_NLL
-    if (t.read) r = finish_row(k, sum_rows(k, &t.at, t.y, &x_target));
+    if (t.read) r = finish_row(k, sum_rows(k, &t.at, &goal));
     write_description(k, row, r);
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
-    const long_sum x_part = {x_target, 0};
-    write_counted_loss(k, row, target, r, OP == OP_NLL ? x_part : target_deviation(k, x_target, r.ref));
-    if (HAS(k, rank)) {
-        const rowlong rank = r.beaten + TO_ROWLONG(isnan(x_target)); /* a NaN does not beat itself */
-        PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(t.counted) ? rank : ROWLONG(0));
-    }
+    const long_sum x_part = {goal.x, 0};
+    write_counted_loss(k, row, target, r, OP == OP_NLL ? x_part : target_deviation(k, goal.x, r.ref));
+    if (HAS(k, rank)) PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(t.counted) ? r.before : ROWLONG(0));
 #endif
     if (HAS(k, grad)) grad = row_gradient(k, row, target, r);
+#if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
+    if (HAS(k, grad)) t.target_grad = gradient_by_target(k, target, &r, &grad, goal.x);
+#endif
     if (HAS(k, grad) || HAS(k, log_probs) || HAS(k, probs)) write_tiles(k, row, &t, &r, &grad);
 }
 

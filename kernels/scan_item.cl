@@ -58,7 +58,7 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
  * one, nothing is changed, and false. (For a deviation above REBASE_ABOVE, its bits compared as an integer
  * are too, which takes a CPU half the time; a NaN goes either way.) all_ones: every u is 1. */
 ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
-                                          uint tile, bool all_ones, realv x_target) {
+                                          uint tile, bool all_ones, rank_target target) {
     block_terms b = NO_TERMS;
     maskv top = AS_MASKV(REALV(-REAL_INF));
     realv x[TILE], e[TILE];
@@ -67,7 +67,7 @@ ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_
         x[v] = load_row(k, at, c, WIDTH);
         top = max(top, AS_MASKV(deviation(k, x[v], s->ref)));
         const realv u = all_ones ? REALV(1) : load_u(k, at, c, WIDTH);
-        e[v] = scan_vector(k, s, &b, x[v], u, x_target);
+        e[v] = scan_vector(k, s, &b, x[v], u, c, target);
         b.exp += e[v];
     }
     if (any_lane(top > AS_MASKV(REALV(REBASE_ABOVE)))) return false;
@@ -80,9 +80,9 @@ ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_
 /* Adds a vector of a tile to its sums. `own`: the logit at ref if it was met in this tile, else NaN; counted
  * in `equals` instead. */
 static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
-                            block_terms *b, realv *equals, uint c, int lanes, real own, realv x_target) {
+                            block_terms *b, realv *equals, uint c, int lanes, real own, rank_target target) {
     const realv x = load_row(k, at, c, lanes);
-    const realv e = scan_vector(k, s, b, x, load_u(k, at, c, lanes), x_target);
+    const realv e = scan_vector(k, s, b, x, load_u(k, at, c, lanes), c, target);
     b->exp += x == REALV(own) ? REALV(0) : e;
     *equals += x == REALV(own) ? REALV(1) : REALV(0);
     keep_vector(k, kept, at, c, lanes, x, e);
@@ -90,7 +90,7 @@ static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, co
 
 /* Any tile, of the classes below `to`: first its largest logit. */
 static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *at, uint tile, uint to,
-                      realv x_target) {
+                      rank_target target) {
     const uint step = WIDTH;
     const uint whole = min((to - tile) / WIDTH, (uint)TILE);
     const uint rest = tile + whole * WIDTH;
@@ -113,15 +113,15 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
     }
     const real own = moves ? top : REAL_NAN;
     block_terms b = NO_TERMS;
-    FOR_WHOLE_VECTORS(tile, whole, { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, x_target); })
-    if (has_rest) scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(to - rest), own, x_target);
+    FOR_WHOLE_VECTORS(tile, whole, { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, target); })
+    if (has_rest) scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(to - rest), own, target);
     add_block(s, &b);
     if (moves) s->own = sum_lanes(equals);
 }
 
 /* The classes at->from .. to; none of them where !read. Only for argmax is each tile's largest logit needed.
  */
-static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
+static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
     const uint to = read ? at->to : at->from;
     const bool all_ones = U == U_WEIGHT && !HAS(k, class_weight);
     const block_sum zero = {REALV(0), REALV(0)};
@@ -129,9 +129,9 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
     for (uint tile = at->from; tile < to; tile += TILE * WIDTH) {
         const bool usual = s.met && to - tile >= TILE * WIDTH && !HAS(k, argmax);
         const bool done = !usual     ? false
-                          : all_ones ? scan_usual_tile(k, &s, kept, at, tile, true, REALV(x_target))
-                                     : scan_usual_tile(k, &s, kept, at, tile, false, REALV(x_target));
-        if (!done) scan_tile(k, &s, kept, at, tile, to, REALV(x_target));
+                          : all_ones ? scan_usual_tile(k, &s, kept, at, tile, true, target)
+                                     : scan_usual_tile(k, &s, kept, at, tile, false, target);
+        if (!done) scan_tile(k, &s, kept, at, tile, to, target);
     }
     return s;
 }

@@ -124,10 +124,13 @@ static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint ti
     }
 }
 
+/* Behind every class. */
+#define NO_CLASS ((uint)(INT_MAX - WIDTH))
+
 /* Adds a tile to the sums, to which a vector behind its end adds nothing. `moved`: ref is that of `own`, a
  * logit of this tile. */
 static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_kept *kept, uint tile,
-                        uint end, bool moved, real own, realv x_target) {
+                        uint end, bool moved, real own, rank_target target) {
     realv equals = REALV(0);
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
         block_terms b = NO_TERMS;
@@ -135,7 +138,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
             const uint c = round_class(tile, v);
             const realv x = kept->tile[v];
             const realv u = load_u(k, at, c, lanes_at(at, end, c));
-            realv e = scan_vector(k, s, &b, x, u, x_target);
+            realv e = scan_vector(k, s, &b, x, u, c < end ? c : NO_CLASS, target);
             if (moved) {
                 e = x == REALV(own) ? REALV(0) : e;
                 equals += x == REALV(own) ? REALV(1) : REALV(0);
@@ -148,7 +151,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
 }
 
 /* The team's classes; none of them where !read. */
-static row_scan scan_row(const call *k, const row_at *at, bool read, real x_target, row_kept *kept) {
+static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
     const block_sum zero = {REALV(0), REALV(0)};
     row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
     if (!read) return s;
@@ -166,7 +169,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, real x_targ
         }
         const bool moves = ref_moves(k, &s, top);
         if (moves) rebase(k, &s, AS_REFERENCE(k, top));
-        scan_rounds(k, &s, at, kept, tile, end, moves, top, REALV(x_target));
+        scan_rounds(k, &s, at, kept, tile, end, moves, top, target);
         tile = end;
     }
     kept->has_tile = true;

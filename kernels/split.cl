@@ -59,7 +59,8 @@ __kernel void split_scan(CALL_ARGUMENTS) {
     start_keeping(&k, &kept, false);
     take_part(&k, &t, part);
     split_part own;
-    own.sums = part_of(&k, &t.at, scan_row(&k, &t.at, t.read, t.x_target, &kept), false);
+    own.sums =
+        part_of(&k, &t.at, scan_row(&k, &t.at, t.read, rank_target_of(t.x_target, t.target.y), &kept), false);
     own.x_target = t.x_target;
     if (team_item() == 0) parts_of(&k, row)[part] = own;
 }

@@ -118,7 +118,7 @@ static const option_row table[] = {
     {"log-prob", "F", OUTPUT, AT(log_prob), BOTH, 0, .help = "each target's log-probability"},
     {"lse", "F", OUTPUT, AT(lse), LOSS, 0, .help = "each row's log-sum-exp"},
     {"argmax", "F", OUTPUT, AT(argmax), BOTH, 0, .help = "each row's most likely class, i64"},
-    {"rank", "F", OUTPUT, AT(rank), LOSS, 0, .help = "how many classes beat the target, i64"},
+    {"rank", "F", OUTPUT, AT(rank), LOSS, 0, .help = "how many classes stand before the target, i64"},
     {"entropy", "F", OUTPUT, AT(entropy), LOSS, 0, .help = "each row's entropy, in nats"},
     {"log-probs", "F", OUTPUT, AT(log_probs), LOSS, 0, .help = "all log-probabilities, of the logits' shape"},
     {"grad", "F", OUTPUT, AT(grad), BOTH, 0,

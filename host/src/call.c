@@ -2,6 +2,7 @@
 #include "call.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "error.h"
@@ -337,6 +338,12 @@ static clx_bits bits_of(const clxent_desc *d, double x) {
     return bits;
 }
 
+static double class_unit(int64_t classes) {
+    int exponent;
+    (void)frexp((double)classes, &exponent);
+    return ldexp(1.0, -exponent);
+}
+
 clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset) {
     const clxent_desc *d = &plan->desc;
     const clx_workspace w = clx_workspace_of(plan);
@@ -372,6 +379,7 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t
         .softcap = bits_of(d, s->softcap),
         .logit_scale = bits_of(d, s->logit_scale),
         .grad_output = bits_of(d, s->grad_output),
+        .class_unit = bits_of(d, class_unit(d->classes)),
         .reduction = (clx_i32)d->reduction,
         .targets = (clx_i32)d->targets,
         .targets_int = (clx_i32)d->targets_dtype,

@@ -140,7 +140,8 @@ static void compute(sweep_case *c, const double *x) {
         c->log_prob[row] = (double)exact.log_prob;
         c->lse[row] = (double)exact.lse;
         c->entropy[row] = (double)exact.entropy;
-        c->grad_bound[row] = bounds[at]; /* the same for a whole row */
+        /* the same for a whole row, but for the target, whose own is smaller */
+        c->grad_bound[row] = bounds[c->targets[row] == 0 ? at + classes - 1 : at];
         sweep_note(&c->reference, CLXENT_F64, e.log_prob[row], c->log_prob[row], e.log_prob_bound[row]);
         sweep_note(&c->reference, CLXENT_F64, e.lse[row], c->lse[row], e.lse_bound[row]);
         sweep_note(&c->reference, CLXENT_F64, e.entropy[row], c->entropy[row], e.entropy_bound[row]);

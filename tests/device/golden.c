@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,11 +113,12 @@ static clxent_arrays arrays_of(const test_case *c, results *r) {
 static void check(const char *role, const tensor *expected, const float *got, const double *bound,
                   int64_t count) {
     expect_integer(role, -1, count, expected->count);
+    const double lost = case_lost(bound, count);
     for (int64_t i = 0; i < count; i++) {
         const double value = element(expected->dtype, expected->data, i);
         const double rounding =
             expected->dtype == CLXENT_F32 ? reference_half_unit(REFERENCE_F32, value) : 0.0;
-        expect_near(role, i, CLXENT_F32, (double)got[i], value, bound[i] + rounding);
+        expect_near(role, i, CLXENT_F32, (double)got[i], value, bound[i] + rounding + lost);
     }
 }
 
@@ -209,6 +211,13 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     free(grad);
 }
 
+/* The cases of grid/ have options of their own each, and so a program each on every schedule: there they take
+ * turns, but for the device's choice and in the long form. */
+static bool has_turn(const char *name, int number, clxent_schedule schedule) {
+    const bool of_grid = strncmp(name, "grid", 4) == 0;
+    return !of_grid || expect_long() || schedule == CLXENT_SCHEDULE_AUTO || number % 4 + 1 == (int)schedule;
+}
+
 /* One case in `step`, from number `first` on. */
 static void cases_from(int first, int step, clxent_schedule schedule) {
     static char names[CASES_MOST][CASE_NAME];
@@ -216,6 +225,7 @@ static void cases_from(int first, int step, clxent_schedule schedule) {
     int tried = 0;
     for (int i = first; i < count; i += step) {
         test_case c;
+        if (step == 1 && !has_turn(names[i], i, schedule)) continue;
         tried++;
         case_open(&c, names[i]);
         if (c.next_token)
@@ -271,13 +281,14 @@ static void on_other_tunings(void **state) {
         {sizeof(clxent_tuning), 8, 16, 32, 32, 4, 2, 128, 100, 64, 8},
     };
     enum { TUNINGS = sizeof tunings / sizeof *tunings };
-    const int step = 40;
+    const int step = 50;
     if (expect_effort() != EFFORT_FULL) skip(); /* each a compilation */
     for (int i = 0; i < TUNINGS; i++) {
         print_message("tuning %d:\n", i);
         expect_status("clxent_ctx_set_tuning", ctx, clxent_ctx_set_tuning(ctx, &tunings[i]), CLXENT_OK);
         for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++)
-            cases_from(5 * i + schedule, step, (clxent_schedule)schedule);
+            if (schedule != CLXENT_SCHEDULE_LANE) /* AUTO takes it where the tuning says so */
+                cases_from(5 * i + schedule, step, (clxent_schedule)schedule);
     }
     assert_int_equal(clxent_ctx_set_tuning(ctx, NULL), CLXENT_OK);
 }

@@ -3,7 +3,7 @@
  * The device against the reference: random shapes, layouts, values and options for each kind of kernel,
  * on every schedule, every output within the bounds of reference.h. The seed is printed; a failure prints
  * the whole problem and the element.   test_random [NAME]   runs one kind alone ("f16", "soft*").
- * CLXENT_TEST_LONG=1 tries every kind.
+ * CLXENT_TEST_LONG=1 tries every kind, and draws the scale and the layout anew for each problem.
  */
 #include "leave.h"
 #include "trial.h"
@@ -69,8 +69,9 @@ static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
     if (trial_run(ctx, v, limits, r)) trials++;
 }
 
-/* Each number of classes once, on one schedule. */
-static void run_class_counts(const variant *v, clxent_schedule schedule, rng *r) {
+/* Each number of classes once, on one schedule. `scale` and `strided` as in trial_limits. */
+static void run_class_counts(const variant *v, clxent_schedule schedule, trial_choice scale,
+                             trial_choice strided, rng *r) {
     const test_effort effort = expect_effort();
     const int64_t most_elements[] = {[EFFORT_TINY] = 600, [EFFORT_SMALL] = 1 << 14, [EFFORT_FULL] = 1 << 17};
     for (int i = 0; i < CLASS_COUNTS; i++) {
@@ -81,21 +82,31 @@ static void run_class_counts(const variant *v, clxent_schedule schedule, rng *r)
                                      .rows = 5000,
                                      .elements = most_elements[effort] >> rng_integer(r, 0, 4),
                                      .schedule = schedule,
-                                     .device = &device};
+                                     .device = &device,
+                                     .scale = scale,
+                                     .strided = strided};
         run_trial(v, &limits, r);
     }
+}
+
+/* Whether a kind has what another program is compiled for: drawn once, since compiling takes nearly all of
+ * the time. combinations.c has it with everything else. */
+static trial_choice choose_once(double probability, rng *r) {
+    const bool drawn = rng_chance(r, probability);
+    return expect_long() ? DRAWN : drawn ? ALWAYS : NEVER;
 }
 
 static void check_variant(void **state) {
     const variant *v = *state;
     if (v->logits == CLXENT_F64 && !device.fp64) skip();
     rng r = rng_start(seed + (uint64_t)(v - variants) * 1000003u);
+    const trial_choice scale = choose_once(0.5, &r), strided = choose_once(0.3, &r);
     for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++) {
         /* a vector kernel takes a minute to compile there; split is tried once */
         if (schedule >= CLXENT_SCHEDULE_WIDE && expect_effort() == EFFORT_SMALL &&
             (schedule == CLXENT_SCHEDULE_WIDE || v != variants))
             continue;
-        run_class_counts(v, (clxent_schedule)schedule, &r);
+        run_class_counts(v, (clxent_schedule)schedule, scale, strided, &r);
     }
 }
 

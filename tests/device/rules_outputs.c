@@ -4,6 +4,8 @@
  * accuracy of confident rows, and for the gradient made later from a saved lse. */
 #include "problem.h"
 
+#include <float.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,21 +40,43 @@ static void argmax_ties_at_a_distance(void) {
     solve(&p);
     for (int r = 0; r < N; r++) {
         assert_int_equal(p.argmax[r], first[r]);
-        assert_int_equal(p.rank[r], 0); /* an equal does not beat the target */
+        assert_int_equal(p.rank[r], 1); /* the first of the two stands before the second, the target */
+    }
+    p.arrays.targets = CLXENT_ARRAY((void *)(uintptr_t)first, sizeof first);
+    solve(&p);
+    for (int r = 0; r < N; r++) assert_int_equal(p.rank[r], 0);
+}
+
+/* In rows of equals, whatever they are, rank is 0 exactly where argmax is the target, and counts the equals
+ * before it. */
+static void rank_of_equals(void) {
+    enum { N = 8, C = 300 };
+    static float logits[N * C];
+    static const int64_t targets[N] = {0, 1, 17, 63, 64, 128, 256, 299};
+    const float equals[] = {0, -INFINITY, INFINITY, NAN, -FLT_MAX};
+    for (size_t i = 0; i < sizeof equals / sizeof *equals; i++) {
+        for (int k = 0; k < N * C; k++) logits[k] = equals[i];
+        problem p;
+        begin(&p, N, C, logits, targets);
+        solve(&p);
+        for (int r = 0; r < N; r++) {
+            assert_int_equal(p.rank[r], targets[r]);
+            assert_int_equal(p.argmax[r], 0);
+        }
     }
 }
 
-static void rank_counts_what_beats_the_target(void) {
+static void rank_counts_what_stands_before_the_target(void) {
     enum { C = 5 };
     const float logits[5 * C] = {5, 4,   3,   2, 1,   /* distinct: rank is the place */
-                                 2, 2,   2,   2, 2,   /* equal: 0 */
+                                 2, 2,   2,   2, 2,   /* equal: the two before it */
                                  1, NAN, 0,   2, NAN, /* NaNs count: 2 and one greater */
-                                 1, NAN, NAN, 2, 0,   /* a NaN target: the other NaNs */
+                                 1, NAN, NAN, 2, 0,   /* a NaN target: the NaN before it */
                                  3, 3,   3,   0, 1};
     problem p;
-    begin(&p, 5, C, logits, (const int64_t[]){3, 2, 0, 1, 4});
+    begin(&p, 5, C, logits, (const int64_t[]){3, 2, 0, 2, 4});
     solve(&p);
-    static const int64_t expected[] = {3, 0, 3, 1, 3};
+    static const int64_t expected[] = {3, 2, 3, 1, 3};
     for (int r = 0; r < 5; r++) assert_int_equal(p.rank[r], expected[r]);
 }
 
@@ -122,8 +146,104 @@ static void confident_rows(void) {
             const double loss = log1p(exp(-(double)gaps[r]));
             assert_near(p.loss[r], loss, 1e-4 * loss);
             assert_near(p.log_prob[r], -loss, 1e-4 * loss);
+            /* p - 1 = -1 / (e^gap + 1), to its last digits however small */
+            const double less_p = 1 / (exp((double)gaps[r]) + 1);
+            assert_near(p.grad[2 * r + side], -less_p, 1e-5 * less_p);
         }
     }
+}
+
+/* The gradient by a confident target's logit, relative to itself, with each option that has a way of its own.
+ */
+static void confident_gradients(void) {
+    enum { N = 3, C = 300, OPTIONS = 4 };
+    static const float gaps[N] = {17, 20, 60};
+    static const int64_t targets[N] = {0, 131, 299};
+    static float logits[N * C];
+    memset(logits, 0, sizeof logits);
+    for (int r = 0; r < N; r++) logits[r * C + targets[r]] = gaps[r];
+    const float grad_output = 1e6F; /* loss scaling: there the digits matter */
+    for (int option = 0; option < OPTIONS; option++) {
+        problem p;
+        begin(&p, N, C, logits, targets);
+        p.desc.reduction = CLXENT_SUM;
+        if (option == 1) p.desc.logit_scale = 0.75;
+        if (option == 2) p.desc.softcap = 1000;
+        if (option == 3) p.desc.z_loss = 0.5;
+        set_grad_output(&p, &grad_output, 1);
+        solve(&p);
+        for (int r = 0; r < N; r++) {
+            const double gap = (double)gaps[r], t = tanh(gap / 1000);
+            const double z = option == 2 ? 1000 * t : p.desc.logit_scale * gap;
+            const double others = (C - 1) * exp(-z), less_p = others / (1 + others);
+            const double slope = option == 2 ? 1 - t * t : p.desc.logit_scale;
+            const double by_lse = 2 * p.desc.z_loss * (z + log1p(others));
+            const double expected = 1e6 * slope * (by_lse * (1 - less_p) - less_p);
+            /* the z of a softcap is off by 2e-6 of the cap */
+            assert_near(p.grad[r * C + targets[r]], expected, (option == 2 ? 2e-3 : 2e-5) * fabs(expected));
+        }
+    }
+}
+
+/* The same from a saved lse: with its residual the digits are there. */
+static void confident_gradient_from_lse(void) {
+    enum { C = 300 };
+    static float logits[C];
+    memset(logits, 0, sizeof logits);
+    logits[7] = 20;
+    problem p;
+    begin(&p, 1, C, logits, (const int64_t[]){7});
+    solve(&p);
+    const double others = (C - 1) * exp(-20), expected = -others / (1 + others);
+    float lse = p.lse[0], residual = p.lse_residual[0];
+    begin(&p, 1, C, logits, (const int64_t[]){7});
+    p.desc.flags = CLXENT_GRAD_FROM_LSE;
+    p.want = CLXENT_OUT_GRAD;
+    p.arrays.lse = CLXENT_ARRAY(&lse, sizeof lse);
+    p.arrays.lse_residual = CLXENT_ARRAY(&residual, sizeof residual);
+    solve(&p);
+    assert_near(p.grad[7], expected, 1e-5 * fabs(expected));
+}
+
+/* A probability target of one class is such a target too, and so is log-softmax's grad_output of one class.
+ */
+static void confident_gradient_of_one_probability(void) {
+    enum { C = 300 };
+    static float logits[C], one[C];
+    memset(logits, 0, sizeof logits);
+    memset(one, 0, sizeof one);
+    logits[131] = 20;
+    one[131] = 1;
+    const double others = (C - 1) * exp(-20), expected = -others / (1 + others);
+    problem p;
+    begin(&p, 1, C, logits, NULL);
+    p.desc.targets = CLXENT_TARGETS_PROBABILITY;
+    p.arrays.targets = CLXENT_ARRAY(one, sizeof one);
+    p.want = CLXENT_OUT_GRAD;
+    solve(&p);
+    assert_near(p.grad[131], expected, 1e-5 * fabs(expected));
+
+    begin(&p, 1, C, logits, NULL);
+    p.desc.op = CLXENT_LOG_SOFTMAX;
+    p.arrays.targets = CLXENT_ARRAY(NULL, 0);
+    p.want = CLXENT_OUT_GRAD;
+    set_grad_output(&p, one, C);
+    solve(&p);
+    assert_near(p.grad[131], -expected, 1e-5 * fabs(expected));
+}
+
+/* A z-loss near the largest number has a gradient that is a number, where the rows share it. */
+static void gradient_of_the_largest_z_loss(void) {
+    enum { N = 4, C = 33 };
+    static float logits[N * C];
+    memset(logits, 0, sizeof logits);
+    problem p;
+    begin(&p, N, C, logits, (const int64_t[N]){0, 1, 2, 3});
+    p.desc.z_loss = 3e38;
+    p.want = CLXENT_OUT_GRAD;
+    solve(&p);
+    const double lse = log(C), expected = 2 * 3e38 * lse / N / C;
+    assert_each(p.grad, N * C, expected, 1e-5 * expected);
 }
 
 static void confident_row_of_many_classes(void) {
@@ -287,12 +407,17 @@ int main(void) {
     static const rule rules[] = {
         RULE(argmax_first_maximum_and_nan),
         RULE(argmax_ties_at_a_distance),
-        RULE(rank_counts_what_beats_the_target),
+        RULE(rank_of_equals),
+        RULE(rank_counts_what_stands_before_the_target),
         RULE(rank_of_every_place),
         RULE(outputs_of_uncounted_rows),
         RULE(entropy),
         RULE(confident_rows),
         RULE(confident_row_of_many_classes),
+        RULE(confident_gradients),
+        RULE(confident_gradient_from_lse),
+        RULE(confident_gradient_of_one_probability),
+        RULE(gradient_of_the_largest_z_loss),
         RULE(far_targets_are_finite),
         RULE(lse_residual),
         RULE(grad_from_lse),

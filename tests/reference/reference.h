@@ -17,6 +17,9 @@
  *     loss     = sum_rows sum_c q_c (lse - z_c) / D + sum_rows r z_loss lse^2 / Dz
  *     grad_c   = g dz_c/dx_c ((p_c sum_k q_k - q_c) / D + 2 z_loss r lse p_c / Dz)
  *
+ * The gradient by a class target's own logit is held to a bound relative to 1 - p_y, which for a confident
+ * row is far smaller than that of the other classes.
+ *
  * Two ways to call it: reference_run() on whole arrays of double, or row by row in a memory of a few
  * times C (reference_count(), reference_row_compute(), reference_loss_add(), reference_loss_finish()).
  * No call fails, allocates more than 9 C doubles, or keeps a pointer; shapes are the caller's to check.
@@ -123,6 +126,7 @@ reference_counts reference_count(const reference_problem *problem);
  * log_prob and rank are 0 in a row that is not counted; what describes the logits is given always. */
 typedef struct reference_row {
     double *log_probs, *log_probs_bound, *probs, *probs_bound, *grad, *grad_bound;
+    double grad_any_bound; /* cross entropy: of any class; a target's own is smaller */
     reference_row_state state;
     int64_t target, argmax, rank;
     double row_loss, row_loss_bound;

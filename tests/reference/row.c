@@ -133,6 +133,37 @@ static void set_undefined_loss(const reference_problem *problem, reference_row *
     fill_grad(problem, out, NAN, 0.0);
 }
 
+/* What makes the gradient by the target's own logit. 1 - p is the sum of the other p_c: taken off 1, p of a
+ * confident row would leave no digit. */
+typedef struct target_part {
+    double q;                    /* r (1-e) w_y */
+    double smoothed;             /* r (e/C) w_y */
+    double weights, abs_weights; /* r sum w_c, and of their magnitudes */
+    double less_p, less_p_far;   /* sum of p_c and of p_c d_c over the other classes */
+} target_part;
+
+static target_part target_part_of(const reference_problem *problem, const softmax *s, const double *x,
+                                  double r, int64_t target) {
+    const double e = problem->label_smoothing;
+    reference_sum weights = {0}, abs_weights = {0}, less_p = {0}, far = {0};
+    for (int64_t c = 0; c < problem->classes; c++) {
+        const double w = r * (problem->class_weight ? problem->class_weight[c] : 1.0);
+        reference_sum_add(&weights, w);
+        reference_sum_add(&abs_weights, fabs(w));
+        if (c == target || masked(x[c])) continue;
+        const double p = probability(problem, s, x[c]);
+        reference_sum_add(&less_p, p);
+        reference_sum_add(&far, p * distance(problem, s, x[c]));
+    }
+    const double w = r * (problem->class_weight ? problem->class_weight[target] : 1.0);
+    return (target_part){.q = (1.0 - e) * w,
+                         .smoothed = e / (double)problem->classes * w,
+                         .weights = reference_sum_value(&weights),
+                         .abs_weights = reference_sum_value(&abs_weights),
+                         .less_p = reference_sum_value(&less_p),
+                         .less_p_far = reference_sum_value(&far)};
+}
+
 static void cross_entropy(const reference_problem *problem, const reference_counts *counts, int64_t row,
                           const double *x, const double *t, const softmax *s, reference_row *out) {
     if (s->undefined) {
@@ -172,13 +203,29 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     /* lse, a sum of two, is only as good as lse_bound says, however small it is; the gradient's unit is 3u */
     const double lse = fmax(fabs(s->lse), fmax(1.0, fabs(s->max) + s->log_sum) / 3.0);
     const double z_magnitude = fabs(2.0 * problem->z_loss * r * lse / dz);
-    const double f = fabs(g * problem->logit_scale) * (total_abs_q / fabs(counts->divisor) + z_magnitude);
+    const double k = fabs(g * problem->logit_scale);
+    const double f = k * (total_abs_q / fabs(counts->divisor) + z_magnitude);
+    out->grad_any_bound = (3.0 * u + 0.1 * u * softcap) * f + smallest(problem) * (1.0 + f);
     for (int64_t c = 0; c < problem->classes; c++) {
         const double p = probability(problem, s, x[c]), q = target_weight(problem, r, out->target, t, c);
-        const double by_z = (p * total_q - q) / counts->divisor + z_slope * p;
+        double by_z = (p * total_q - q) / counts->divisor + z_slope * p;
+        double bound = out->grad_any_bound;
+        if (!t && c == out->target) {
+            const target_part own = target_part_of(problem, s, x, r, c);
+            const double sum_q = problem->label_smoothing / (double)problem->classes * own.weights;
+            by_z = (p * sum_q - own.smoothed - own.q * own.less_p) / counts->divisor + z_slope * p;
+            /* an exponential is off by 3 u and by what its argument's digits are worth */
+            const double unit_of_e = 3.0 + 0.5 * softcap, divisor = fabs(counts->divisor);
+            const double others = unit_of_e * own.less_p + own.less_p_far / 8.0;
+            const double own_p = masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
+            const double abs_q = problem->label_smoothing / (double)problem->classes * own.abs_weights;
+            bound = k * u *
+                        ((fabs(own.q) * others + own_p * abs_q + 3.0 * fabs(own.smoothed)) / divisor +
+                         own_p * z_magnitude) +
+                    smallest(problem) * (1.0 + f * (double)problem->classes); /* each may be flushed */
+        }
         if (out->grad) out->grad[c] = masked(x[c]) ? 0.0 : g * by_z * slope(problem, x[c]);
-        if (out->grad_bound)
-            out->grad_bound[c] = (3.0 * u + 0.1 * u * softcap) * f + smallest(problem) * (1.0 + f);
+        if (out->grad_bound) out->grad_bound[c] = bound;
     }
 }
 
@@ -265,11 +312,15 @@ static void describe(const reference_problem *problem, const double *x, const so
     }
 }
 
-/* How many classes beat the target; by x, as for argmax. */
+/* How many classes stand before the target when sorted; by x, as for argmax: a NaN before every number, the
+ * smaller class before its equals. */
 static int64_t rank_of(const reference_problem *problem, const double *x, int64_t target) {
     int64_t rank = 0;
     for (int64_t c = 0; c < problem->classes; c++)
-        if (c != target && (isnan(x[c]) || x[c] > x[target])) rank++;
+        if (isnan(x[c]) != isnan(x[target]) ? isnan(x[c])
+            : x[c] > x[target]              ? 1
+                                            : !(x[c] < x[target]) && c < target)
+            rank++;
     return rank;
 }
 

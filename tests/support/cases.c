@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -228,4 +229,10 @@ const tensor *case_output(const test_case *c, const char *role) {
     for (int i = 0; i < c->output_count; i++)
         if (strcmp(c->outputs[i].role, role) == 0) return &c->outputs[i].data;
     return NULL;
+}
+
+double case_lost(const double *bound, int64_t count) {
+    double largest = 0.0;
+    for (int64_t i = 0; i < count; i++) largest = fmax(largest, bound[i]);
+    return 1e-7 * largest;
 }

@@ -36,4 +36,9 @@ void case_close(test_case *c);
 /* The output with that role, NULL when the case has none. */
 const tensor *case_output(const test_case *c, const char *role);
 
+/* What the double arithmetic that made an output may have lost of its smallest elements, such as 1 - p of a
+ * confident row: p = exp(z - lse), and lse is off by 2^-53 of itself. 1e-7 of the largest bound, which serves
+ * an lse of some thousands. */
+double case_lost(const double *bound, int64_t count);
+
 #endif

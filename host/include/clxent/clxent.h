@@ -345,7 +345,9 @@ struct clxent_arrays {
     clxent_array lse;          /* (N) real, in nats; an input with CLXENT_GRAD_FROM_LSE */
     clxent_array lse_residual; /* (N) real: what rounding took off lse; likewise */
     clxent_array argmax;       /* (N) i64: the first maximum; a NaN wins */
-    clxent_array rank;         /* (N) i64: how many other classes beat the target, NaNs counted */
+    clxent_array rank;         /* (N) i64: how many classes stand before the target when sorted: a NaN
+                                * before every number, of equals the smaller class first. 0 exactly where
+                                * argmax is the target. */
     clxent_array entropy;      /* (N) real: of the softmax, in nats */
     clxent_array log_probs;    /* (N,C) real; NLL's input, there of logits_dtype */
     clxent_array probs;        /* (N,C) real; SOFTMAX only */
