@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILES                                                                                             \
-    "F is x.npy (versions 1 to 3, C order) or x.safetensors:TENSOR. Outputs are .npy; none is computed\n" \
-    "that is not asked for.\n"
+#define FILES                                                                                 \
+    "F is x.npy (versions 1 to 3, C order) or x.safetensors:TENSOR, where it has one tensor " \
+    "x.safetensors.\n"                                                                        \
+    "Outputs are .npy; none is computed that is not asked for.\n"
 
 static const tool_command commands[] = {
     {"devices", COMMAND_DEVICES, "what there is to compute on, and which is used",

@@ -97,11 +97,24 @@ static int no_such_tensor(json_t *header, const char *name, const tensor_source 
         }
     }
     const char *more = tensors > NAMES_LISTED ? ", ..." : "";
+    if (tensors == 0) return tensor_fail(source, "the file has no tensor");
     if (!name || !*name)
         return tensor_fail(source, "which tensor? Write FILE.safetensors:NAME; the file has %zu: %s%s",
                            tensors, list, more);
     return tensor_fail(source, "no tensor is named '%.100s'; the file has %zu: %s%s", name, tensors, list,
                        more);
+}
+
+/* The name of the only tensor; NULL: there are more, or none. */
+static const char *only_tensor(json_t *header) {
+    const char *only = NULL, *key;
+    json_t *entry;
+    json_object_foreach(header, key, entry) {
+        if (strcmp(key, "__metadata__") == 0) continue;
+        if (only) return NULL;
+        only = key;
+    }
+    return only;
 }
 
 /* Every entry's bytes must lie in the data and together be all of them: a file cut short or lengthened is
@@ -179,6 +192,7 @@ int safetensors_parse(tensor *t, size_t *offset, const tensor_source *source, co
         return tensor_fail(source, "offset %zu: the header is not JSON: %s",
                            HEADER_AT + (size_t)problem.position, problem.text);
     int result = -1;
+    if (!name) name = only_tensor(header);
     json_t *entry = name && strcmp(name, "__metadata__") != 0 ? json_object_get(header, name) : NULL;
     if (!json_is_object(header))
         tensor_fail(source, "offset %d: the header is not a JSON object", HEADER_AT);

@@ -113,27 +113,26 @@ static int place(tensor *t, const tensor_source *source, void *mapping, size_t o
     return 0;
 }
 
-int tensor_open(tensor *out, const char *spec, char *err, size_t err_size) {
+const char *tensor_safetensors_end(const char *spec) {
     static const char suffix[] = ".safetensors";
-    const size_t suffix_length = sizeof suffix - 1;
+    while ((spec = strstr(spec, suffix)) != NULL) {
+        spec += sizeof suffix - 1;
+        if (*spec == ':' || *spec == '\0') break;
+    }
+    return spec;
+}
 
+int tensor_open(tensor *out, const char *spec, char *err, size_t err_size) {
     memset(out, 0, sizeof *out);
     char *path = strdup(spec);
     if (!path) {
         snprintf(err, err_size, "out of memory");
         return -1;
     }
-    /* The first ".safetensors" that a colon or nothing follows splits file from tensor: a tensor's name
-     * may have colons of its own. */
-    const char *name = NULL;
-    int is_safetensors = 0;
-    for (char *at = path; !is_safetensors && (at = strstr(at, suffix)) != NULL; at += suffix_length) {
-        char *end = at + suffix_length;
-        is_safetensors = *end == ':' || *end == '\0';
-        if (*end == ':') {
-            *end = '\0';
-            name = end + 1;
-        }
+    const char *name = NULL, *end = tensor_safetensors_end(spec);
+    if (end && *end == ':') {
+        path[end - spec] = '\0';
+        name = end + 1;
     }
 
     tensor_source source = {path, NULL, 0, err, err_size};
@@ -141,8 +140,7 @@ int tensor_open(tensor *out, const char *spec, char *err, size_t err_size) {
     size_t offset = 0;
     int result = map_file(&source, &mapping);
     if (result == 0)
-        result = is_safetensors ? safetensors_parse(out, &offset, &source, name)
-                                : npy_parse(out, &offset, &source);
+        result = end ? safetensors_parse(out, &offset, &source, name) : npy_parse(out, &offset, &source);
     if (result == 0) result = place(out, &source, mapping, offset);
     if (result != 0) {
         if (mapping) munmap(mapping, source.size);

@@ -24,16 +24,20 @@ typedef struct tensor {
     size_t mapping_bytes;
 } tensor;
 
-/* Opens "x.npy" or "x.safetensors:name". 0; or -1, *out zeroed and a message in err that names the file,
- * the offset where there is one, what stands there and what was expected. */
+/* Behind the file's name in "x.safetensors" and "x.safetensors:name", NULL for another format's. The first
+ * ".safetensors" that a colon or nothing follows ends it: a tensor's name may have colons of its own. */
+const char *tensor_safetensors_end(const char *spec);
+
+/* Opens "x.npy", "x.safetensors:name", or "x.safetensors" where it has one tensor. 0; or -1, *out zeroed and
+ * a message in err that names the file, the offset where there is one, what stands there and what was
+ * expected. */
 int tensor_open(tensor *out, const char *spec, char *err, size_t err_size);
 
 /* A zeroed tensor is fine. */
 void tensor_close(tensor *t);
 
-/* Writes a .npy (version 1.0, C order) beside `path` and renames it, so that no reader ever sees half of
- * one; a device or pipe is written in place. BF16 is refused: the format has no such type. 0; or -1, no
- * file left behind and a message in err. */
+/* Writes a .npy (version 1.0, C order), as file_write() does. BF16 is refused: the format has no such type.
+ * 0; or -1, no file left behind and a message in err. */
 int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,
               char *err, size_t err_size);
 

@@ -22,7 +22,8 @@ __attribute__((format(printf, 2, 3))) int tensor_fail(const tensor_source *sourc
 /* Sets count and bytes from dtype, ndim and shape. `offset` is where the shape stands, for the message. */
 int tensor_measure(tensor *t, const tensor_source *source, size_t offset);
 
-/* Fill in dtype, ndim, shape, count, bytes, and *offset: where the data begin. */
+/* Fill in dtype, ndim, shape, count, bytes, and *offset: where the data begin. `name` NULL: the only tensor.
+ */
 int npy_parse(tensor *out, size_t *offset, const tensor_source *source);
 int safetensors_parse(tensor *out, size_t *offset, const tensor_source *source, const char *name);
 
