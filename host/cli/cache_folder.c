@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static const mode_t others_write = S_IWGRP | S_IWOTH;
@@ -101,16 +99,5 @@ unsigned char *cache_file_read(int folder, const char *name, size_t *bytes) {
 }
 
 bool cache_file_write(int folder, const char *name, const unsigned char *data, size_t bytes) {
-    char beside[NAME_MAX + 1];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(beside, sizeof beside, "%s.%ld.%ld.new", name, (long)getpid(), now.tv_nsec);
-    const int file =
-        openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (file < 0) return false;
-    bool good = file_write_all(file, data, bytes) == 0;
-    if (close(file) != 0) good = false; /* some file systems find out here that they are full */
-    if (good && renameat(folder, beside, folder, name) == 0) return true;
-    unlinkat(folder, beside, 0);
-    return false;
+    return file_replace(folder, name, S_IRUSR | S_IWUSR, &(file_part){data, bytes}, 1) == 0;
 }

@@ -2,18 +2,82 @@
  *
  * See file_write.h.
  */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "file_write.h"
+#include "interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int file_write_all(int file, const void *data, size_t bytes) {
+enum { MOST_LINKS = 40, MOST_NAMES = 100 };
+
+/* ----------------------------------------------------------------- paths ---- */
+
+/* `name` in the folder of `path`, to be freed. */
+static char *beside(const char *path, const char *name) {
+    const char *slash = strrchr(path, '/');
+    const size_t folder = slash ? (size_t)(slash - path) + 1 : 0, length = strlen(name);
+    char *whole = malloc(folder + length + 1);
+    if (!whole) return NULL;
+    memcpy(whole, path, folder);
+    memcpy(whole + folder, name, length + 1);
+    return whole;
+}
+
+/* Where the path leads through links at its end, to be freed; nothing need be there. NULL: errno. */
+static char *follow(const char *path) {
+    char link[PATH_MAX + 1];
+    char *at = strdup(path);
+    for (int links = 0; at; links++) {
+        const ssize_t length = readlink(at, link, PATH_MAX);
+        if (length < 0 && (errno == EINVAL || errno == ENOENT)) return at; /* no link, or nothing */
+        int code = length < 0 ? errno : links == MOST_LINKS ? ELOOP : 0;
+        char *next = NULL;
+        if (!code) {
+            link[length] = '\0';
+            next = *link == '/' ? strdup(link) : beside(at, link);
+            code = ENOMEM; /* if at all */
+        }
+        free(at);
+        at = next;
+        errno = code;
+    }
+    return NULL;
+}
+
+static bool is_same_folder(const char *path, const char *other) {
+    struct stat a, b;
+    char *folder = beside(path, "."), *of_other = beside(other, ".");
+    const bool same = folder && of_other && stat(folder, &a) == 0 && stat(of_other, &b) == 0 &&
+                      a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(folder);
+    free(of_other);
+    return same;
+}
+
+static const char *name_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool file_is_same(const char *path, const char *other) {
+    if (strcmp(path, other) == 0) return true;
+    char *a = follow(path), *b = follow(other);
+    const bool same = a && b && strcmp(name_of(a), name_of(b)) == 0 && is_same_folder(a, b);
+    free(a);
+    free(b);
+    return same;
+}
+
+/* --------------------------------------------------------------- writing ---- */
+
+static int write_all(int file, const void *data, size_t bytes) {
     const char *at = data;
     while (bytes > 0) {
         /* Linux writes at most 2 GiB at a time; a short write goes on where it stopped. */
@@ -26,63 +90,94 @@ int file_write_all(int file, const void *data, size_t bytes) {
     return 0;
 }
 
-/* Creates a file beside `target` that nobody else has; its name is in *name (to be freed). */
-static int create_beside(const char *target, char **name) {
-    const size_t size = strlen(target) + 48;
-    *name = malloc(size);
-    if (!*name) return -1;
-    for (int i = 0; i < 100; i++) {
-        snprintf(*name, size, "%s.%ld-%d.tmp", target, (long)getpid(), i);
-        const int file = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file >= 0 || errno != EEXIST) return file;
-    }
-    return -1;
-}
-
-int file_write(const char *path, const file_part *parts, int count) {
-    struct stat status;
-    char *temporary = NULL;
-    char *target = realpath(path, NULL); /* through a link, so that the link stays one */
-    if (!target) target = strdup(path);
-    if (!target) return ENOMEM;
-
-    const int in_place = stat(target, &status) == 0 && !S_ISREG(status.st_mode);
-    const int file = in_place ? open(target, O_WRONLY | O_CLOEXEC) : create_beside(target, &temporary);
-    int code = file < 0 ? errno : 0;
-    for (int i = 0; i < count && !code; i++) code = file_write_all(file, parts[i].data, parts[i].bytes);
-    if (file >= 0 && close(file) != 0 && !code) code = errno;
-    if (file >= 0 && temporary) {
-        if (!code && rename(temporary, target) != 0) code = errno;
-        if (code) unlink(temporary);
-    }
-    free(temporary);
-    free(target);
+static int write_parts(int file, const file_part *parts, int count) {
+    int code = 0;
+    for (int i = 0; i < count && !code; i++) code = write_all(file, parts[i].data, parts[i].bytes);
     return code;
 }
 
-/* The path without links and dots, to be freed; of a file that is not there yet by its folder. */
-static char *resolve(const char *path) {
-    char *whole = realpath(path, NULL);
-    if (whole) return whole;
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char *copy = strdup(path);
-    if (!copy) return NULL;
-    copy[name - path] = '\0';
-    char *folder = realpath(*copy ? copy : ".", NULL);
-    free(copy);
-    if (!folder) return NULL;
-    const size_t size = strlen(folder) + strlen(name) + 2;
-    whole = malloc(size);
-    if (whole) snprintf(whole, size, "%s/%s", folder, name);
-    free(folder);
-    return whole;
+/* Gives `file` a name beside `path` that nobody else has, or creates one there where it is -1; the name is in
+ * *name (to be freed), and a signal removes it from here on. The file; or -1, errno, and *name is NULL. */
+static int give_name(int file, int folder, const char *path, mode_t mode, char **name) {
+    char own[64], unnamed[64];
+    int named = -1, code = EEXIST;
+    snprintf(unnamed, sizeof unnamed, "/proc/self/fd/%d", file);
+    for (int i = 0; i < MOST_NAMES && named < 0 && code == EEXIST; i++) {
+        snprintf(own, sizeof own, "clxent-%ld-%d.tmp", (long)getpid(), i);
+        *name = beside(path, own);
+        if (!*name) {
+            code = ENOMEM;
+            break;
+        }
+        interrupt_hold();
+        if (file < 0)
+            named = openat(folder, *name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        else if (linkat(AT_FDCWD, unnamed, folder, *name, AT_SYMLINK_FOLLOW) == 0)
+            named = file;
+        code = errno;
+        interrupt_release(folder, named < 0 ? NULL : *name);
+        if (named >= 0) break;
+        free(*name);
+        *name = NULL;
+    }
+    errno = code;
+    return named;
 }
 
-bool file_is_same(const char *path, const char *other) {
-    if (strcmp(path, other) == 0) return true;
-    char *a = resolve(path), *b = resolve(other);
-    const bool same = a && b && strcmp(a, b) == 0;
-    free(a);
-    free(b);
-    return same;
+/* The file, written (*code tells how that went) and, where that went well, named; -1: not every file system,
+ * and no system without /proc, can give a name to a file that has none. */
+static int write_unnamed(int folder, const char *path, mode_t mode, const file_part *parts, int count,
+                         char **name, int *code) {
+    int file = -1;
+#ifdef O_TMPFILE
+    char *above = beside(path, ".");
+    if (above) file = openat(folder, above, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+    free(above);
+    if (file < 0) return -1;
+    *code = write_parts(file, parts, count);
+    if (*code || give_name(file, folder, path, mode, name) >= 0) return file;
+    close(file);
+#endif
+    return -1;
+}
+
+int file_replace(int folder, const char *path, mode_t mode, const file_part *parts, int count) {
+    char *name = NULL;
+    int code = 0;
+    int file = write_unnamed(folder, path, mode, parts, count, &name, &code);
+    if (file < 0) {
+        file = give_name(-1, folder, path, mode, &name);
+        code = file < 0 ? errno : write_parts(file, parts, count);
+    }
+    if (file >= 0 && close(file) != 0 && !code)
+        code = errno; /* some file systems find out here that they are full */
+    if (name) {
+        interrupt_hold();
+        if (!code && renameat(folder, name, folder, path) != 0) code = errno;
+        if (code) unlinkat(folder, name, 0);
+        interrupt_release(folder, NULL);
+    }
+    free(name);
+    return code;
+}
+
+static int write_in_place(const char *path, const file_part *parts, int count) {
+    const int file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (file < 0) return errno;
+    int code = write_parts(file, parts, count);
+    if (close(file) != 0 && !code) code = errno;
+    return code;
+}
+
+int file_write(const char *path, const file_part *parts, int count) {
+    struct stat is, was;
+    char *target = follow(path);
+    if (!target) return errno;
+    /* A regular file that its path does not lead to: one of /proc that has been removed. */
+    const bool in_place = stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || stat(target, &was) != 0 ||
+                                                   is.st_dev != was.st_dev || is.st_ino != was.st_ino);
+    const int code =
+        in_place ? write_in_place(path, parts, count) : file_replace(AT_FDCWD, target, 0666, parts, count);
+    free(target);
+    return code;
 }

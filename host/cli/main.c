@@ -3,6 +3,7 @@
  * The `clxent` tool: has the command line parsed, runs the command. It uses the public headers alone.
  */
 #include "command_line.h"
+#include "interrupt.h"
 #include "json_memory.h"
 #include "report.h"
 
@@ -14,6 +15,7 @@ int main(int argc, char **argv) {
     const tool_command *command;
     tool_options options;
     json_memory_watch();
+    interrupt_watch();
     int code = command_line_parse(argc, argv, &command, &options);
     if (command) code = command->run(command, &options);
     if (!report_is_complete()) {

@@ -9,7 +9,14 @@
 #include <stddef.h>
 
 /* What is counted, and can fail. */
-typedef enum fault_kind { FAULT_NONE, FAULT_OPENCL, FAULT_MEMORY, FAULT_FILE } fault_kind;
+typedef enum fault_kind {
+    FAULT_NONE,
+    FAULT_OPENCL,
+    FAULT_MEMORY,
+    FAULT_FILE,
+    FAULT_SIGNAL,
+    FAULT_KINDS
+} fault_kind;
 
 enum { BOARD_ENTRY = 40, BOARD_OBJECTS = 1024 };
 

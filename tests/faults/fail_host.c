@@ -6,14 +6,18 @@
  *
  * A read or write may also be short or interrupted, which is no failure: who calls must go on. Where every
  * operation fails from some point on, none is interrupted, as nobody could go on. A close that fails has
- * closed. */
-#define _GNU_SOURCE /* RTLD_NEXT, dl_iterate_phdr */
+ * closed.
+ *
+ * Or a signal comes, before or after one of the operations that make a file. Where CLXENT_FAULT_NO_TMPFILE is
+ * set, a file cannot be without a name. */
+#define _GNU_SOURCE /* RTLD_NEXT, dl_iterate_phdr, O_TMPFILE */
 #include "board.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -79,6 +83,20 @@ static int fault(int caller_is_ours, const char *entry, const int *codes, int co
     fault(OURS, entry, (const int[]){__VA_ARGS__}, (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
 enum { SHORT = -1, END = -2 };
 
+/* A place where a signal may come. (Not QUIT: LLVM, in PoCL, has a handler of its own, which swallows the
+ * first.) */
+static void interrupt(int caller_is_ours, const char *entry) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    const int error = errno;
+    if (!caller_is_ours) return;
+    const int flavour = board_fails(board, FAULT_SIGNAL, entry, (int)(sizeof signals / sizeof *signals));
+    if (flavour < 0) return;
+    board_note(board, entry, signals[flavour]);
+    kill(getpid(), signals[flavour]);
+    errno = error;
+}
+#define INTERRUPT(entry) interrupt(OURS, entry)
+
 /* ---------------------------------------------------------------- memory ------------------------------ */
 
 static int no_memory(int caller_is_ours, const char *entry) {
@@ -108,18 +126,24 @@ char *strdup(const char *text) {
 
 /* ---------------------------------------------------------------- files ------------------------------- */
 
-/* An entry that returns -1 and errno. */
-#define ENTRY(type, name, bad, parameters, arguments, ...) \
-    type name parameters {                                 \
-        type(*next) parameters;                            \
-        const int code = FAULT(#name, __VA_ARGS__);        \
-        if (code) {                                        \
-            errno = code;                                  \
-            return bad;                                    \
-        }                                                  \
-        *(void **)&next = real(#name);                     \
-        return next arguments;                             \
+/* An entry that returns -1 and errno; one about which a signal may come. */
+#define ENTRY_WITH(around, type, name, bad, parameters, arguments, ...) \
+    type name parameters {                                              \
+        type(*next) parameters;                                         \
+        const int code = FAULT(#name, __VA_ARGS__);                     \
+        if (code) {                                                     \
+            errno = code;                                               \
+            return bad;                                                 \
+        }                                                               \
+        *(void **)&next = real(#name);                                  \
+        around(#name);                                                  \
+        type const result = next arguments;                             \
+        around(#name);                                                  \
+        return result;                                                  \
     }
+#define NOTHING(name)     (void)0
+#define ENTRY(...)        ENTRY_WITH(NOTHING, __VA_ARGS__)
+#define SIGNAL_ENTRY(...) ENTRY_WITH(INTERRUPT, __VA_ARGS__)
 
 /* open() and openat(): the mode is there when a file may be made. */
 static int open_as(int folder, const char *path, int flags, mode_t mode) {
@@ -128,8 +152,12 @@ static int open_as(int folder, const char *path, int flags, mode_t mode) {
     return next(folder, path, flags, mode);
 }
 
+static bool makes_file(int flags) {
+    return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 static mode_t mode_of(int flags, va_list rest) {
-    return flags & O_CREAT ? (mode_t)va_arg(rest, unsigned) : 0;
+    return makes_file(flags) ? (mode_t)va_arg(rest, unsigned) : 0;
 }
 
 int open(const char *path, int flags, ...) {
@@ -137,7 +165,7 @@ int open(const char *path, int flags, ...) {
     va_start(rest, flags);
     const mode_t mode = mode_of(flags, rest);
     va_end(rest);
-    errno = FAULT("open", EMFILE, EINTR, EACCES, flags & O_CREAT ? ENOSPC : EIO);
+    errno = FAULT("open", EMFILE, EINTR, EACCES, makes_file(flags) ? ENOSPC : EIO);
     return errno ? -1 : open_as(AT_FDCWD, path, flags, mode);
 }
 
@@ -146,8 +174,14 @@ int openat(int folder, const char *path, int flags, ...) {
     va_start(rest, flags);
     const mode_t mode = mode_of(flags, rest);
     va_end(rest);
-    errno = FAULT("openat", EMFILE, EINTR, EACCES, flags & O_CREAT ? ENOSPC : EIO);
-    return errno ? -1 : open_as(folder, path, flags, mode);
+    const bool unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+    errno = FAULT("openat", EMFILE, EINTR, EACCES, makes_file(flags) ? ENOSPC : EIO);
+    if (unnamed && !errno && OURS && getenv("CLXENT_FAULT_NO_TMPFILE")) errno = EOPNOTSUPP;
+    if (errno) return -1;
+    if (makes_file(flags)) INTERRUPT("openat");
+    const int file = open_as(folder, path, flags, mode);
+    if (makes_file(flags)) INTERRUPT("openat");
+    return file;
 }
 
 ssize_t read(int file, void *data, size_t bytes) {
@@ -164,7 +198,12 @@ ssize_t write(int file, const void *data, size_t bytes) {
     ssize_t (*next)(int, const void *, size_t);
     const int code = FAULT("write", SHORT, EINTR, ENOSPC, EIO);
     *(void **)&next = real("write");
-    if (code == SHORT || code == 0) return next(file, data, code == SHORT && bytes > 1 ? bytes / 2 : bytes);
+    INTERRUPT("write");
+    if (code == SHORT || code == 0) {
+        const ssize_t written = next(file, data, code == SHORT && bytes > 1 ? bytes / 2 : bytes);
+        INTERRUPT("write");
+        return written;
+    }
     errno = code;
     return -1;
 }
@@ -193,11 +232,12 @@ ENTRY(int, fstat, -1, (int file, struct stat *out), (file, out), EIO, EOVERFLOW)
 ENTRY(int, stat, -1, (const char *path, struct stat *out), (path, out), EACCES, EIO)
 ENTRY(void *, mmap, MAP_FAILED, (void *at, size_t bytes, int protection, int flags, int file, off_t offset),
       (at, bytes, protection, flags, file, offset), ENOMEM, EAGAIN)
-ENTRY(int, rename, -1, (const char *from, const char *to), (from, to), EACCES, ENOSPC, EIO)
-ENTRY(int, renameat, -1, (int from_at, const char *from, int to_at, const char *to),
-      (from_at, from, to_at, to), EACCES, ENOSPC, EIO)
+SIGNAL_ENTRY(int, linkat, -1, (int from_at, const char *from, int to_at, const char *to, int flags),
+             (from_at, from, to_at, to, flags), EACCES, ENOSPC, EIO, ENOENT)
+SIGNAL_ENTRY(int, renameat, -1, (int from_at, const char *from, int to_at, const char *to),
+             (from_at, from, to_at, to), EACCES, ENOSPC, EIO)
 ENTRY(int, mkdir, -1, (const char *path, mode_t mode), (path, mode), EACCES, ENOSPC)
-ENTRY(char *, realpath, NULL, (const char *path, char *out), (path, out), ENOMEM, EACCES)
+ENTRY(ssize_t, readlink, -1, (const char *path, char *text, size_t bytes), (path, text, bytes), EIO, EACCES)
 ENTRY(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode), EMFILE, EACCES)
 ENTRY(FILE *, fdopen, NULL, (int file, const char *mode), (file, mode), ENOMEM)
 ENTRY(int, fflush, EOF, (FILE * file), (file), ENOSPC, EIO)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every OpenCL call, every allocation and every file operation of the tool fails, in turn, as in
- * fault_loop.h. After each run of the tool:
- * - it has exited by itself, in time;
+ * fault_loop.h, and a signal comes before and after each operation that makes a file. After each run of the
+ * tool:
+ * - it has exited by itself, in time; or by the signal, and then every output is as it was before or whole
+ * and new, and no temporary file is left;
  * - with status 0, all it wrote and printed is, byte for byte, that of a good run;
  * - with another, the status is a documented one and standard error says what failed: the OpenCL entry,
  * memory, or one of the files; every output is as it was before or whole and new;
@@ -29,48 +31,59 @@
 #include "expect.h"
 #include "tensor.h"
 
-enum { SECONDS = 120, MOST_FILES = 8, TEXT = 1 << 16 };
+enum { SECONDS = 120, MOST_FILES = 8, TEXT = 1 << 16, NEVER = -1 /* a stride */ };
 
 typedef struct tool_run {
     const char *name, *arguments;
     const char *outputs[MOST_FILES]; /* NULL at the end */
     const char *cache;               /* NULL: off; "cold": empty before each run; "warm" */
-    int strides[4];                  /* by fault_kind, each STRIDE-th call fails; 0: only in the long form */
+    int strides[FAULT_KINDS];        /* each STRIDE-th call fails; 0: only in the long form */
     const char *end; /* NULL; or what a whole output ends with, of a run that measures times */
 } tool_run;
 
 static const tool_run runs[] = {
-    {"devices", "devices", {NULL}, NULL, {0, 2, 1, 1}, NULL},
-    {"devices_json", "devices --json", {NULL}, NULL, {0, 7, 7, 0}, NULL},
+    {"devices", "devices", {NULL}, NULL, {0, 2, 1, 1, NEVER}, NULL},
+    {"devices_json", "devices --json", {NULL}, NULL, {0, 7, 7, 0, NEVER}, NULL},
     {"loss",
      "loss --logits l.npy --targets t.npy --grad g.npy --per-row r.npy --argmax a.npy --reduction none",
      {"g.npy", "r.npy", "a.npy", NULL},
      NULL,
-     {0, 5, 1, 1},
+     {0, 5, 1, 2, 1},
+     NULL},
+    {"loss_named",
+     "loss --logits l.npy --targets t.npy --grad g.npy --lse e.npy",
+     {"g.npy", "e.npy", NULL},
+     NULL,
+     {0, NEVER, NEVER, 3, 1},
      NULL},
     {"loss_json",
      "loss --logits l.safetensors:x --targets l.safetensors:y --weight w.npy --json --lse e.npy --tuning "
      "tuning.json",
      {"e.npy", NULL},
      NULL,
-     {0, 9, 3, 2},
+     {0, 9, 3, 2, 0},
      NULL},
-    {"softmax_cold", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "cold", {0, 7, 1, 1}, NULL},
-    {"softmax_warm", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "warm", {0, 7, 1, 1}, NULL},
-    {"nll", "nll --log-probs l.npy --targets t.npy --grad g.npy", {"g.npy", NULL}, NULL, {0, 13, 5, 0}, NULL},
-    {"demo", "demo", {NULL}, NULL, {0, 31, 3, 0}, NULL},
+    {"softmax_cold", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "cold", {0, 7, 1, 1, 1}, NULL},
+    {"softmax_warm", "softmax --logits l.npy --out p.npy", {"p.npy", NULL}, "warm", {0, 7, 1, 1, 0}, NULL},
+    {"nll",
+     "nll --log-probs l.npy --targets t.npy --grad g.npy",
+     {"g.npy", NULL},
+     NULL,
+     {0, 13, 5, 0, 1},
+     NULL},
+    {"demo", "demo", {NULL}, NULL, {0, 31, 3, 0, NEVER}, NULL},
     /* a value that fails is not taken, and said to fail: what is printed differs */
     {"tune",
      "tune --rotate 50K --pairs 1 --rows 2 --classes 50 --out f.json",
      {"f.json", NULL},
      NULL,
-     {0, 31, 7, 1},
+     {0, 31, 7, 1, 1},
      "}"},
     {"bench",
      "bench --rotate 50K --pairs 1 --op forward --rows 2 --classes 50 --json --plot f.svg",
      {"f.svg", NULL},
      NULL,
-     {0, 0, 0, 0},
+     {0, 0, 0, 0, 1},
      "</svg>\n"},
 };
 enum { RUNS = sizeof runs / sizeof *runs };
@@ -153,8 +166,7 @@ static void write_inputs(void) {
 static void check_leftovers(const char *folder) {
     DIR *dir = opendir(path_of(folder));
     for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
-        if (strstr(entry->d_name, ".tmp") || strstr(entry->d_name, ".new"))
-            fail_msg("%s: %s is left", test.doing, entry->d_name);
+        if (strstr(entry->d_name, ".tmp")) fail_msg("%s: %s is left", test.doing, entry->d_name);
     if (dir) closedir(dir);
 }
 
@@ -175,6 +187,7 @@ static void become_tool(const tool_run *run) {
         argv[argc++] = at;
     setenv("LD_PRELOAD", test.fail_host, 1);
     setenv("OPENCL_LAYERS", test.fail_calls, 1);
+    if (strstr(run->name, "named")) setenv("CLXENT_FAULT_NO_TMPFILE", "1", 1);
     setenv("CLXENT_CACHE", run->cache ? "" : "off", 1);
     setenv("XDG_CACHE_HOME", path_of("cache"), 1);
     redirect("out", STDOUT_FILENO);
@@ -185,7 +198,7 @@ static void become_tool(const tool_run *run) {
     _exit(99);
 }
 
-/* Its exit status. */
+/* Its exit status; -1: it ended by the signal that the board names. */
 static int run_tool(const tool_run *run) {
     int status = 0;
     if (run->cache && strcmp(run->cache, "cold") == 0) remove_tree("cache");
@@ -193,6 +206,8 @@ static int run_tool(const tool_run *run) {
     const pid_t child = fork();
     if (child == 0) become_tool(run);
     if (child < 0 || waitpid(child, &status, 0) != child) fail_msg("fork: %s", strerror(errno));
+    if (test.board->kind == FAULT_SIGNAL && WIFSIGNALED(status) && WTERMSIG(status) == test.board->code)
+        return -1;
     if (!WIFEXITED(status))
         fail_msg("%s (%s, %d): %s", test.doing, test.board->entry, test.board->code,
                  WTERMSIG(status) == SIGALRM ? "it hangs" : "it crashes");
@@ -269,7 +284,9 @@ static void check_run(const tool_run *run, fault_kind kind, int code) {
     static char out[TEXT], file[TEXT];
     const fault_board *b = test.board;
     char leaks[1500];
-    if (code != 0) check_failure(run, kind, code);
+    if (kind == FAULT_SIGNAL && b->failed > 0 && code != -1)
+        fail_msg("%s (%s): exit status %d, yet signal %d came", test.doing, b->entry, code, b->code);
+    if (code > 0) check_failure(run, kind, code);
     check_soft_fault(run, code);
     printed(out);
     if (code == 0 && !run->end && strcmp(out, test.good_out) != 0)
@@ -288,6 +305,7 @@ static void check_run(const tool_run *run, fault_kind kind, int code) {
     }
     check_leftovers("");
     check_leftovers("cache/clxent");
+    if (code < 0) return; /* its objects went with it */
     if (board_leaks(b, leaks, sizeof leaks) > 0)
         fail_msg("%s (%s, %d): objects are left: %s", test.doing, b->entry, b->code, leaks);
     if (b->misuse[0]) fail_msg("%s (%s, %d): %s", test.doing, b->entry, b->code, b->misuse);
@@ -306,15 +324,15 @@ static void run_well(const tool_run *run) {
 }
 
 static void run_all(const tool_run *run, fault_kind kind) {
-    static const char *const names[] = {"", "OpenCL calls", "allocations", "file operations"};
-    static const int most_ways[] = {0, 6, 1, 4};
+    static const char *const names[] = {"", "OpenCL calls", "allocations", "file operations", "signals"};
+    static const int most_ways[] = {0, 6, 1, 4, 3};
     const bool every = expect_long();
-    const long stride = every ? 1 : run->strides[kind];
+    const long stride = every && run->strides[kind] != NEVER ? 1 : run->strides[kind];
     long calls = 0;
     test.tried = 0;
-    if (stride == 0) skip();
+    if (stride <= 0) skip();
     run_well(run);
-    for (int lasting = 0; lasting < 2; lasting++) {
+    for (int lasting = 0; lasting < (kind == FAULT_SIGNAL ? 1 : 2); lasting++) {
         /* a short or an interrupted read is to be tried at each; else the ways are tried in turn */
         const int ways = every || (kind == FAULT_FILE && !lasting) ? most_ways[kind] : 1;
         for (int way = 0; way < ways; way++)
@@ -349,6 +367,10 @@ static void fail_files(void **state) {
     run_all(*state, FAULT_FILE);
 }
 
+static void interrupt_files(void **state) {
+    run_all(*state, FAULT_SIGNAL);
+}
+
 static int setup(void **state) {
     (void)state;
     write_inputs();
@@ -356,10 +378,11 @@ static int setup(void **state) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const kinds[] = {"opencl", "memory", "file"};
-    void (*const functions[])(void **) = {fail_calls, fail_allocations, fail_files};
-    char names[3 * RUNS][48];
-    struct CMUnitTest tests[3 * RUNS];
+    static const char *const kinds[] = {"opencl", "memory", "file", "signal"};
+    void (*const functions[])(void **) = {fail_calls, fail_allocations, fail_files, interrupt_files};
+    enum { KINDS = FAULT_KINDS - 1 };
+    char names[KINDS * RUNS][48];
+    struct CMUnitTest tests[KINDS * RUNS];
     if (argc < 4) return 2;
     test.tool = argv[1];
     test.fail_host = argv[2];
@@ -369,11 +392,12 @@ int main(int argc, char **argv) {
     snprintf(test.folder, sizeof test.folder, "%s/clxent-faults-tool-XXXXXX",
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(test.folder)) return 2;
-    for (int i = 0; i < 3 * RUNS; i++) {
-        snprintf(names[i], sizeof names[i], "%s.%s", runs[i / 3].name, kinds[i % 3]);
-        tests[i] = (struct CMUnitTest){names[i], functions[i % 3], NULL, NULL, (void *)&runs[i / 3]};
+    for (int i = 0; i < KINDS * RUNS; i++) {
+        const tool_run *run = &runs[i / KINDS];
+        snprintf(names[i], sizeof names[i], "%s.%s", run->name, kinds[i % KINDS]);
+        tests[i] = (struct CMUnitTest){names[i], functions[i % KINDS], NULL, NULL, (void *)run};
     }
-    const int failed = _cmocka_run_group_tests("faults of the tool", tests, 3 * RUNS, setup, NULL);
+    const int failed = _cmocka_run_group_tests("faults of the tool", tests, KINDS * RUNS, setup, NULL);
     printf("%ld faults tried\n", test.all_tried);
     remove_tree("");
     board_remove();
