@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "file_write.h"
+#include "output_name.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -41,7 +42,8 @@ typedef struct option_row {
     const char *help;
     const choice *choices;
     double least, most;
-    size_t given_at; /* INTEGER: a flag that says it was given; 0: none (at 0 stands logits) */
+    size_t given_at;    /* INTEGER: a flag that says it was given; 0: none (at 0 stands logits) */
+    const char *format; /* OUTPUT: what is written; NULL: .npy */
 } option_row;
 
 enum {
@@ -136,9 +138,11 @@ static const option_row table[] = {
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
      .help = "lane, group or wide, rather than the device's best; for tests", .choices = schedules},
-    {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning"},
+    {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning",
+     .format = ".json"},
     {"csv", NULL, FLAG, AT(bench_csv), BENCH, 0, .help = "print a line a result, values between commas"},
-    {"plot", "F", OUTPUT, AT(bench_plot), BENCH, 0, .help = "write the ratios to F as a picture (SVG)"},
+    {"plot", "F", OUTPUT, AT(bench_plot), BENCH, 0, .help = "write the ratios to F as a picture (SVG)",
+     .format = ".svg"},
     {"json", NULL, FLAG, AT(json), REPORTS, 0, .help = "print one JSON object"},
 };
 enum { ROWS = sizeof table / sizeof *table };
@@ -277,6 +281,9 @@ static int check(const tool_options *o, const tool_command *command) {
         if (!file && (table[i].required & command->bit))
             return tool_error(command, EXIT_USAGE, "--%s %s is needed", table[i].name, table[i].argument);
         if (!file || table[i].kind != OUTPUT) continue;
+        const char *format = table[i].format ? table[i].format : ".npy";
+        const int failed = output_name_check(file, format, table[i].name, command);
+        if (failed) return failed;
         for (int j = 0; j < i; j++) {
             if (!(table[j].commands & command->bit) || table[j].kind != OUTPUT) continue;
             const char *other = *(const char *const *)((const char *)o + table[j].at);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See output_name.h.
+ */
+#include "output_name.h"
+#include "tensor.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where the name's ending begins, of a format that the tool reads or writes; NULL: it has none of those. */
+static const char *find_ending(const char *path) {
+    static const char *const endings[] = {".npy", ".json", ".svg"};
+    const char *safetensors = tensor_safetensors_end(path);
+    if (safetensors) return safetensors - strlen(".safetensors");
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t length = strlen(path), ending = strlen(endings[i]);
+        if (length >= ending && strcmp(path + length - ending, endings[i]) == 0)
+            return path + length - ending;
+    }
+    return NULL;
+}
+
+static bool is_stream(const char *path, int stream) {
+    struct stat a, b;
+    if (stat(path, &a) != 0 || fstat(stream, &b) != 0) return false;
+    if (S_ISCHR(b.st_mode) && !isatty(stream)) return false;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int output_name_check(const char *path, const char *format, const char *option, const tool_command *command) {
+    if (strcmp(path, "-") == 0)
+        return tool_error(
+            command, EXIT_USAGE,
+            "--%s -: standard output has the report; name a file, such as %s%s (./- is a file, too)", option,
+            option, format);
+    const char *ending = find_ending(path);
+    const size_t length = ending ? strcspn(ending, ":") : 0; /* without a tensor's name */
+    if (ending && strncmp(ending, format, length + 1) != 0)
+        return tool_error(command, EXIT_USAGE, "--%s %s: what is written is %s, not %.*s; name it %.*s%s",
+                          option, path, format, (int)length, ending, (int)(ending - path), path, format);
+    const bool is_output = is_stream(path, STDOUT_FILENO);
+    if (is_output || is_stream(path, STDERR_FILENO))
+        return tool_error(command, EXIT_USAGE,
+                          "--%s %s: this is standard %s, where %s; name another file or a named pipe", option,
+                          path, is_output ? "output" : "error",
+                          is_output ? "the report is printed" : "messages are printed");
+    return EXIT_GOOD;
+}

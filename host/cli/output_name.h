@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The names that a user gives to outputs, before anything is computed for them.
+ */
+#ifndef CLXENT_CLI_OUTPUT_NAME_H
+#define CLXENT_CLI_OUTPUT_NAME_H
+
+#include "tool.h"
+
+/* EXIT_GOOD; or EXIT_USAGE, a message printed: `path` is "-", or ends as a file of another format than
+ * `format` (such as ".npy") does, or is where reports or messages go. A device that shows nothing, such as
+ * /dev/null, may be an output and standard output at once. */
+int output_name_check(const char *path, const char *format, const char *option, const tool_command *command);
+
+#endif
