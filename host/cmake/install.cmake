@@ -53,5 +53,16 @@ endforeach()
 get_target_property(pc_needs clxent_static INTERFACE_LINK_LIBRARIES)
 list(TRANSFORM pc_needs PREPEND "-l")
 string(REPLACE ";" " " pc_needs "${pc_needs}")
-configure_file(${CMAKE_CURRENT_LIST_DIR}/clxent.pc.in ${package_build}/clxent.pc @ONLY)
-install(FILES ${package_build}/clxent.pc DESTINATION ${pc_folder})
+# With both libraries in one folder -lclxent is the shared one, unless the linker is told otherwise just before it:
+# by clxent.pc, whose flags pkg-config prints before those of what it requires. The state is put back behind it, as
+# the link may be a static or a dynamic one in all else. The linkers of ELF systems know these flags.
+set(pc_static_on "-Wl,--push-state,-Bstatic")
+set(pc_static_off "-Wl,--pop-state")
+if(APPLE)
+  set(pc_static_on "")
+  set(pc_static_off "")
+endif()
+foreach(pc clxent clxent-library)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${pc}.pc.in ${package_build}/${pc}.pc @ONLY)
+  install(FILES ${package_build}/${pc}.pc DESTINATION ${pc_folder})
+endforeach()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # build.sh FORM WORK PREFIX PROJECT SOURCE CC CMAKE PKG_CONFIG: builds PROJECT in WORK/FORM by the way that
 # FORM names, against the clxent installed in PREFIX (FORM subproject: with the one in SOURCE), and runs it.
-# FORM tool runs the installed tool.
+# FORM tool runs the installed tool; FORM without-cmocka configures SOURCE as the README does, without cmocka.
 set -eu
 
 form=$1 work=$2 prefix=$3 project=$4 source=$5 cc=$6 cmake=$7 pkg_config=$8
@@ -13,8 +13,6 @@ cd "$folder"
 
 library_folder=$(dirname "$(find "$prefix" -name libclxent.a)")
 export PKG_CONFIG_PATH="$library_folder/pkgconfig"
-# The shared library stands in no system folder here; a user's rpath or ldconfig does this.
-run_shared() { LD_LIBRARY_PATH="$library_folder" ./consumer; }
 # A program linked statically must run without any libclxent.so.
 run_alone() {
     if readelf -d consumer | grep 'NEEDED.*clxent'; then
@@ -39,19 +37,43 @@ cmake-static)
     run_alone
     ;;
 pkg-config-shared)
+    # As the README says for a library that stands in no system folder.
     # shellcheck disable=SC2046 # flags are words
-    "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --cflags --libs clxent) -lm
-    run_shared
+    "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --cflags --libs clxent) -lm \
+        "-Wl,-rpath,$("$pkg_config" --variable=libdir clxent)"
+    readelf -d consumer | grep 'NEEDED.*clxent' # the default form is the shared one
+    ./consumer
     ;;
 pkg-config-static)
-    # The linker prefers a shared library, so the static one stands alone here: in a second, moved copy of
-    # the installation, which the .pc file has to find by itself.
+    # In a second, moved copy of the installation, which the .pc file has to find by itself. The linker prefers a
+    # shared library of the same name in the same folder, so both stand there. The C library, which is named behind
+    # it, is to be the shared one, as in any other program.
     cp -R "$prefix" moved
-    rm -f moved"${library_folder#"$prefix"}"/libclxent.so*
-    export PKG_CONFIG_PATH="$folder/moved${library_folder#"$prefix"}/pkgconfig"
+    library_folder=$folder/moved${library_folder#"$prefix"}
+    export PKG_CONFIG_PATH="$library_folder/pkgconfig"
+    ls "$library_folder/libclxent.so" "$library_folder/libclxent.a"
     # shellcheck disable=SC2046 # flags are words
     "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --static --cflags --libs clxent)
+    readelf -d consumer | grep 'NEEDED.*libc\.'
     run_alone
+    # And a program without any shared library, where the C library can do that.
+    if echo 'int main(void) { return 0; }' | "$cc" -static -x c - -o nothing; then
+        # shellcheck disable=SC2046 # flags are words
+        "$cc" -std=c11 -static "$project/main.c" -o alone $("$pkg_config" --static --cflags --libs clxent)
+        if readelf -d alone | grep NEEDED; then exit 1; fi
+    fi
+    ;;
+without-cmocka)
+    # The README's line, where what ci/demo installs is there and cmocka is not. (An empty path is not looked for.)
+    configure() { "$cmake" -S "$source" -D CMAKE_C_COMPILER="$cc" -D CLXENT_CMOCKA_LIBRARY= "$@"; }
+    configure -B default >default.log 2>&1 || { cat default.log >&2; exit 1; }
+    grep 'The tests are not built: no cmocka (Debian, Ubuntu: libcmocka-dev)' default.log
+    test ! -e default/tests/CTestTestfile.cmake
+    if configure -B asked -D CLXENT_BUILD_TESTS=ON >asked.log 2>&1; then
+        echo "build.sh: tests that were asked for are left out without cmocka" >&2
+        exit 1
+    fi
+    grep 'libcmocka, which the tests need, are missing' asked.log
     ;;
 tool)
     version=$("$prefix/bin/clxent" --version)
