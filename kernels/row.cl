@@ -324,8 +324,6 @@ static realv larger(realv a, realv b) {
 #include "scan_item.cl"
 #endif
 
-DEFINE_SUB_GROUP_FOLD(team_min_int, int, sub_group_reduce_min, sum = min(sum, other))
-
 /* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
  * NaN; INT_MAX for none. */
 ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
@@ -344,10 +342,10 @@ ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from,
     return least;
 }
 
-/* The team's first NaN; INT_MAX for none. */
+/* The item's first NaN; INT_MAX for none. */
 static int first_nan(const call *k, const row_at *at) {
     const uint first = at->from + WIDTH * (uint)team_item();
-    return team_min_int(first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX, k->scratch);
+    return first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX;
 }
 
 #endif /* ROWS == 1 */
@@ -460,8 +458,9 @@ static row_part sub_group_part(row_part p) {
     p.ent = sub_group_reduce_add(p.ent);
     p.before = sub_group_reduce_add(p.before);
 #endif
-    const real best = sub_group_reduce_max(p.best);
-    p.best_at = sub_group_reduce_min(p.best == best ? p.best_at : INT_MAX);
+    p.nans = sub_group_reduce_max(p.nans);
+    const real best = p.nans ? REAL_NAN : sub_group_reduce_max(p.best);
+    p.best_at = sub_group_reduce_min((p.nans ? isnan(p.best) : p.best == best) ? p.best_at : INT_MAX);
     p.best = best;
     return p;
 }
@@ -488,14 +487,13 @@ static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) 
     p.best = s.best;
     p.best_at = INT_MAX;
     if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
-    p = team_part(p, k->scratch);
     if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
         const int nan_at = first_nan(k, at);
         p.nans = nan_at != INT_MAX;
         if (p.nans) p.best = REAL_NAN;
         if (p.nans) p.best_at = nan_at;
     }
-    return p;
+    return team_part(p, k->scratch);
 }
 
 #endif
