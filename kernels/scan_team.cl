@@ -137,8 +137,8 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
         _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
             const uint c = round_class(tile, v);
             const realv x = kept->tile[v];
-            const realv u = load_u(k, at, c, lanes_at(at, end, c));
-            realv e = scan_vector(k, s, &b, x, u, c < end ? c : NO_CLASS, target);
+            const int lanes = lanes_at(at, end, c);
+            realv e = scan_vector(k, s, &b, x, load_u(k, at, c, lanes), lanes > 0 ? c : NO_CLASS, target);
             if (moved) {
                 e = x == REALV(own) ? REALV(0) : e;
                 equals += x == REALV(own) ? REALV(1) : REALV(0);

@@ -41,7 +41,8 @@ static void masked_block(void) {
                 assert_near(p.lse[r], uniform, loss_bound(uniform));
                 assert_near(p.log_prob[r], -uniform, loss_bound(uniform));
                 assert_near(p.entropy[r], uniform, 2 * loss_bound(uniform));
-                assert_int_equal(p.rank[r], 0);
+                const int64_t before = targets[r] == 0 ? 0 : C - 1 - lengths[first + r];
+                assert_int_equal(p.rank[r], before); /* the equal classes before the target */
                 assert_int_equal(p.argmax[r], isinf(logits[r * C]) ? lengths[first + r] : 0);
                 for (int64_t c = 0; c < C; c++) {
                     const int64_t at = (int64_t)r * C + c;

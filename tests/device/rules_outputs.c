@@ -50,9 +50,9 @@ static void argmax_ties_at_a_distance(void) {
 /* In rows of equals, whatever they are, rank is 0 exactly where argmax is the target, and counts the equals
  * before it. */
 static void rank_of_equals(void) {
-    enum { N = 8, C = 300 };
+    enum { N = 4, C = 150 };
     static float logits[N * C];
-    static const int64_t targets[N] = {0, 1, 17, 63, 64, 128, 256, 299};
+    static const int64_t targets[N] = {0, 17, 64, 149};
     const float equals[] = {0, -INFINITY, INFINITY, NAN, -FLT_MAX};
     for (size_t i = 0; i < sizeof equals / sizeof *equals; i++) {
         for (int k = 0; k < N * C; k++) logits[k] = equals[i];
