@@ -31,6 +31,7 @@ int session_exit_code(clxent_status status) {
     case CLXENT_ERR_OPENCL:
     case CLXENT_ERR_BUILD:
     case CLXENT_ERR_MEMORY:
+    case CLXENT_ERR_FORK:
         break;
     }
     return EXIT_DEVICE;

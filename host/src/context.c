@@ -115,10 +115,12 @@ void clx_ctx_release(clxent_ctx *ctx) {
     if (--ctx->references > 0) return;
     clx_programs_release(ctx);
     clx_import_release(ctx);
-    if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
-    if (ctx->uploads) ctx->cl.ReleaseCommandQueue(ctx->uploads);
-    if (ctx->downloads) ctx->cl.ReleaseCommandQueue(ctx->downloads);
-    if (ctx->context) ctx->cl.ReleaseContext(ctx->context);
+    if (clx_can_release()) {
+        if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
+        if (ctx->uploads) ctx->cl.ReleaseCommandQueue(ctx->uploads);
+        if (ctx->downloads) ctx->cl.ReleaseCommandQueue(ctx->downloads);
+        if (ctx->context) ctx->cl.ReleaseContext(ctx->context);
+    }
     free(ctx->build_log);
     free(ctx);
 }

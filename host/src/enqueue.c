@@ -302,7 +302,8 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
                         wait ? "not NULL" : "NULL");
     clx_call call;
     clx_launch launch;
-    clxent_status status = clx_call_from_buffers(plan, buffers, &call);
+    clxent_status status = clx_check_process(err);
+    if (status == CLXENT_OK) status = clx_call_from_buffers(plan, buffers, &call);
     if (status != CLXENT_OK) return status;
     const bool own_workspace = buffers->workspace.mem == NULL;
     if (!own_workspace && (status = check_workspace(plan, &call, &buffers->workspace)) != CLXENT_OK)

@@ -2,8 +2,10 @@
 #include "opencl_api.h"
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 
@@ -20,8 +22,33 @@ static const char *const entry_names[] = {
 };
 enum { ENTRY_COUNT = sizeof entry_names / sizeof entry_names[0] };
 
+/* The process that filled the first table; 0: none has. Drivers start threads, and a child process gets none
+ * of its parent's threads. Read without a lock, which another thread may have held at the fork. */
+static atomic_long opened_by;
+
+clxent_status clx_check_process(clxent_error *err) {
+    const long opener = atomic_load(&opened_by), process = (long)getpid();
+    if (opener == 0 || opener == process) return CLXENT_OK;
+    return clx_fail(err, CLXENT_ERR_FORK,
+                    "OpenCL was opened in process %ld, and this is process %ld, forked after that: the "
+                    "driver's threads are not here. Open contexts and list devices after fork(), in the "
+                    "process that uses them",
+                    opener, process);
+}
+
+bool clx_can_release(void) {
+    return clx_check_process(NULL) == CLXENT_OK;
+}
+
+static void note_process(void) {
+    long nobody = 0;
+    atomic_compare_exchange_strong(&opened_by, &nobody, (long)getpid());
+}
+
 clxent_status clx_cl_load(clx_cl *cl, clxent_error *err) {
     _Static_assert(sizeof(clx_cl) == ENTRY_COUNT * sizeof(void *), "the table is an array of pointers");
+    const clxent_status status = clx_check_process(err);
+    if (status != CLXENT_OK) return status;
     const char *path = getenv("CLXENT_OPENCL_LIBRARY");
     void *library = NULL;
 
@@ -45,5 +72,6 @@ clxent_status clx_cl_load(clx_cl *cl, clxent_error *err) {
                             "the OpenCL library %s has no %s; OpenCL 1.2 is needed", path, entry_names[i]);
         memcpy((char *)cl + i * sizeof entry, &entry, sizeof entry);
     }
+    note_process();
     return CLXENT_OK;
 }

@@ -11,6 +11,7 @@
 #endif
 
 #include <clxent/clxent.h>
+#include <stdbool.h>
 
 #define CLX_CL_MAP(X)            \
     X(GetPlatformIDs)            \
@@ -56,7 +57,14 @@ typedef struct clx_cl {
 } clx_cl;
 
 /* Fills the table from the OpenCL library that the program already has, else from libOpenCL.so.1
- * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE with what was tried. */
+ * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE with what was tried; ERR_FORK. */
 clxent_status clx_cl_load(clx_cl *cl, clxent_error *err);
+
+/* ERR_FORK where a table was filled in a process that this one was forked from: the driver may be called in
+ * that one alone. */
+clxent_status clx_check_process(clxent_error *err);
+
+/* Whether the driver's objects can be given back to it: not in a fork. */
+bool clx_can_release(void);
 
 #endif

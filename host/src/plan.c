@@ -94,13 +94,15 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
     if (out == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
     if (desc == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "desc is NULL");
+    clxent_status status = clx_check_process(&ctx->error);
+    if (status != CLXENT_OK) return status;
 
     clxent_plan *plan = calloc(1, sizeof *plan);
     if (plan == NULL) return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a plan");
     plan->ctx = ctx;
     plan->tuning = ctx->tuning;
     ctx->references++;
-    clxent_status status = clx_resolve_desc(ctx, desc, &plan->desc);
+    status = clx_resolve_desc(ctx, desc, &plan->desc);
     if (status != CLXENT_OK) goto fail;
     status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule, &plan->split);
     if (status != CLXENT_OK) goto fail;
@@ -123,8 +125,10 @@ fail:
 void clxent_plan_destroy(clxent_plan *plan) {
     if (plan == NULL) return;
     const clx_cl *cl = &plan->ctx->cl;
-    if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
-    if (plan->workspace) cl->ReleaseMemObject(plan->workspace);
+    if (clx_can_release()) {
+        if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
+        if (plan->workspace) cl->ReleaseMemObject(plan->workspace);
+    }
     clx_ctx_release(plan->ctx);
     free(plan);
 }

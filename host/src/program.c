@@ -28,10 +28,11 @@ static void keep_build_log(clxent_ctx *ctx, cl_program program) {
 
 /* Lets the driver's objects go. */
 static void unbuild(const clxent_ctx *ctx, clx_program *p) {
+    const bool release = clx_can_release();
     for (int i = 0; i < CLX_MAX_KERNELS; i++)
-        if (p->kernels[i].kernel) ctx->cl.ReleaseKernel(p->kernels[i].kernel);
+        if (p->kernels[i].kernel && release) ctx->cl.ReleaseKernel(p->kernels[i].kernel);
     memset(p->kernels, 0, sizeof p->kernels);
-    if (p->program) ctx->cl.ReleaseProgram(p->program);
+    if (p->program && release) ctx->cl.ReleaseProgram(p->program);
     p->program = NULL;
 }
 

@@ -17,6 +17,8 @@ typedef struct identity {
 static clxent_status identify(const clxent_ctx *ctx, identity *out, clxent_error *err) {
     cl_platform_id platform = NULL;
     char version[256] = ""; /* of the platform: PoCL tells there which LLVM it has */
+    const clxent_status status = clx_check_process(err);
+    if (status != CLXENT_OK) return status;
     cl_int code = ctx->cl.GetDeviceInfo(ctx->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetDeviceInfo(CL_DEVICE_PLATFORM)");
     code = ctx->cl.GetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof version - 1, version, NULL);

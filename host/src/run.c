@@ -83,7 +83,8 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
     clxent_ctx *ctx = plan->ctx;
     int64_t counts[4] = {0, 0, 0, -1};
     staged_call s = {.plan = plan};
-    clxent_status status = clx_call_from_arrays(plan, arrays, &s.call);
+    clxent_status status = clx_check_process(&ctx->error);
+    if (status == CLXENT_OK) status = clx_call_from_arrays(plan, arrays, &s.call);
     if (status != CLXENT_OK) return status;
 
     clx_slot *counts_slot = &s.call.slots[CLX_A_counts];

@@ -30,6 +30,7 @@ static const struct {
     {8, "CLXENT_ERR_OPENCL"},
     {9, "CLXENT_ERR_BUILD"},
     {10, "CLXENT_ERR_MEMORY"},
+    {11, "CLXENT_ERR_FORK"},
 };
 enum { STATUSES = sizeof pinned / sizeof *pinned };
 

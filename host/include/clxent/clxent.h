@@ -22,10 +22,15 @@
  * Errors: every function that can fail returns a clxent_status. The message, which names the field,
  * its value and the limit, is in clxent_ctx_last_error() (or in the clxent_error argument where no
  * context exists yet). The library never prints, never exits, and has no global state but one lock,
- * around looking for devices.
+ * around looking for devices, and the number of the process that opened OpenCL.
  *
  * Threads: a clxent_ctx, its plans and its messages belong to one thread at a time. Different
  * contexts may be opened and used from different threads at once.
+ *
+ * fork(): open contexts, and list devices, after it. A driver has threads, which a child process does not
+ * get; what the parent opened would wait for them for ever. So in a child of a process that has opened OpenCL
+ * (by this library) every function that would call the driver returns ERR_FORK, and the destroy functions
+ * free the child's memory alone. The parent is not concerned. A child that calls exec may use the library.
  */
 #ifndef CLXENT_CLXENT_H
 #define CLXENT_CLXENT_H
@@ -62,7 +67,8 @@ extern "C" {
     X(7, ERR_NO_DEVICE, "no usable OpenCL device")                                   \
     X(8, ERR_OPENCL, "an OpenCL call failed")                                        \
     X(9, ERR_BUILD, "a kernel did not compile")                                      \
-    X(10, ERR_MEMORY, "out of memory, on the host or on the device")
+    X(10, ERR_MEMORY, "out of memory, on the host or on the device")                 \
+    X(11, ERR_FORK, "the process was forked after OpenCL was opened")
 
 typedef enum clxent_status {
 #define CLXENT_STATUS_ENUM_(code, name, text) CLXENT_##name = code,
@@ -105,7 +111,7 @@ CLXENT_API void clxent_ctx_options_init(clxent_ctx_options *options);
 
 /* Opens a device. options may be NULL. On failure *out is NULL and err (which may be NULL) says why:
  * ERR_NO_DEVICE (no loader, no driver, no device, none that matches; the message says what to do),
- * ERR_ARGUMENT, ERR_OPENCL, ERR_MEMORY. */
+ * ERR_ARGUMENT, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *options,
                                            clxent_error *err);
 
@@ -121,7 +127,7 @@ CLXENT_API const char *clxent_ctx_build_log(const clxent_ctx *ctx);
 
 /* Validates desc against this device. The plan copies desc. On failure *out is NULL. The kernels for
  * desc->outputs are compiled here; see there.
- * ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY. */
+ * ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_desc clxent_desc;
 CLXENT_API clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc);
 CLXENT_API void clxent_plan_destroy(clxent_plan *plan); /* NULL is fine */
@@ -130,7 +136,7 @@ CLXENT_API void clxent_plan_destroy(clxent_plan *plan); /* NULL is fine */
  * caller's. Returns ERR_TARGET, with "row 17: target 50257 is not in [0, 50257)", when a target is
  * neither a class nor ignored; all outputs are written then, those rows counting nothing.
  * ERR_BUFFER, ERR_ARGUMENT, ERR_SHAPE (rows), ERR_UNSUPPORTED (scalars), ERR_TARGET, ERR_OPENCL, ERR_BUILD,
- * ERR_MEMORY. */
+ * ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_arrays clxent_arrays;
 CLXENT_API clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays);
 
@@ -419,7 +425,7 @@ CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 /* Writes the first `capacity` devices to `out` (which may be NULL when capacity is 0) and the number of
  * all to *count. Sets each struct_size. A device that fails to describe itself is left out; when that leaves
  * none, its failure is returned (ERR_OPENCL, ERR_MEMORY). When there is none: ERR_NO_DEVICE, and err (which
- * may be NULL) says what is missing and what to do. Any thread. */
+ * may be NULL) says what is missing and what to do. ERR_FORK. Any thread. */
 CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t capacity, size_t *count,
                                              clxent_error *err);
 
@@ -429,14 +435,14 @@ CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t cap
  * Export, when all that is wanted has been run once: the programs of this context, those imported before
  * included, as one blob. *bytes is its size; data NULL and capacity 0 only ask for that. capacity too small:
  * ERR_BUFFER, *bytes set. With some drivers (PoCL) the first export of a program compiles it once more and
- * takes as long. ERR_ARGUMENT, ERR_BUFFER, ERR_OPENCL, ERR_MEMORY.
+ * takes as long. ERR_ARGUMENT, ERR_BUFFER, ERR_OPENCL, ERR_MEMORY, ERR_FORK.
  *
  * Import, before plans are created: plans of this context take their programs from the blob where it has
  * them. A blob that is damaged, or of another device, driver or version of clxent, changes nothing: what is
  * missing is compiled. So does a program in it that the driver refuses. The bytes are copied. An earlier
  * import is forgotten, but for the programs that plans have taken from it. A checksum finds damage, not
  * malice: a program is code, import only what nobody else could have written. ERR_ARGUMENT, ERR_OPENCL,
- * ERR_MEMORY. */
+ * ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_export_programs(clxent_ctx *ctx, void *data, size_t capacity,
                                                     size_t *bytes);
 CLXENT_API clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size_t bytes);

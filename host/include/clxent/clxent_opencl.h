@@ -22,7 +22,9 @@ extern "C" {
 #endif
 
 /* A context on the caller's queue, in-order or out-of-order, of an OpenCL 1.2 device or later. The
- * queue is retained. options->device is not used. Errors as clxent_ctx_create(). */
+ * queue is retained. options->device is not used. Errors as clxent_ctx_create(): ERR_FORK when this library
+ * opened OpenCL in a process that this one was forked from. (A queue that the program itself brought along
+ * through fork() is not seen, and is as unusable.) */
 CLXENT_API clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue queue,
                                                       const clxent_ctx_options *options, clxent_error *err);
 
@@ -66,7 +68,7 @@ CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
  * given back. The context and the plan remain usable.
  * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
  * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
- * ERR_MEMORY. */
+ * ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
