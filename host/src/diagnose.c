@@ -36,6 +36,22 @@ static bool ends_with(const char *s, const char *end) {
     return length >= end_length && strcmp(s + length - end_length, end) == 0;
 }
 
+static void say_load_failure(text *t, const char *path, const char *library, const char *message) {
+    const char *fault = "is there but does not load", *cure = "install its package again";
+    switch (clx_load_failure_of(library, message)) {
+    case CLX_LIBRARY_MISSING:
+        fault = "is not there";
+        break;
+    case CLX_LIBRARY_NEEDS_ANOTHER:
+        fault = "is there but needs another library, which does not load";
+        cure = "install that one";
+        break;
+    case CLX_LIBRARY_BROKEN:
+        break;
+    }
+    say(t, " %s names %s, which %s (%s): %s;", path, library, fault, message, cure);
+}
+
 /* Says what the .icd file names, and why that does not load. */
 static void say_icd(text *t, const char *path) {
     char library[512] = "";
@@ -45,10 +61,11 @@ static void say_icd(text *t, const char *path) {
     } else {
         library[strcspn(library, "\r\n")] = '\0';
         void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+        const char *message = handle ? NULL : dlerror();
         if (handle)
             say(t, " %s names %s, which loads but offers no device;", path, library);
-        else
-            say(t, " %s names %s, which does not load (%s);", path, library, dlerror());
+        else if (message)
+            say_load_failure(t, path, library, message);
     }
     if (file) fclose(file);
 }
@@ -116,6 +133,7 @@ clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *n
         say(&t, " no .icd file in %s%s;", folder, vendors && *vendors ? " (OCL_ICD_VENDORS)" : "");
         say_unnamed_drivers(&t);
     }
-    say(&t, " install a driver (for the CPU, Debian and Ubuntu: pocl-opencl-icd)");
+    say(&t, " %s (for the CPU, Debian and Ubuntu: pocl-opencl-icd)",
+        found == 0 ? "install a driver" : "or install another driver");
     return clx_fail(err, CLXENT_ERR_NO_DEVICE, "%s", message);
 }

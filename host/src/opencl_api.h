@@ -60,6 +60,14 @@ typedef struct clx_cl {
  * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE with what was tried; ERR_FORK. */
 clxent_status clx_cl_load(clx_cl *cl, clxent_error *err);
 
+/* Why dlopen(library) failed, by dlerror()'s message. */
+typedef enum clx_load_failure {
+    CLX_LIBRARY_MISSING,       /* there is no such file */
+    CLX_LIBRARY_NEEDS_ANOTHER, /* another library, which it needs, is missing or broken */
+    CLX_LIBRARY_BROKEN         /* it is there, and itself at fault */
+} clx_load_failure;
+clx_load_failure clx_load_failure_of(const char *library, const char *message);
+
 /* ERR_FORK where a table was filled in a process that this one was forked from: the driver may be called in
  * that one alone. */
 clxent_status clx_check_process(clxent_error *err);
