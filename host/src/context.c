@@ -54,6 +54,7 @@ clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *opti
         goto fail;
     }
     ctx->tuning = clx_tuning_of(&ctx->info);
+    ctx->holds_events = clx_device_loses_events(&ctx->info);
     *out = ctx;
     return CLXENT_OK;
 fail:
@@ -104,6 +105,7 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
     }
     ctx->queue = queue;
     ctx->tuning = clx_tuning_of(&ctx->info);
+    ctx->holds_events = clx_device_loses_events(&ctx->info);
     *out = ctx;
     return CLXENT_OK;
 fail:
@@ -116,11 +118,13 @@ void clx_ctx_release(clxent_ctx *ctx) {
     clx_programs_release(ctx);
     clx_import_release(ctx);
     if (clx_can_release()) {
+        clx_held_release(&ctx->held, &ctx->cl);
         if (ctx->queue) ctx->cl.ReleaseCommandQueue(ctx->queue);
         if (ctx->uploads) ctx->cl.ReleaseCommandQueue(ctx->uploads);
         if (ctx->downloads) ctx->cl.ReleaseCommandQueue(ctx->downloads);
         if (ctx->context) ctx->cl.ReleaseContext(ctx->context);
     }
+    free(ctx->held.events);
     free(ctx->build_log);
     free(ctx);
 }

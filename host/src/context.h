@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "held.h"
 #include "opencl_api.h"
 #include "program_blob.h"
 
@@ -16,7 +17,9 @@ struct clxent_ctx {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
-    bool out_of_order;                   /* the queue: kernels are chained by events */
+    bool out_of_order; /* the queue: kernels are chained by events */
+    bool holds_events; /* of kernels in flight, in `held` */
+    clx_held held;
     cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
     uint64_t memory_bytes;
     clxent_device_info info;

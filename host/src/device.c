@@ -72,6 +72,10 @@ uint64_t clx_device_loop_limit(const clxent_device_info *info) {
     return contains(info->name, "llvmpipe") ? 65535 : 0;
 }
 
+bool clx_device_loses_events(const clxent_device_info *info) {
+    return contains(info->platform, "Portable Computing Language");
+}
+
 clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,
                                   clxent_error *err) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;

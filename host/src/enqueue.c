@@ -181,13 +181,24 @@ static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     return code;
 }
 
+/* So many events more are to be held. */
+static clxent_status reserve_events(clxent_ctx *ctx, size_t count) {
+    return ctx->holds_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
+static clxent_status hold_event(clxent_ctx *ctx, cl_event event) {
+    return ctx->holds_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
 clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     clxent_ctx *ctx = launch->plan->ctx;
     const clx_cl *cl = &ctx->cl;
     const int count = launch->count;
+    const bool each_event = ctx->out_of_order || ctx->holds_events;
     cl_event previous = NULL; /* out of order: each step waits for it */
-    clxent_status status = CLXENT_OK;
     launch->count = 0;
+    clxent_status status = reserve_events(ctx, CLX_MAX_STEPS);
+    if (status != CLXENT_OK) return status;
 
     for (int i = 0; i < count; i++) {
         const clx_step *step = &launch->steps[i];
@@ -208,7 +219,7 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
                                         chained            ? &previous
                                         : i == 0 && n_wait ? wait
                                                            : NULL,
-                                        ctx->out_of_order || (last && event) ? &done : NULL);
+                                        each_event || (last && event) ? &done : NULL);
         if (code != CL_SUCCESS) {
             status =
                 clx_fail_cl(&ctx->error, code, "clEnqueueNDRangeKernel(%s, %zu work-items in groups of %zu)",
@@ -217,11 +228,14 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
         }
         if (previous) cl->ReleaseEvent(previous);
         previous = done;
+        status = hold_event(ctx, done);
+        if (status != CLXENT_OK) break;
     }
     if (count == 0 && event) {
         const cl_int code =
             cl->EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, &previous);
-        if (code != CL_SUCCESS) status = clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
+        status = code == CL_SUCCESS ? hold_event(ctx, previous)
+                                    : clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
     }
     if (event)
         *event = previous;
@@ -252,6 +266,27 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
     return CLXENT_OK;
 }
 
+/* A command whose wait list has an event that failed fails as well, so that one failure would go on from call
+ * to call; and it fails at once, though the call before it may still run. Where the plan's last call has
+ * failed, the next waits for all that is on the queue instead. */
+static clxent_status recover_workspace(clxent_plan *plan) {
+    clxent_ctx *ctx = plan->ctx;
+    cl_int state = CL_COMPLETE;
+    cl_event all_before = NULL;
+    if (plan->workspace_user == NULL) return CLXENT_OK;
+    cl_int code = ctx->cl.GetEventInfo(plan->workspace_user, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
+                                       &state, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clGetEventInfo(the plan's last call)");
+    if (state >= CL_COMPLETE) return CLXENT_OK;
+    const clxent_status status = reserve_events(ctx, 1);
+    if (status != CLXENT_OK) return status;
+    code = ctx->cl.EnqueueMarkerWithWaitList(ctx->queue, 0, NULL, &all_before);
+    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
+    ctx->cl.ReleaseEvent(plan->workspace_user);
+    plan->workspace_user = all_before;
+    return hold_event(ctx, all_before);
+}
+
 /* On an out-of-order queue a call that uses the plan's own workspace waits for the one before it, also for
  * what one that failed had enqueued. */
 static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl_event *wait,
@@ -260,6 +295,8 @@ static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl
     const clx_cl *cl = &plan->ctx->cl;
     cl_event *all = NULL;
     cl_event done = NULL;
+    clxent_status status = recover_workspace(plan);
+    if (status != CLXENT_OK) return status;
     if (plan->workspace_user) {
         all = malloc((n_wait + (size_t)1) * sizeof *all);
         if (all == NULL)
@@ -268,7 +305,7 @@ static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl
         if (n_wait) memcpy(all, wait, n_wait * sizeof *all);
         all[n_wait++] = plan->workspace_user;
     }
-    const clxent_status status = clx_launch_submit(launch, n_wait, all ? all : wait, &done);
+    status = clx_launch_submit(launch, n_wait, all ? all : wait, &done);
     free(all);
     if (done) {
         if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
@@ -292,6 +329,23 @@ static clxent_status submit(clx_launch *launch, cl_uint n_wait, const cl_event *
     return status;
 }
 
+/* An event that has failed already is the caller's to know: its call could only fail, and PoCL's never ends.
+ */
+static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uint n_wait,
+                                     const cl_event *wait) {
+    for (cl_uint i = 0; i < n_wait; i++) {
+        cl_int state = CL_COMPLETE;
+        const cl_int code =
+            cl->GetEventInfo(wait[i], CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetEventInfo(wait[%u])", i);
+        if (state < 0)
+            return clx_fail_cl(err, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST,
+                               "wait[%u] of %u has failed with status %d, and nothing was enqueued", i,
+                               n_wait, (int)state);
+    }
+    return CLXENT_OK;
+}
+
 clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                              const cl_event *wait, cl_event *event) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
@@ -303,6 +357,7 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     clx_call call;
     clx_launch launch;
     clxent_status status = clx_check_process(err);
+    if (status == CLXENT_OK) status = check_wait_list(err, &plan->ctx->cl, n_wait, wait);
     if (status == CLXENT_OK) status = clx_call_from_buffers(plan, buffers, &call);
     if (status != CLXENT_OK) return status;
     const bool own_workspace = buffers->workspace.mem == NULL;

@@ -47,6 +47,7 @@
     X(WaitForEvents)             \
     X(Flush)                     \
     X(Finish)                    \
+    X(GetEventInfo)              \
     X(RetainEvent)               \
     X(ReleaseEvent)
 

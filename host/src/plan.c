@@ -102,7 +102,9 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     plan->ctx = ctx;
     plan->tuning = ctx->tuning;
     ctx->references++;
-    status = clx_resolve_desc(ctx, desc, &plan->desc);
+    if (ctx->holds_events) /* here, so that no call allocates */
+        status = clx_held_reserve(&ctx->held, 1, &ctx->cl, &ctx->error);
+    if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, &plan->desc);
     if (status != CLXENT_OK) goto fail;
     status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule, &plan->split);
     if (status != CLXENT_OK) goto fail;

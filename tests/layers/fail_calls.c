@@ -227,6 +227,8 @@ static cl_int CL_API_CALL WaitForEvents(cl_uint count, const cl_event *events) {
 }
 
 MAKE(cl_event, "event", CreateUserEvent, (cl_context context, cl_int *code), (context, code), MEMORY)
+CALL(GetEventInfo, (cl_event event, cl_event_info what, size_t size, void *out, size_t *bytes),
+     (event, what, size, out, bytes), MEMORY, CL_INVALID_EVENT, CL_INVALID_VALUE)
 RETAIN(cl_event, RetainEvent, MEMORY, CL_INVALID_EVENT)
 RELEASE(cl_event, ReleaseEvent, MEMORY, CL_INVALID_EVENT)
 
@@ -246,5 +248,5 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
         PUT(EnqueueWriteBuffer);
     PUT(EnqueueCopyBuffer), PUT(EnqueueMapBuffer), PUT(EnqueueUnmapMemObject);
     PUT(Flush), PUT(Finish), PUT(WaitForEvents);
-    PUT(CreateUserEvent), PUT(RetainEvent), PUT(ReleaseEvent);
+    PUT(CreateUserEvent), PUT(GetEventInfo), PUT(RetainEvent), PUT(ReleaseEvent);
 }

@@ -66,9 +66,16 @@ CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
  * the caller reads when it likes; their rows count nothing. On failure *event is NULL and nothing that
  * the call enqueued may be relied on; it may still run: finish the queue before the buffers are read or
  * given back. The context and the plan remain usable.
- * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
- * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
- * ERR_MEMORY, ERR_FORK. */
+ *
+ * Profiling: a call is several kernels, and *event is the last one's alone. Its CL_PROFILING_COMMAND_END is
+ * the end of the call; its QUEUED, SUBMIT and START are that kernel's. For the time of the call enqueue a
+ * marker before it, put the marker's event into `wait`, and subtract the marker's END from that of *event.
+ *
+ * An event of `wait` that has failed (a negative status) is refused with ERR_OPENCL. One that fails later
+ * makes the call fail: *event gets a negative status, nothing is written that may be relied on, and a later
+ * call is as good as if this one had not been. What drivers add to that: host/doc/threading.md. ERR_BUFFER
+ * (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between sub-buffers of one
+ * parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD, ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * clxent_enqueue() where an event that it waits for fails: the process lives (PoCL 3.1 ends it where nobody
+ * holds the events of the commands behind), the call's event says so (rusticl runs the kernels all the same),
+ * and later calls of the plan are right, in their order. */
+#include "device_call.h"
+#include "leave.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static const cl_command_queue_properties queues[] = {0, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE};
+enum { QUEUES = sizeof queues / sizeof *queues, FAILURE = -5 };
+
+static cl_event make_gate(const owner *o) {
+    cl_int code;
+    const cl_event gate = clCreateUserEvent(o->context, &code);
+    assert_cl(code);
+    return gate;
+}
+
+static cl_int status_of(cl_event event) {
+    cl_int status = CL_QUEUED;
+    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL));
+    return status;
+}
+
+static void enqueue(const owner *o, clxent_plan *plan, const clxent_buffers *b, const cl_event *gate,
+                    cl_event *event) {
+    expect_status("enqueue", o->ctx, clxent_enqueue(plan, b, gate ? 1 : 0, gate, event), CLXENT_OK);
+}
+
+/* Waits until the event is complete or failed, and lets it go. */
+static void end(cl_event *event) {
+    if (*event == NULL) return;
+    clWaitForEvents(1, event); /* fails with its event */
+    assert_true(status_of(*event) <= CL_COMPLETE);
+    assert_cl(clReleaseEvent(*event));
+    *event = NULL;
+}
+
+/* A call that nothing hinders. */
+static void expect_good_call(const owner *o, clxent_plan *plan) {
+    device_call call;
+    cl_event done = NULL;
+    call_open(o, &call, 3, true);
+    const clxent_buffers b = call_buffers(&call);
+    enqueue(o, plan, &b, NULL, &done);
+    assert_cl(clWaitForEvents(1, &done));
+    call_check(o, &call, done, 0);
+    end(&done);
+    call_close(&call);
+}
+
+/* Two calls, the first behind an event that then fails; with and without their events, on the plan's
+ * workspace and on their own; a command of the program's behind them. */
+static void an_event_fails(const owner *o, clxent_plan *plan, bool with_events, bool own_workspaces) {
+    enum { CALLS = 2 };
+    device_call calls[CALLS];
+    cl_event gate = make_gate(o), done[CALLS] = {NULL};
+    float loss = 0;
+    expect_about("events %s, workspace %s", with_events ? "wanted" : "not wanted",
+                 own_workspaces ? "the call's" : "the plan's");
+    for (int k = 0; k < CALLS; k++) {
+        call_open(o, &calls[k], 2 + (float)k, true);
+        clxent_buffers b = call_buffers(&calls[k]);
+        if (own_workspaces) b.workspace = (clxent_buffer){calls[k].mem, AT_WORKSPACE};
+        enqueue(o, plan, &b, k == 0 ? &gate : NULL, with_events ? &done[k] : NULL);
+    }
+    assert_cl(
+        clEnqueueReadBuffer(o->queue, calls[1].mem, CL_FALSE, AT_LOSS, sizeof loss, &loss, 0, NULL, NULL));
+    assert_cl(clFlush(o->queue));
+    assert_cl(clSetUserEventStatus(gate, FAILURE));
+    for (int k = 0; k < CALLS; k++) end(&done[k]);
+    assert_cl(clFinish(o->queue));
+    expect_good_call(o, plan);
+    assert_cl(clReleaseEvent(gate));
+    for (int k = 0; k < CALLS; k++) call_close(&calls[k]);
+}
+
+/* More often than the library has room for events at first. */
+static void awaited_events_that_fail(void **state) {
+    (void)state;
+    const int rounds = expect_effort() == EFFORT_FULL ? 12 : 2;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        for (int round = 0; round < rounds; round++)
+            for (int which = 0; which < 4; which++)
+                an_event_fails(&o, plan, (which & 1) != 0, (which & 2) != 0);
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* The program's own command fails, and on an in-order queue the call after it may fail with it. */
+static void a_command_before_fails(void **state) {
+    (void)state;
+    owner o;
+    assert_true(owner_open(&o, 0));
+    clxent_plan *plan = owner_plan(&o);
+    device_call call;
+    cl_event gate = make_gate(&o), written = NULL, done = NULL;
+    call_open(&o, &call, 3, false);
+    const clxent_buffers b = call_buffers(&call);
+    assert_cl(
+        clEnqueueWriteBuffer(o.queue, call.mem, CL_FALSE, 0, CALL_BYTES, call.image, 1, &gate, &written));
+    expect_about("a write that fails");
+    enqueue(&o, plan, &b, NULL, &done);
+    assert_cl(clFlush(o.queue));
+    assert_cl(clSetUserEventStatus(gate, FAILURE));
+    end(&done);
+    assert_cl(clFinish(o.queue));
+    end(&written);
+    expect_good_call(&o, plan);
+    assert_cl(clReleaseEvent(gate));
+    call_close(&call);
+    clxent_plan_destroy(plan);
+    owner_close(&o);
+}
+
+/* What has failed before the call is refused: PoCL would wait for it for ever. */
+static void an_event_that_has_failed(void **state) {
+    (void)state;
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        device_call call;
+        cl_event gates[2] = {make_gate(&o), make_gate(&o)}, done = gates[0];
+        call_open(&o, &call, 3, true);
+        const clxent_buffers b = call_buffers(&call);
+        assert_cl(clSetUserEventStatus(gates[0], CL_COMPLETE));
+        assert_cl(clSetUserEventStatus(gates[1], FAILURE));
+        expect_about("an event that has failed");
+        expect_status("enqueue", o.ctx, clxent_enqueue(plan, &b, 2, gates, &done), CLXENT_ERR_OPENCL);
+        assert_null(done);
+        const char *message = clxent_ctx_last_error(o.ctx);
+        if (!strstr(message, "wait[1] of 2 has failed with status -5")) fail_msg("%s", message);
+        assert_cl(clFinish(o.queue));
+        expect_good_call(&o, plan);
+        for (int k = 0; k < 2; k++) assert_cl(clReleaseEvent(gates[k]));
+        call_close(&call);
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+/* A call that fails at once does not let the one after it overtake the one before it, whose workspace they
+ * share. Out of order: PoCL 3.1 forgets the order of an in-order queue by itself. */
+static void a_failure_between_two_calls(void **state) {
+    (void)state;
+    owner o;
+    if (!owner_open(&o, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)) skip();
+    clxent_plan *plan = owner_plan(&o);
+    enum { CALLS = 3 };
+    device_call calls[CALLS];
+    cl_event gates[CALLS - 1] = {make_gate(&o), make_gate(&o)}, done[CALLS];
+    expect_about("a failure between two calls");
+    for (int k = 0; k < CALLS; k++) call_open(&o, &calls[k], 2 + (float)k, true);
+    for (int k = 0; k < CALLS; k++) {
+        const clxent_buffers b = call_buffers(&calls[k]);
+        enqueue(&o, plan, &b, k < 2 ? &gates[k] : NULL, &done[k]);
+        assert_cl(clFlush(o.queue));
+        if (k == 1) assert_cl(clSetUserEventStatus(gates[1], FAILURE));
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    assert_int_not_equal(status_of(done[0]), CL_COMPLETE);
+    assert_int_not_equal(status_of(done[2]), CL_COMPLETE);
+    assert_cl(clSetUserEventStatus(gates[0], CL_COMPLETE));
+    for (int k = 0; k < CALLS; k += 2) call_check(&o, &calls[k], done[k], 0);
+    assert_int_equal(status_of(done[2]), CL_COMPLETE);
+    for (int k = 0; k < CALLS; k++) {
+        end(&done[k]);
+        call_close(&calls[k]);
+    }
+    for (int k = 0; k < CALLS - 1; k++) assert_cl(clReleaseEvent(gates[k]));
+    clxent_plan_destroy(plan);
+    owner_close(&o);
+}
+
+/* Calls that all wait: their events are held, however many there are. */
+static void many_calls_in_flight(void **state) {
+    (void)state;
+    enum { CALLS = 100 };
+    static device_call calls[CALLS];
+    for (int i = 0; i < QUEUES; i++) {
+        owner o;
+        if (!owner_open(&o, queues[i])) continue;
+        clxent_plan *plan = owner_plan(&o);
+        const cl_event gate = make_gate(&o);
+        cl_event done = NULL;
+        expect_about("many calls in flight");
+        for (int k = 0; k < CALLS; k++) {
+            call_open(&o, &calls[k], (float)(k % 7), true);
+            const clxent_buffers b = call_buffers(&calls[k]);
+            enqueue(&o, plan, &b, k == 0 ? &gate : NULL, k == CALLS - 1 ? &done : NULL);
+        }
+        assert_cl(clFlush(o.queue));
+        assert_cl(clSetUserEventStatus(gate, CL_COMPLETE));
+        assert_cl(clWaitForEvents(1, &done));
+        for (int k = 0; k < CALLS; k++) {
+            call_check(&o, &calls[k], done, 0);
+            call_close(&calls[k]);
+        }
+        end(&done);
+        assert_cl(clReleaseEvent(gate));
+        clxent_plan_destroy(plan);
+        owner_close(&o);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(awaited_events_that_fail), cmocka_unit_test(a_command_before_fails),
+        cmocka_unit_test(an_event_that_has_failed), cmocka_unit_test(a_failure_between_two_calls),
+        cmocka_unit_test(many_calls_in_flight),
+    };
+    return leave(cmocka_run_group_tests_name("failed events", tests, NULL, NULL));
+}
