@@ -247,7 +247,12 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
         clx_slot *slot = &call->slots[i];
         slot->dtype = dtype_of(d, i);
         slot->is_output = is_output(d, i);
-        slot->bytes = (size_t)elements_of(d, i, call->rows) * clxent_dtype_size(slot->dtype);
+        const uint64_t bytes = (uint64_t)elements_of(d, i, call->rows) * clxent_dtype_size(slot->dtype);
+        if (!clx_fits_size(bytes, SIZE_MAX, &slot->bytes) && slot->present)
+            return clx_fail(err, CLXENT_ERR_SHAPE,
+                            "%s of %" PRId64 " rows of %" PRId64 " classes has %" PRIu64
+                            " bytes, and the largest size on this host is %zu: give a call fewer rows",
+                            clx_array_name(d, i), call->rows, d->classes, bytes, SIZE_MAX);
         if (slot->present && slot->is_output) call->outputs |= output_bit(i);
     }
     for (int i = 0; i < CLX_ARRAYS; i++) {

@@ -73,7 +73,9 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
     } else {
         if (plan->workspace == NULL) {
             cl_int code = CL_SUCCESS;
-            const size_t bytes = (size_t)clx_workspace_of(plan).bytes;
+            size_t bytes = 0;
+            const clxent_status status = clx_workspace_size(plan, &bytes);
+            if (status != CLXENT_OK) return status;
             if (bytes > ctx->info.largest_buffer_bytes)
                 return clx_fail(
                     &ctx->error, CLXENT_ERR_MEMORY,
@@ -202,10 +204,19 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
 
     for (int i = 0; i < count; i++) {
         const clx_step *step = &launch->steps[i];
-        const size_t global_size = step->groups * step->local_size;
+        const uint64_t items = (uint64_t)step->groups * step->local_size;
+        size_t global_size = 0;
         const bool last = i == count - 1;
         const bool chained = i > 0 && ctx->out_of_order;
         cl_event done = NULL;
+        if (!clx_fits_size(items, SIZE_MAX, &global_size)) {
+            status = clx_fail(
+                &ctx->error, CLXENT_ERR_SHAPE,
+                "kernel %s has %llu work-items, and the largest size on this host is %zu: give a call "
+                "fewer rows",
+                step->kernel->name, (unsigned long long)items, SIZE_MAX);
+            break;
+        }
         cl_int code = set_arguments(launch, step);
         if (code != CL_SUCCESS) {
             status = clx_fail_cl(&ctx->error, code, "clSetKernelArg(%s)", step->kernel->name);
@@ -248,7 +259,9 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
                                      const clxent_buffer *workspace) {
     clxent_error *err = &plan->ctx->error;
     size_t size = 0;
-    const size_t needed = (size_t)clx_workspace_of(plan).bytes;
+    size_t needed = 0;
+    const clxent_status status = clx_workspace_size(plan, &needed);
+    if (status != CLXENT_OK) return status;
     const cl_int code = plan->ctx->cl.GetMemObjectInfo(workspace->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(workspace)");
     if (workspace->offset % sizeof(clx_bits) != 0)

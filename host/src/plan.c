@@ -44,6 +44,16 @@ clx_workspace clx_workspace_of(const clxent_plan *plan) {
     return w;
 }
 
+clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes) {
+    const uint64_t needed = (uint64_t)clx_workspace_of(plan).bytes;
+    if (clx_fits_size(needed, SIZE_MAX, bytes)) return CLXENT_OK;
+    return clx_fail(
+        &plan->ctx->error, CLXENT_ERR_MEMORY,
+        "the workspace of a plan of %lld rows needs a buffer of %llu bytes, and the largest size on "
+        "this host is %zu: plan for fewer rows",
+        (long long)plan->desc.rows, (unsigned long long)needed, SIZE_MAX);
+}
+
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
     _Static_assert(sizeof(clx_build) == 12 * sizeof(int), "memcmp() compares builds: they have no padding");
@@ -149,6 +159,8 @@ clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out
 
 clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes) {
     if (plan == NULL || bytes == NULL) return CLXENT_ERR_ARGUMENT;
-    *bytes = (size_t)clx_workspace_of(plan).bytes;
-    return CLXENT_OK;
+    size_t needed = 0;
+    const clxent_status status = clx_workspace_size(plan, &needed);
+    if (status == CLXENT_OK) *bytes = needed;
+    return status;
 }

@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "program.h"
+#include "sizes.h"
 
 /* Of numbers that are not negative. */
 static inline int64_t clx_divided_up(int64_t a, int64_t b) {
@@ -73,5 +74,8 @@ typedef struct clx_workspace {
     int64_t totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, row_parts_at, bytes;
 } clx_workspace;
 clx_workspace clx_workspace_of(const clxent_plan *plan);
+
+/* Its bytes. ERR_MEMORY where the host has no buffer of that size. */
+clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct stream {
 
 /* An (N,C) array of the call: bytes from one outer index to the next, and of one that are touched. */
 typedef struct matrix {
-    size_t stride, touched;
+    uint64_t stride, touched;
 } matrix;
 
 /* grad is the logits' own memory. */
@@ -49,7 +49,7 @@ static bool get_matrix(const stream *s, int array, matrix *out) {
     if (!clx_matrix_of(d, array, &stride, &touched)) return false;
     if (array == CLX_A_logits && s->in_place) /* the gradient's padding is written too */
         touched = d->classes_padded * d->inner;
-    *out = (matrix){(size_t)stride * size, (size_t)touched * size};
+    *out = (matrix){(uint64_t)stride * size, (uint64_t)touched * size};
     return true;
 }
 
@@ -90,7 +90,7 @@ static clxent_status divide(stream *s, int64_t outer) {
     uint64_t most = least(outer_in(room, all), fit_buffer);
     if (most == 0)
         return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
-                        "one %s of the (N,C) arrays needs %zu bytes beside %" PRIu64
+                        "one %s of the (N,C) arrays needs %" PRIu64 " bytes beside %" PRIu64
                         " for the other arrays; there are %" PRIu64
                         " (memory_bytes) in buffers of at most %" PRIu64,
                         plan->desc.inner == 1 ? "row" : "outer index", all.touched, whole, budget,
@@ -134,12 +134,13 @@ static clxent_status stage(stream *s, block_slot *slot, int64_t first, int64_t c
         matrix m;
         if (!get_matrix(s, i, &m)) continue;
         staged->name = clx_array_name(&launch->plan->desc, i);
-        staged->host = (char *)given->host + (size_t)first * m.stride;
-        staged->bytes = (size_t)(count - 1) * m.stride + m.touched;
+        /* Within the array, whose bytes a size_t holds. */
+        staged->host = (char *)given->host + (size_t)((uint64_t)first * m.stride);
+        staged->bytes = (size_t)((uint64_t)(count - 1) * m.stride + m.touched);
         staged->is_output = given->is_output || (i == CLX_A_logits && s->in_place);
         staged->is_read = !given->is_output || m.stride > m.touched;
         const clxent_status status =
-            clx_stage(ctx, s->transfers, staged, (size_t)(s->block - 1) * m.stride + m.touched);
+            clx_stage(ctx, s->transfers, staged, (size_t)((uint64_t)(s->block - 1) * m.stride + m.touched));
         if (status != CLXENT_OK) return status;
         launch->arrays[i] = staged->mem;
         launch->params.at[i] = -first * (int64_t)(m.stride / clxent_dtype_size(given->dtype));

@@ -79,7 +79,8 @@ CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
-/* Bytes of scratch that a call of this plan needs (its largest number of rows). */
+/* Bytes of scratch that a call of this plan needs (its largest number of rows). ERR_ARGUMENT; ERR_MEMORY
+ * where a size_t of 32 bits does not hold them. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);
 
 #ifdef __cplusplus

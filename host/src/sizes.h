@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Numbers of 64 bits on a host whose size_t has 32. */
+#ifndef CLX_SIZES_H
+#define CLX_SIZES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether the host's size_t, the largest of which is `most`, holds a number: of 32 bits it does not hold what
+ * an int64 counts. The largest is an argument so that a 64-bit host can test the other. */
+static inline bool clx_fits_size(uint64_t number, uint64_t most, size_t *out) {
+    *out = (size_t)(number <= most ? number : 0);
+    return number <= most;
+}
+
+#endif
