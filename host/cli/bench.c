@@ -22,7 +22,7 @@ static void show_progress(const bench_report *report, const bench_case *what, si
     if (!isatty(STDERR_FILENO) || (report->format == BENCH_TABLE && isatty(STDOUT_FILENO))) return;
     if (what)
         fprintf(stderr, "\r\033[K%zu of %zu: %s %" PRId64 "x%" PRId64 " %s", i + 1, count,
-                bench_op_name(what->op), what->rows, what->classes, dtype_name(what->dtype));
+                bench_op_name(what->op), what->rows, what->classes, clxent_dtype_name(what->dtype));
     else
         fputs("\r\033[K", stderr);
     fflush(stderr);

@@ -42,7 +42,7 @@ static const char *name_of_op(int i) {
 }
 
 static const char *name_of_dtype(int i) {
-    return dtype_name(dtypes[i]);
+    return clxent_dtype_name(dtypes[i]);
 }
 
 /* "a,b" as marks on the names it has; NULL or "all": all of them. */
@@ -205,7 +205,7 @@ int bench_list_fits(const bench_list *list, const bench_device *device) {
         if (why[0])
             return tool_error(device->session->command, EXIT_USAGE,
                               "--rows %" PRId64 " --classes %" PRId64 ": %s %s %s", what->rows, what->classes,
-                              bench_op_name(what->op), dtype_name(what->dtype), why);
+                              bench_op_name(what->op), clxent_dtype_name(what->dtype), why);
     }
     return EXIT_GOOD;
 }

@@ -128,7 +128,7 @@ static void put_bars(FILE *f, const layout *l, const bench_result *results, size
         if (!before || !same_group(&before->what, &r->what)) {
             y += GROUP_GAP;
             fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%" PRId64 "x%" PRId64 " %s</text>\n",
-                    LABELS - 8, y + BAR - 2, r->what.rows, r->what.classes, dtype_name(r->what.dtype));
+                    LABELS - 8, y + BAR - 2, r->what.rows, r->what.classes, clxent_dtype_name(r->what.dtype));
         }
         const double end = x_of(l, bench_ratio(r));
         fprintf(f, "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", LABELS, y,

@@ -39,7 +39,7 @@ static void start_table(const bench_report *report) {
 static void print_line(const bench_report *report, const bench_result *r) {
     char shape[SHAPE_TEXT], time[DURATION_TEXT];
     printf("%-14s %-13s %-5s ", bench_op_name(r->what.op), shape_text(shape, &r->what),
-           dtype_name(r->what.dtype));
+           clxent_dtype_name(r->what.dtype));
     if (r->skipped[0]) {
         printf("skipped: %s\n", r->skipped);
     } else {
@@ -90,12 +90,12 @@ static void print_csv(const bench_report *report, const bench_result *r) {
     if (r->skipped[0]) {
         char shape[SHAPE_TEXT];
         fprintf(stderr, "clxent bench: %s %s %s skipped: %s\n", bench_op_name(r->what.op),
-                shape_text(shape, &r->what), dtype_name(r->what.dtype), r->skipped);
+                shape_text(shape, &r->what), clxent_dtype_name(r->what.dtype), r->skipped);
         return;
     }
     printf("%s,%" PRId64 ",%" PRId64 ",%s,%.9g,%.6g,%.6g,%.4f,", bench_op_name(r->what.op), r->what.rows,
-           r->what.classes, dtype_name(r->what.dtype), r->seconds, 1e-9 * bench_rate(r), 1e-9 * r->limit_rate,
-           bench_ratio(r));
+           r->what.classes, clxent_dtype_name(r->what.dtype), r->seconds, 1e-9 * bench_rate(r),
+           1e-9 * r->limit_rate, bench_ratio(r));
     print_quoted(report->session->device.name);
     printf(",%s,", r->limit);
     print_quoted(r->limit_form);
@@ -115,7 +115,7 @@ static json_t *case_json(const bench_report *report, const bench_result *r) {
     json_object_set_new(o, "op", json_string(bench_op_name(r->what.op)));
     json_object_set_new(o, "rows", json_integer(r->what.rows));
     json_object_set_new(o, "classes", json_integer(r->what.classes));
-    json_object_set_new(o, "dtype", json_string(dtype_name(r->what.dtype)));
+    json_object_set_new(o, "dtype", json_string(clxent_dtype_name(r->what.dtype)));
     if (r->skipped[0]) {
         json_object_set_new(o, "reason", json_text(r->skipped));
         return o;

@@ -20,12 +20,12 @@ static int open_operand(operand *to, const char *path, const tool_command *comma
 static int not_floating(const operand *o, const tool_command *command) {
     return tool_error(command, EXIT_DATA,
                       "%s: type %s is not a floating type; expected f32, f16, bf16 or f64", o->path,
-                      dtype_name(o->tensor.dtype));
+                      clxent_dtype_name(o->tensor.dtype));
 }
 
 static int not_integer(const operand *o, const tool_command *command) {
     return tool_error(command, EXIT_DATA, "%s: type %s is not an integer type; expected i64, i32, u16 or u8",
-                      o->path, dtype_name(o->tensor.dtype));
+                      o->path, clxent_dtype_name(o->tensor.dtype));
 }
 
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
@@ -60,7 +60,7 @@ static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const 
     o->converted = malloc(bytes ? bytes : 1);
     if (!o->converted)
         return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
-                          bytes, dtype_name(dtype));
+                          bytes, clxent_dtype_name(dtype));
     values_convert(dtype, o->converted, t->dtype, t->data, t->count);
     *array = CLXENT_ARRAY(o->converted, bytes);
     return EXIT_GOOD;
@@ -139,7 +139,7 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
                               options->rank       ? "--rank"
                               : options->log_prob ? "--log-prob"
                                                   : "--ignore-index",
-                              targets->path, dtype_name(t->dtype));
+                              targets->path, clxent_dtype_name(t->dtype));
         if (!same_shape(t, logits->ndim, logits->shape))
             return wrong_shape(in, targets, tensor_shape_text(text, logits->ndim, logits->shape), options,
                                command);

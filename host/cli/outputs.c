@@ -39,7 +39,7 @@ int outputs_write(const outputs *out, const tool_command *command, int say) {
         if (npy_write(o->path, o->dtype, o->ndim, o->shape, o->data, message, sizeof message) != 0)
             failed = tool_error(command, EXIT_DATA, "%s", message);
         else if (say)
-            printf("written         %s  %s %s\n", o->path, dtype_name(o->dtype),
+            printf("written         %s  %s %s\n", o->path, clxent_dtype_name(o->dtype),
                    tensor_shape_text(shape, o->ndim, o->shape));
     }
     return failed;

@@ -14,10 +14,6 @@
 
 #define ROWS_SHOWN 6
 
-static const char *reduction_name(clxent_reduction reduction) {
-    return reduction == CLXENT_MEAN ? "mean" : reduction == CLXENT_SUM ? "sum" : "none";
-}
-
 json_t *json_number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -73,7 +69,7 @@ void report_loss_json(const loss_report *r) {
     } else {
         json_object_set_new(object, "loss", json_number(value_at(r->real, r->loss, 0)));
     }
-    json_object_set_new(object, "reduction", json_string(reduction_name(r->desc->reduction)));
+    json_object_set_new(object, "reduction", json_string(clxent_reduction_name(r->desc->reduction)));
     json_object_set_new(object, "rows", json_integer(r->desc->rows));
     json_object_set_new(object, "counted", json_integer(r->counts[0]));
     json_object_set_new(object, "ignored", json_integer(r->counts[1]));
@@ -91,7 +87,7 @@ static void print_loss(const loss_report *r) {
     const int64_t rows = r->desc->rows;
     if (r->desc->reduction != CLXENT_NONE) {
         printf("loss            %.7g  (%s over %" PRId64 " rows, in nats)\n", value_at(r->real, r->loss, 0),
-               reduction_name(r->desc->reduction), r->counts[0]);
+               clxent_reduction_name(r->desc->reduction), r->counts[0]);
         return;
     }
     printf("loss           ");

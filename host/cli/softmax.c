@@ -14,7 +14,7 @@ static void report(const inputs *in, const session *s, const tool_options *optio
     if (options->json) {
         json_t *object = json_object();
         json_object_set_new(object, "out", json_text(options->out));
-        json_object_set_new(object, "dtype", json_string(dtype_name(in->real)));
+        json_object_set_new(object, "dtype", json_string(clxent_dtype_name(in->real)));
         json_object_set_new(object, "rows", json_integer(in->desc.rows));
         json_object_set_new(object, "classes", json_integer(in->desc.classes));
         json_object_set_new(object, "device", json_text(s->device.name));

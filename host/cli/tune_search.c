@@ -184,8 +184,9 @@ static outcome contest_case(const search *t, int f, const bench_case *what, side
 __attribute__((format(printf, 3, 4))) static void refuse(tune_measurement *m, const bench_case *what,
                                                          const char *format, ...) {
     va_list args;
-    const int used = snprintf(m->why, sizeof m->why, "%s %" PRId64 "x%" PRId64 " %s ",
-                              bench_op_name(what->op), what->rows, what->classes, dtype_name(what->dtype));
+    const int used =
+        snprintf(m->why, sizeof m->why, "%s %" PRId64 "x%" PRId64 " %s ", bench_op_name(what->op), what->rows,
+                 what->classes, clxent_dtype_name(what->dtype));
     va_start(args, format);
     if (used > 0 && (size_t)used < sizeof m->why)
         vsnprintf(m->why + used, sizeof m->why - (size_t)used, format, args);
@@ -269,7 +270,7 @@ static size_t count_cases(const search *t) {
         n += !why[0];
         if (why[0])
             fprintf(stderr, "%s %" PRId64 "x%" PRId64 " %s left out: %s\n", bench_op_name(what->op),
-                    what->rows, what->classes, dtype_name(what->dtype), why);
+                    what->rows, what->classes, clxent_dtype_name(what->dtype), why);
     }
     return n;
 }

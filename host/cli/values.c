@@ -7,21 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-static const struct {
-    clxent_dtype dtype;
-    const char *name;
-} names[] = {{CLXENT_F32, "f32"}, {CLXENT_F16, "f16"}, {CLXENT_BF16, "bf16"}, {CLXENT_F64, "f64"},
-             {CLXENT_I64, "i64"}, {CLXENT_I32, "i32"}, {CLXENT_U16, "u16"},   {CLXENT_U8, "u8"}};
-
-const char *dtype_name(clxent_dtype dtype) {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].dtype == dtype) return names[i].name;
-    return "?";
-}
-
 clxent_dtype dtype_named(const char *name) {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].name, name) == 0) return names[i].dtype;
+    for (int dtype = CLXENT_F32; dtype <= CLXENT_U8; dtype++)
+        if (strcmp(clxent_dtype_name((clxent_dtype)dtype), name) == 0) return (clxent_dtype)dtype;
     return CLXENT_DTYPE_DEFAULT;
 }
 

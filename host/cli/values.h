@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Elements as numbers, across the types of tensors: names, reading one, converting many.
+ * Elements as numbers, across the types of tensors: types by name, reading one, converting many.
  */
 #ifndef CLXENT_CLI_VALUES_H
 #define CLXENT_CLI_VALUES_H
 
 #include <clxent/clxent.h>
 
-/* "f32", "i64", ...; "?" for a value not in the list. */
-const char *dtype_name(clxent_dtype dtype);
-
-/* The type with that name; CLXENT_DTYPE_DEFAULT when there is none. */
+/* The type that clxent_dtype_name() gives that name; CLXENT_DTYPE_DEFAULT when there is none. */
 clxent_dtype dtype_named(const char *name);
 
 int dtype_is_floating(clxent_dtype dtype);

@@ -53,7 +53,6 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
 
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
                                   clx_split *split) {
-    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
     const clxent_device_info *info = &ctx->info;
     const uint64_t limit = clx_device_loop_limit(info);
     clxent_schedule schedule = desc->schedule;
@@ -72,7 +71,8 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " with the %s schedule take up to %" PRIu64
                         " loop iterations a work-item, and \"%s\" leaves a loop after %" PRIu64,
-                        desc->classes, names[schedule], iterations(ctx, schedule, desc), info->name, limit);
+                        desc->classes, clxent_schedule_name(schedule), iterations(ctx, schedule, desc),
+                        info->name, limit);
     *out = schedule;
     return CLXENT_OK;
 }

@@ -2,6 +2,10 @@
  * Names, sizes and initial values of the public types. */
 #include <clxent/clxent_opencl.h>
 
+#define TEXT_CASE(value, name, text) \
+    case value:                      \
+        return text;
+
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
 
@@ -21,15 +25,22 @@ const char *clxent_status_name(clxent_status status) {
 }
 
 const char *clxent_status_text(clxent_status status) {
-    switch (status) {
-#define CASE(code, name, text) \
-    case code:                 \
-        return text;
-        CLXENT_STATUS_MAP(CASE)
-#undef CASE
-    }
+    switch (status) { CLXENT_STATUS_MAP(TEXT_CASE) }
     return "unknown status";
 }
+
+/* Functions of the lists X(value, name, text): the text. */
+#define NAME_FUNCTION(type, MAP)                            \
+    const char *clxent_##type##_name(clxent_##type value) { \
+        switch (value) { MAP(TEXT_CASE) }                   \
+        return "unknown";                                   \
+    }
+NAME_FUNCTION(op, CLXENT_OP_MAP)
+NAME_FUNCTION(dtype, CLXENT_DTYPE_MAP)
+NAME_FUNCTION(reduction, CLXENT_REDUCTION_MAP)
+NAME_FUNCTION(targets, CLXENT_TARGETS_MAP)
+NAME_FUNCTION(empty_mean, CLXENT_EMPTY_MEAN_MAP)
+NAME_FUNCTION(schedule, CLXENT_SCHEDULE_MAP)
 
 size_t clxent_dtype_size(clxent_dtype dtype) {
     switch (dtype) {

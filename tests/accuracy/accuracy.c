@@ -22,10 +22,7 @@
 
 #include <cmocka.h>
 
-static const struct {
-    const char *name;
-    clxent_dtype dtype;
-} dtypes[] = {{"f32", CLXENT_F32}, {"f16", CLXENT_F16}, {"bf16", CLXENT_BF16}, {"f64", CLXENT_F64}};
+static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16, CLXENT_F64};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
 enum { SCHEDULES = CLXENT_SCHEDULE_SPLIT + 1 };
@@ -105,7 +102,7 @@ static int run_case(clxent_ctx *ctx, const sweep_case *c, clxent_schedule schedu
     in_place.logits = in_place.grad = output(all, logit);
     memcpy(in_place.logits.data, c->logits, in_place.logits.bytes);
     expect_about("%lld x %lld, %s, %s schedule", (long long)n, (long long)c->classes, c->spread->name,
-                 expect_schedule_name(schedule));
+                 clxent_schedule_name(schedule));
     const int ran = run(ctx, c, schedule, &a) && run(ctx, c, schedule, &in_place);
     if (ran) {
         sweep_note(&errors[SWEEP_LOSS], real, element(real, a.loss.data, 0), c->loss, c->loss_bound);
@@ -153,12 +150,12 @@ static void print_line(const char *name, const sweep_error errors[SWEEP_OUTPUTS]
  */
 static int takes(int dtype, int schedule) {
     if (sweep.long_form) return 1;
-    return schedule != CLXENT_SCHEDULE_AUTO && (dtypes[dtype].dtype == CLXENT_F32 || (schedule + dtype) % 2);
+    return schedule != CLXENT_SCHEDULE_AUTO && (dtypes[dtype] == CLXENT_F32 || (schedule + dtype) % 2);
 }
 
 /* One line: all shapes and schedules of a type and magnitude. */
 static void run_spread(int which, const sweep_spread *spread) {
-    const clxent_dtype dtype = dtypes[which].dtype;
+    const clxent_dtype dtype = dtypes[which];
     sweep_error line[SWEEP_OUTPUTS] = {{0, 0, 0, 0}};
     for (int i = 0; i < SHAPES; i++) {
         if (!has_case(sweep.long_form, &shapes[i], dtype, spread)) continue;
@@ -186,9 +183,9 @@ static void run_spread(int which, const sweep_spread *spread) {
 
 static void print_summary(const clxent_device_info *device) {
     printf("\n%-24s", "largest, by schedule");
-    for (int d = 0; d < DTYPES; d++) printf("  %7s", dtypes[d].name);
+    for (int d = 0; d < DTYPES; d++) printf("  %7s", clxent_dtype_name(dtypes[d]));
     for (int s = 0; s < SCHEDULES; s++) {
-        printf("\n%-24s", expect_schedule_name((clxent_schedule)s));
+        printf("\n%-24s", clxent_schedule_name((clxent_schedule)s));
         for (int d = 0; d < DTYPES; d++)
             if (sweep.by_schedule[s][d].values)
                 printf("  %7.3f", sweep.by_schedule[s][d].largest);
@@ -209,13 +206,13 @@ static void every_value_is_within_its_bound(void **state) {
     assert_int_equal(clxent_ctx_device(sweep.ctx, &device), CLXENT_OK);
     printf("Of the bound (16-bit gradients: and half a unit): the largest error, the mean\n");
     for (int d = 0; d < DTYPES; d++) {
-        if (dtypes[d].dtype == CLXENT_F64 && !device.fp64) {
+        if (dtypes[d] == CLXENT_F64 && !device.fp64) {
             printf("\nf64: the device has none\n");
             continue;
         }
-        print_head(dtypes[d].name);
+        print_head(clxent_dtype_name(dtypes[d]));
         for (int i = 0; i < sweep_spread_count; i++)
-            if (sweep_has(dtypes[d].dtype, &sweep_spreads[i])) run_spread(d, &sweep_spreads[i]);
+            if (sweep_has(dtypes[d], &sweep_spreads[i])) run_spread(d, &sweep_spreads[i]);
     }
     print_summary(&device);
     clxent_ctx_destroy(sweep.ctx);
@@ -249,10 +246,10 @@ static void print_cases(void) {
     for (int d = 0; d < DTYPES; d++)
         for (int i = 0; i < sweep_spread_count; i++)
             for (int s = 0; s < SHAPES; s++) {
-                if (!has_case(1, &shapes[s], dtypes[d].dtype, &sweep_spreads[i])) continue;
+                if (!has_case(1, &shapes[s], dtypes[d], &sweep_spreads[i])) continue;
                 sweep_case c;
-                sweep_case_open(&c, dtypes[d].dtype, &sweep_spreads[i], shapes[s].rows, shapes[s].classes);
-                print_case(dtypes[d].name, &c);
+                sweep_case_open(&c, dtypes[d], &sweep_spreads[i], shapes[s].rows, shapes[s].classes);
+                print_case(clxent_dtype_name(dtypes[d]), &c);
                 sweep_case_close(&c);
             }
     if (fflush(stdout) != 0) fail_msg("standard output: write failed");

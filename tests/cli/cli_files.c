@@ -173,7 +173,7 @@ static tensor open_or_die(const char *path) {
 static int show(const char *path) {
     char shape[TENSOR_SHAPE_TEXT];
     tensor t = open_or_die(path);
-    printf("%s %s", dtype_name(t.dtype), tensor_shape_text(shape, t.ndim, t.shape));
+    printf("%s %s", clxent_dtype_name(t.dtype), tensor_shape_text(shape, t.ndim, t.shape));
     for (int64_t i = 0; i < t.count; i++) printf(" %.6g", value_at(t.dtype, t.data, i));
     putchar('\n');
     tensor_close(&t);

@@ -339,7 +339,7 @@ int far_main(const char *group, void (*check)(far_problem *f)) {
             jobs[count].kind = &cases[i / 4];
             jobs[count].schedule = schedule;
             snprintf(jobs[count].name, sizeof jobs[count].name, "%s, %s", cases[i / 4].name,
-                     expect_schedule_name(schedule));
+                     clxent_schedule_name(schedule));
             tests[count] = (struct CMUnitTest){jobs[count].name, run_job, NULL, NULL, &jobs[count]};
             count++;
         }

@@ -146,7 +146,7 @@ static void check_outputs(const test_case *c, const results *r) {
 }
 
 static void run_case(const test_case *c, clxent_schedule schedule) {
-    expect_about("case %s, schedule %s", c->name, expect_schedule_name(schedule));
+    expect_about("case %s, schedule %s", c->name, clxent_schedule_name(schedule));
     const clxent_desc desc = desc_of(&c->problem, schedule);
     clxent_plan *plan = NULL;
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
@@ -164,7 +164,7 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     enum { CLASSES = 10 };
     const tensor *targets = case_output(c, "targets");
     assert_non_null(targets);
-    expect_about("case %s, schedule %s", c->name, expect_schedule_name(schedule));
+    expect_about("case %s, schedule %s", c->name, clxent_schedule_name(schedule));
     const int64_t t = targets->shape[1], rows = targets->count;
     double *logits = doubles(rows * CLASSES);
     float *stored = floats(rows * CLASSES);
@@ -234,7 +234,7 @@ static void cases_from(int first, int step, clxent_schedule schedule) {
             run_case(&c, schedule);
         case_close(&c);
     }
-    print_message("%s: %d of %d cases\n", expect_schedule_name(schedule), tried, count);
+    print_message("%s: %d of %d cases\n", clxent_schedule_name(schedule), tried, count);
 }
 
 /* An interpreter takes seconds a case: a thirtieth of them on each schedule, not the same ones. */

@@ -237,7 +237,7 @@ static int check_on(const char *group, const rule *rules, size_t count, const cl
                 (expect_effort() == EFFORT_TINY && n_schedules > 1 &&
                  i % n_schedules != i / n_schedules % n_schedules);
             snprintf(jobs[i].name, sizeof jobs[i].name, "%s.%s", jobs[i].rule->name,
-                     expect_schedule_name(jobs[i].schedule));
+                     clxent_schedule_name(jobs[i].schedule));
             tests[i] = (struct CMUnitTest){jobs[i].name, run_job, NULL, NULL, &jobs[i]};
         }
         failed = _cmocka_run_group_tests(group, tests, total, open_device, close_device);

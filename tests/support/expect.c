@@ -61,8 +61,3 @@ test_effort expect_effort(void) {
     fail_msg("CLXENT_TEST_EFFORT=%s is none of full, small, tiny", text);
     return EFFORT_FULL;
 }
-
-const char *expect_schedule_name(clxent_schedule schedule) {
-    static const char *const names[] = {"auto", "lane", "group", "wide", "split"};
-    return names[schedule];
-}

@@ -22,9 +22,6 @@ void expect_status(const char *what, const clxent_ctx *ctx, clxent_status got, c
 /* The context that the environment selects; fails the test with the reason when there is none. */
 clxent_ctx *expect_ctx(void);
 
-/* "auto", "lane", "group", "wide" or "split". */
-const char *expect_schedule_name(clxent_schedule schedule);
-
 /* How much a test may do on this device: CLXENT_TEST_EFFORT full (default), small (slow compiler), tiny
  * (an interpreter). */
 typedef enum test_effort { EFFORT_TINY, EFFORT_SMALL, EFFORT_FULL } test_effort;

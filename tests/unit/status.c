@@ -72,6 +72,34 @@ static void element_sizes(void **state) {
     assert_int_equal(clxent_dtype_size((clxent_dtype)-1), 0);
 }
 
+/* Their values are pinned, and so are their names: programs print them and files have them. */
+static void names(void **state) {
+    (void)state;
+    static const char *const ops[] = {"cross-entropy", "nll", "softmax", "log-softmax", "unknown"};
+    static const char *const dtypes[] = {"default", "f32", "f16", "bf16", "f64",
+                                         "i64",     "i32", "u16", "u8",   "unknown"};
+    static const char *const reductions[] = {"mean", "sum", "none", "unknown"};
+    static const char *const targets[] = {"class", "probability", "next-token", "unknown"};
+    static const char *const empty_means[] = {"nan", "zero", "unknown"};
+    static const char *const schedules[] = {"auto", "lane", "group", "wide", "split", "unknown"};
+#define CHECK(type, texts)                                                     \
+    for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++)              \
+        assert_string_equal(clxent_##type##_name((clxent_##type)i), texts[i]); \
+    assert_string_equal(clxent_##type##_name((clxent_##type) - 1), "unknown");
+    CHECK(op, ops)
+    CHECK(dtype, dtypes)
+    CHECK(reduction, reductions)
+    CHECK(targets, targets)
+    CHECK(empty_mean, empty_means)
+    CHECK(schedule, schedules)
+#undef CHECK
+    assert_int_equal(CLXENT_LOG_SOFTMAX, 3);
+    assert_int_equal(CLXENT_NONE, 2);
+    assert_int_equal(CLXENT_TARGETS_NEXT_TOKEN, 2);
+    assert_int_equal(CLXENT_EMPTY_MEAN_ZERO, 1);
+    assert_int_equal(CLXENT_SCHEDULE_SPLIT, 4);
+}
+
 static void version(void **state) {
     (void)state;
     char text[32];
@@ -82,10 +110,8 @@ static void version(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses),
-        cmocka_unit_test(unknown_statuses),
-        cmocka_unit_test(element_sizes),
-        cmocka_unit_test(version),
+        cmocka_unit_test(statuses), cmocka_unit_test(unknown_statuses), cmocka_unit_test(element_sizes),
+        cmocka_unit_test(names),    cmocka_unit_test(version),
     };
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
 }

@@ -55,6 +55,9 @@ extern "C" {
 
 /* ================================================================== 1. the simple way ========== */
 
+/* The enums below are lists of X(value, name, text); a constant is the name with CLXENT_ before it. */
+#define CLXENT_ENUM_(value, name, text) CLXENT_##name = value,
+
 /* Status values, pinned: code, name, text. */
 #define CLXENT_STATUS_MAP(X)                                                         \
     X(0, OK, "success")                                                              \
@@ -70,11 +73,7 @@ extern "C" {
     X(10, ERR_MEMORY, "out of memory, on the host or on the device")                 \
     X(11, ERR_FORK, "the process was forked after OpenCL was opened")
 
-typedef enum clxent_status {
-#define CLXENT_STATUS_ENUM_(code, name, text) CLXENT_##name = code,
-    CLXENT_STATUS_MAP(CLXENT_STATUS_ENUM_)
-#undef CLXENT_STATUS_ENUM_
-} clxent_status;
+typedef enum clxent_status { CLXENT_STATUS_MAP(CLXENT_ENUM_) } clxent_status;
 
 /* "CLXENT_ERR_TARGET" and "a target is not a class"; for a value not in the list, "CLXENT_UNKNOWN"
  * and "unknown status". Static strings. Any thread. */
@@ -144,58 +143,68 @@ CLXENT_API clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arra
 
 /* Rows N, classes C, logits x, z = x scaled and capped, target y, class weight w (1 if absent),
  * lse(z) = log sum_c exp(z_c), p_c = exp(z_c - lse). */
-typedef enum clxent_op {
-    CLXENT_CROSS_ENTROPY = 0, /* lse(z) - z_y, its gradient by the logits */
-    CLXENT_NLL = 1,           /* -log_probs[y], its gradient by the log-probabilities */
-    CLXENT_SOFTMAX = 2,       /* probs = p; grad = p_c (g_c - sum_k g_k p_k), g an (N,C) grad_output */
-    CLXENT_LOG_SOFTMAX = 3    /* log_probs = z - lse; grad = g_c - p_c sum_k g_k */
-} clxent_op;
+#define CLXENT_OP_MAP(X)                                                                            \
+    X(0, CROSS_ENTROPY, "cross-entropy") /* lse(z) - z_y, its gradient by the logits */             \
+    X(1, NLL, "nll")                     /* -log_probs[y], its gradient by the log-probabilities */ \
+    X(2, SOFTMAX, "softmax")             /* probs = p; grad = p_c (g_c - sum_k g_k p_k), g an (N,C) \
+                                          * grad_output */                                          \
+    X(3, LOG_SOFTMAX, "log-softmax")     /* log_probs = z - lse; grad = g_c - p_c sum_k g_k */
+typedef enum clxent_op { CLXENT_OP_MAP(CLXENT_ENUM_) } clxent_op;
 
-typedef enum clxent_dtype {
-    CLXENT_DTYPE_DEFAULT = 0, /* f32 for logits, the logits' type for grad, i64 for integers */
-    CLXENT_F32 = 1,
-    CLXENT_F16 = 2,  /* IEEE binary16 */
-    CLXENT_BF16 = 3, /* the upper half of a binary32 */
-    CLXENT_F64 = 4,  /* where the device has it */
-    CLXENT_I64 = 5,
-    CLXENT_I32 = 6,
-    CLXENT_U16 = 7,
-    CLXENT_U8 = 8
-} clxent_dtype;
+#define CLXENT_DTYPE_MAP(X)                                                                          \
+    X(0, DTYPE_DEFAULT, "default") /* f32 for logits, the logits' type for grad, i64 for integers */ \
+    X(1, F32, "f32")                                                                                 \
+    X(2, F16, "f16")   /* IEEE binary16 */                                                           \
+    X(3, BF16, "bf16") /* the upper half of a binary32 */                                            \
+    X(4, F64, "f64")   /* where the device has it */                                                 \
+    X(5, I64, "i64")                                                                                 \
+    X(6, I32, "i32")                                                                                 \
+    X(7, U16, "u16")                                                                                 \
+    X(8, U8, "u8")
+typedef enum clxent_dtype { CLXENT_DTYPE_MAP(CLXENT_ENUM_) } clxent_dtype;
 
 /* Bytes of one element; 0 for CLXENT_DTYPE_DEFAULT and for a value not in the list. */
 CLXENT_API size_t clxent_dtype_size(clxent_dtype dtype);
 
-typedef enum clxent_reduction {
-    CLXENT_MEAN = 0, /* sum over rows, divided by the sum of w_y over the counted rows (for
-                      * probability targets by N; z-loss by the number of counted rows; each
-                      * row's share times its row_weight), as PyTorch's cross_entropy does */
-    CLXENT_SUM = 1,
-    CLXENT_NONE = 2 /* loss is (N) */
-} clxent_reduction;
+#define CLXENT_REDUCTION_MAP(X)                                                                 \
+    X(0, MEAN, "mean") /* sum over rows, divided by the sum of w_y over the counted rows (for   \
+                        * probability targets by N; z-loss by the number of counted rows; each  \
+                        * row's share times its row_weight), as PyTorch's cross_entropy does */ \
+    X(1, SUM, "sum")                                                                            \
+    X(2, NONE, "none") /* loss is (N) */
+typedef enum clxent_reduction { CLXENT_REDUCTION_MAP(CLXENT_ENUM_) } clxent_reduction;
 
-typedef enum clxent_targets {
-    CLXENT_TARGETS_CLASS = 0,       /* (N) class numbers */
-    CLXENT_TARGETS_PROBABILITY = 1, /* (N,C) of a floating type; need not sum to 1 */
-    CLXENT_TARGETS_NEXT_TOKEN = 2   /* tokens (B,T+1) or (B,T): row (b,t) is scored against token
-                                     * (b,t+1). With (B,T) the last row of a sequence has no target
-                                     * and is counted as ignored. */
-} clxent_targets;
+#define CLXENT_TARGETS_MAP(X)                                                                        \
+    X(0, TARGETS_CLASS, "class")             /* (N) class numbers */                                 \
+    X(1, TARGETS_PROBABILITY, "probability") /* (N,C) of a floating type; need not sum to 1 */       \
+    X(2, TARGETS_NEXT_TOKEN, "next-token")   /* tokens (B,T+1) or (B,T): row (b,t) is scored against \
+                                              * token (b,t+1). With (B,T) the last row of a sequence \
+                                              * has no target and is counted as ignored. */
+typedef enum clxent_targets { CLXENT_TARGETS_MAP(CLXENT_ENUM_) } clxent_targets;
 
-typedef enum clxent_empty_mean {
-    CLXENT_EMPTY_MEAN_NAN = 0, /* the mean over no counted row is NaN, as in PyTorch */
-    CLXENT_EMPTY_MEAN_ZERO = 1 /* ... is 0 */
-} clxent_empty_mean;
+#define CLXENT_EMPTY_MEAN_MAP(X)                                                           \
+    X(0, EMPTY_MEAN_NAN, "nan")   /* the mean over no counted row is NaN, as in PyTorch */ \
+    X(1, EMPTY_MEAN_ZERO, "zero") /* ... is 0 */
+typedef enum clxent_empty_mean { CLXENT_EMPTY_MEAN_MAP(CLXENT_ENUM_) } clxent_empty_mean;
 
 /* How a row is spread over the device. They give the same numbers within the error bound; AUTO
  * chooses by device and shape. */
-typedef enum clxent_schedule {
-    CLXENT_SCHEDULE_AUTO = 0,
-    CLXENT_SCHEDULE_LANE = 1,  /* a work-item a row: few classes, or classes that are not adjacent */
-    CLXENT_SCHEDULE_GROUP = 2, /* a work-group a row: GPUs */
-    CLXENT_SCHEDULE_WIDE = 3,  /* a work-item a row with 16-wide vectors: CPU devices */
-    CLXENT_SCHEDULE_SPLIT = 4  /* a row over several of either: few rows of very many classes */
-} clxent_schedule;
+#define CLXENT_SCHEDULE_MAP(X)                                                                  \
+    X(0, SCHEDULE_AUTO, "auto")                                                                 \
+    X(1, SCHEDULE_LANE, "lane")   /* a work-item a row: few classes, or classes not adjacent */ \
+    X(2, SCHEDULE_GROUP, "group") /* a work-group a row: GPUs */                                \
+    X(3, SCHEDULE_WIDE, "wide")   /* a work-item a row with 16-wide vectors: CPU devices */     \
+    X(4, SCHEDULE_SPLIT, "split") /* a row over several of either: few rows of very many classes */
+typedef enum clxent_schedule { CLXENT_SCHEDULE_MAP(CLXENT_ENUM_) } clxent_schedule;
+
+/* The names of these values, as messages have them: "cross-entropy", "f32", "mean". "unknown" for a value
+ * not in the list. Static strings. Any thread. */
+CLXENT_API const char *clxent_op_name(clxent_op op);
+CLXENT_API const char *clxent_dtype_name(clxent_dtype dtype);
+CLXENT_API const char *clxent_reduction_name(clxent_reduction reduction);
+CLXENT_API const char *clxent_targets_name(clxent_targets targets);
+CLXENT_API const char *clxent_empty_mean_name(clxent_empty_mean empty_mean);
+CLXENT_API const char *clxent_schedule_name(clxent_schedule schedule);
 
 /* Bits of clxent_desc.flags. */
 enum {
