@@ -3,6 +3,7 @@
  * See bench_list.h.
  */
 #include "bench_list.h"
+#include "nearest.h"
 #include "values.h"
 
 #include <errno.h>
@@ -56,13 +57,15 @@ static int parse_names(unsigned char *chosen, const tool_command *command, const
                (strlen(name(i)) != (size_t)length || strncmp(name(i), text, (size_t)length) != 0))
             i++;
         if (i == known) {
-            char names[160] = "";
+            char names[160] = "", meant[NEAREST_TEXT];
+            nearest near = nearest_to(text, (size_t)length);
             for (int k = 0; k < known; k++) {
                 const size_t used = strlen(names);
                 snprintf(names + used, sizeof names - used, "%s, ", name(k));
+                nearest_offer(&near, name(k));
             }
-            return tool_error(command, EXIT_USAGE, "--%s %.*s: must be some of %sor all", option, length,
-                              text, names);
+            return tool_error(command, EXIT_USAGE, "--%s %.*s: must be some of %sor all%s", option, length,
+                              text, names, nearest_text(&near, "", meant));
         }
         chosen[i] = 1;
         text = text[length] ? text + length + 1 : NULL;

@@ -3,6 +3,7 @@
  * See command_line.h.
  */
 #include "command_line.h"
+#include "nearest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,6 +97,14 @@ static const tool_command *find(const char *name) {
     return NULL;
 }
 
+void command_names(char *text, size_t size, unsigned bits) {
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < COMMANDS; i++)
+        if (commands[i].bit & bits && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", commands[i].name);
+}
+
 int command_line_parse(int argc, char **argv, const tool_command **command, tool_options *options) {
     *command = NULL;
     if (argc < 2) {
@@ -114,8 +123,13 @@ int command_line_parse(int argc, char **argv, const tool_command **command, tool
     const char *name = argv[help ? 2 : 1];
     const tool_command *found = find(name);
     if (!found) {
-        fprintf(stderr, "clxent: unknown %s %s\nsee clxent --help\n", *name == '-' ? "option" : "command",
-                name);
+        char meant[NEAREST_TEXT];
+        nearest near = nearest_to(name, strlen(name));
+        for (int i = 0; i < COMMANDS; i++) nearest_offer(&near, commands[i].name);
+        nearest_offer(&near, "--version");
+        nearest_offer(&near, "--help");
+        fprintf(stderr, "clxent: unknown %s %s%s\nsee clxent --help\n", *name == '-' ? "option" : "command",
+                name, nearest_text(&near, "", meant));
         return EXIT_USAGE;
     }
     char *only_help[] = {argv[0], (char[]){"--help"}, NULL};

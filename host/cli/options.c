@@ -4,7 +4,9 @@
  */
 #include "options.h"
 
+#include "command_line.h"
 #include "file_write.h"
+#include "nearest.h"
 #include "output_name.h"
 
 #include <errno.h>
@@ -20,17 +22,14 @@ typedef struct choice {
     int value;
 } choice;
 
-static const choice reductions[] = {
-    {"none", CLXENT_NONE}, {"mean", CLXENT_MEAN}, {"sum", CLXENT_SUM}, {NULL, 0}};
-static const choice empty_means[] = {
-    {"nan", CLXENT_EMPTY_MEAN_NAN}, {"zero", CLXENT_EMPTY_MEAN_ZERO}, {NULL, 0}};
-static const choice dtypes[] = {
-    {"f32", CLXENT_F32}, {"f16", CLXENT_F16}, {"bf16", CLXENT_BF16}, {"f64", CLXENT_F64}, {NULL, 0}};
-static const choice schedules[] = {{"lane", CLXENT_SCHEDULE_LANE},
-                                   {"group", CLXENT_SCHEDULE_GROUP},
-                                   {"wide", CLXENT_SCHEDULE_WIDE},
-                                   {"split", CLXENT_SCHEDULE_SPLIT},
-                                   {NULL, 0}};
+/* Those of a list of clxent.h. */
+#define ENTRY(value, name, text) {text, CLXENT_##name},
+#define CHOICES(MAP)   \
+    (const choice[]) { \
+        MAP(ENTRY) {   \
+            NULL, 0    \
+        }              \
+    }
 
 typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE } option_kind;
 
@@ -41,7 +40,7 @@ typedef struct option_row {
     unsigned commands, required;
     const char *help;
     const choice *choices;
-    double least, most;
+    double least, most; /* of a NUMBER; of a CHOICE's values */
     size_t given_at;    /* INTEGER: a flag that says it was given; 0: none (at 0 stands logits) */
     const char *format; /* OUTPUT: what is written; NULL: .npy */
 } option_row;
@@ -99,12 +98,14 @@ static const option_row table[] = {
      .help = "of the tokens' shape: a row whose next token has another segment is not scored"},
     {"grad-output", "F", INPUT, AT(grad_output), BOTH, 0,
      .help = "multiplies --grad: one number, or one a row (reduction none)"},
-    {"reduction", "R", CHOICE, AT(reduction), BOTH, 0, .help = "none, mean (default) or sum",
-     .choices = reductions},
+    {"reduction", "R", CHOICE, AT(reduction), BOTH, 0, .help = "mean (default), sum or none",
+     .choices = CHOICES(CLXENT_REDUCTION_MAP), .least = CLXENT_MEAN, .most = CLXENT_NONE},
     {"ignore-index", "I", INTEGER, AT(ignore_index), BOTH, 0,
      .help = "targets of this value are not scored (default: off)", .given_at = AT(use_ignore_index)},
     {"empty-mean", "E", CHOICE, AT(empty_mean), BOTH, 0,
-     .help = "the mean when no row is scored: nan (default) or zero", .choices = empty_means},
+     .help = "the mean when no row is scored: nan (default) or zero",
+     .choices = CHOICES(CLXENT_EMPTY_MEAN_MAP), .least = CLXENT_EMPTY_MEAN_NAN,
+     .most = CLXENT_EMPTY_MEAN_ZERO},
     {"label-smoothing", "E", NUMBER, AT(label_smoothing), LOSS | BENCH, 0, .help = "in [0, 1]", .least = 0,
      .most = 1},
     {"z-loss", "S", NUMBER, AT(z_loss), LOSS | BENCH, 0, .help = "adds S * lse^2 to each row", .least = 0,
@@ -128,7 +129,8 @@ static const option_row table[] = {
     {"out", "F", OUTPUT, AT(out), SOFTMAX, SOFTMAX,
      .help = "the result, of the logits' shape; f32, for f64 logits f64"},
     {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
-     .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)", .choices = dtypes},
+     .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)",
+     .choices = CHOICES(CLXENT_DTYPE_MAP), .least = CLXENT_F32, .most = CLXENT_F64},
     {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
     {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
@@ -137,7 +139,8 @@ static const option_row table[] = {
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
-     .help = "lane, group or wide, rather than the device's best; for tests", .choices = schedules},
+     .help = "lane, group, wide or split, rather than the best for device and shape (auto); for tests",
+     .choices = CHOICES(CLXENT_SCHEDULE_MAP), .least = CLXENT_SCHEDULE_AUTO, .most = CLXENT_SCHEDULE_SPLIT},
     {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning",
      .format = ".json"},
     {"csv", NULL, FLAG, AT(bench_csv), BENCH, 0, .help = "print a line a result, values between commas"},
@@ -222,16 +225,20 @@ static int parse_bytes(uint64_t *out, const tool_command *command, const option_
 }
 
 static int parse_choice(int *out, const tool_command *command, const option_row *row, const char *text) {
-    char names[64] = "";
+    char names[64] = "", meant[NEAREST_TEXT];
+    nearest near = nearest_to(text, strlen(text));
     for (const choice *c = row->choices; c->name; c++) {
+        if (c->value < row->least || c->value > row->most) continue;
         if (strcmp(c->name, text) == 0) {
             *out = c->value;
             return EXIT_GOOD;
         }
         const size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", c->name);
+        nearest_offer(&near, c->name);
     }
-    return tool_error(command, EXIT_USAGE, "--%s %s: must be one of %s", row->name, text, names);
+    return tool_error(command, EXIT_USAGE, "--%s %s: must be one of %s%s", row->name, text, names,
+                      nearest_text(&near, "", meant));
 }
 
 static int parse_value(tool_options *out, const tool_command *command, const option_row *row,
@@ -262,14 +269,51 @@ static int parse_value(tool_options *out, const tool_command *command, const opt
     return EXIT_USAGE;
 }
 
-/* An option that getopt does not know: of another command, or of none. */
-static int unknown_option(const tool_command *command, const char *text) {
-    const size_t length = strcspn(text, "=");
+/* "; did you mean --targets?", of the command's options; "" when none is near. */
+static const char *nearest_option(char meant[NEAREST_TEXT], const tool_command *command, const char *name,
+                                  size_t length) {
+    nearest near = nearest_to(name, length);
     for (int i = 0; i < ROWS; i++)
-        if (strncmp(text, "--", 2) == 0 && strlen(table[i].name) == length - 2 &&
-            strncmp(table[i].name, text + 2, length - 2) == 0)
-            return tool_error(command, EXIT_USAGE, "%.*s is an option of other commands", (int)length, text);
-    return tool_error(command, EXIT_USAGE, "unknown option %s", text);
+        if (table[i].commands & command->bit) nearest_offer(&near, table[i].name);
+    nearest_offer(&near, "help");
+    return nearest_text(&near, "--", meant);
+}
+
+/* An option "--name" that getopt does not know: short for several, of another command, or of none. */
+static int unknown_option(const tool_command *command, const char *text) {
+    const char *name = text + 2;
+    const size_t length = strcspn(name, "=");
+    unsigned of = 0; /* commands */
+    char others[200], several[200] = "", meant[NEAREST_TEXT];
+    for (int i = 0; i < ROWS; i++) {
+        const int begins = length > 0 && strncmp(table[i].name, name, length) == 0;
+        const size_t used = strlen(several);
+        if (begins && table[i].commands & command->bit)
+            snprintf(several + used, sizeof several - used, "%s--%s", used ? ", " : "", table[i].name);
+        else if (begins && table[i].name[length] == '\0')
+            of |= table[i].commands; /* some options stand in the table twice */
+    }
+    if (*several)
+        return tool_error(command, EXIT_USAGE, "%.*s is short for more than one option: %s", (int)length + 2,
+                          text, several);
+    command_names(others, sizeof others, of);
+    if (of)
+        return tool_error(command, EXIT_USAGE, "%.*s is an option of %s, not of %s", (int)length + 2, text,
+                          others, command->name);
+    return tool_error(command, EXIT_USAGE, "unknown option %.*s%s", (int)length + 2, text,
+                      nearest_option(meant, command, name, length));
+}
+
+/* A letter that getopt does not know: of "-x", or of "-logits" for "--logits". Where that stands getopt says
+ * only roughly: in argv[optind] while letters are left of it, else before. */
+static int unknown_letter(const tool_command *command, char **argv) {
+    char meant[NEAREST_TEXT] = "";
+    for (int i = optind; i >= optind - 1 && i > 0 && !*meant; i--)
+        if (argv[i] && argv[i][0] == '-' && argv[i][1] != '-')
+            nearest_option(meant, command, argv[i] + 1, strcspn(argv[i] + 1, "="));
+    return tool_error(command, EXIT_USAGE,
+                      optopt > ' ' && optopt < 0x7f ? "unknown option -%c%s" : "unknown option -\\x%02x%s",
+                      (unsigned char)optopt, meant);
 }
 
 /* What only the whole line shows: what is missing, and two outputs in one file. */
@@ -318,17 +362,16 @@ int options_parse(tool_options *out, const tool_command *command, int argc, char
         if (c == ':') return tool_error(command, EXIT_USAGE, "%s needs a value", argv[optind - 1]);
         if (c == '?' && optopt > 256)
             return tool_error(command, EXIT_USAGE, "%s takes no value", argv[optind - 1]);
-        if (c == '?' && optopt) /* one letter, of several perhaps: argv[optind - 1] may be another argument */
-            return tool_error(command, EXIT_USAGE,
-                              optopt > ' ' && optopt < 0x7f ? "unknown option -%c"
-                                                            : "unknown option -\\x%02x",
-                              (unsigned char)optopt);
+        if (c == '?' && optopt) return unknown_letter(command, argv);
         if (c == '?') return unknown_option(command, argv[optind - 1]);
         const int i = c - 256;
         if (given[i]++) return tool_error(command, EXIT_USAGE, "--%s is given twice", table[i].name);
         const int failed = parse_value(out, command, &table[i], optarg);
         if (failed) return failed;
     }
-    if (optind < argc) return tool_error(command, EXIT_USAGE, "unexpected argument %s", argv[optind]);
+    if (optind < argc)
+        return tool_error(command, EXIT_USAGE,
+                          "unexpected argument %s: files and values follow the option that they are for",
+                          argv[optind]);
     return check(out, command);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See nearest.h.
+ */
+#include "nearest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+nearest nearest_to(const char *given, size_t length) {
+    /* One slip in three letters, at least one. A single letter is near to nothing. */
+    const size_t most = length < 2 ? 0 : length < 6 ? 1 : length / 3;
+    return (nearest){.given = given, .length = length, .distance = most + 1};
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* Letters changed, added, left out, or swapped with the next one (Damerau and Levenshtein's, in which no
+ * letter is touched twice). The table's rows are the prefixes of a, of which the last three are kept. */
+static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length) {
+    size_t rows[3][NEAREST_LENGTH + 1];
+    for (size_t j = 0; j <= b_length; j++) rows[0][j] = j;
+    for (size_t i = 1; i <= a_length; i++) {
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3], *above_that = rows[(i + 1) % 3];
+        row[0] = i;
+        for (size_t j = 1; j <= b_length; j++) {
+            row[j] = least(above[j - 1] + (a[i - 1] != b[j - 1]), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], above_that[j - 2] + 1);
+        }
+    }
+    return rows[a_length % 3][b_length];
+}
+
+void nearest_offer(nearest *n, const char *name) {
+    const size_t length = strlen(name);
+    if (n->length > NEAREST_LENGTH || length > NEAREST_LENGTH) return;
+    const size_t from = distance(n->given, n->length, name, length);
+    if (from >= n->distance) return;
+    n->found = name;
+    n->distance = from;
+}
+
+const char *nearest_text(const nearest *n, const char *before, char text[NEAREST_TEXT]) {
+    text[0] = '\0';
+    if (n->found) snprintf(text, NEAREST_TEXT, "; did you mean %s%s?", before, n->found);
+    return text;
+}
