@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -14,6 +15,15 @@ const char *clx_array_name(const clxent_desc *desc, int array) {
 #undef CLX_NAME
     };
     return desc->op == CLXENT_NLL && array == CLX_A_logits ? "log_probs" : names[array];
+}
+
+const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes) {
+    if (slot->host)
+        snprintf(text, CLX_SLOT_TEXT, "%zu bytes at address 0x%" PRIxPTR, bytes, (uintptr_t)slot->host);
+    else
+        snprintf(text, CLX_SLOT_TEXT, "%zu bytes at offset %zu of a buffer of %zu", bytes, slot->offset,
+                 slot->offset + slot->available);
+    return text;
 }
 
 /* ---------------------------------------------------------------- shapes ------------------------------ */
@@ -100,26 +110,27 @@ static uint32_t output_bit(int array) {
     return 1u << (array - CLX_A_loss);
 }
 
-/* Why the array cannot be part of a call of this plan; NULL when it can. */
-static const char *refusal(const clxent_desc *d, int array) {
-    const bool softmax = clx_is_softmax(d);
+/* Why an array that is given cannot be part of a call of this plan. */
+static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int array) {
+    const char *name = clx_array_name(d, array);
     if (is_output(d, array)) {
         if (!(clx_possible_outputs(d) & output_bit(array)))
-            return "this plan's op, targets and flags have no such output";
-        if (d->outputs && !(d->outputs & output_bit(array))) return "desc.outputs does not name it";
-        return NULL;
+            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s has no such output",
+                            name, clx_op_text(d));
+        if (d->outputs && !(d->outputs & output_bit(array)))
+            return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                            "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);
+        return CLXENT_OK;
     }
-    switch (array) {
-    case CLX_A_targets:
-    case CLX_A_class_weight:
-        return softmax ? "softmax and log-softmax do not take it" : NULL;
-    case CLX_A_row_weight:
-        return d->op != CLXENT_CROSS_ENTROPY ? "only cross entropy takes it" : NULL;
-    case CLX_A_segment:
-        return d->targets != CLXENT_TARGETS_NEXT_TOKEN ? "only next-token targets take it" : NULL;
-    default:
-        return NULL;
-    }
+    const bool of_targets = array == CLX_A_targets || array == CLX_A_class_weight || array == CLX_A_segment;
+    if ((of_targets && clx_is_softmax(d)) || (array == CLX_A_row_weight && d->op != CLXENT_CROSS_ENTROPY))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s does not take it", name,
+                        clxent_op_name(d->op));
+    if (array == CLX_A_segment && d->targets != CLXENT_TARGETS_NEXT_TOKEN)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "%s is given, must be NULL: it is for next-token targets, this plan's are %s", name,
+                        clxent_targets_name(d->targets));
+    return CLXENT_OK;
 }
 
 static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
@@ -148,18 +159,25 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
                             name, call->rows);
         return CLXENT_OK;
     }
-    const char *why_not = refusal(d, array);
-    if (why_not) return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s", name, why_not);
-    if (slot->bytes > slot->available)
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s has %zu bytes, %zu are needed for %" PRId64 " rows of %" PRId64 " classes", name,
-                        slot->available, slot->bytes, call->rows, d->classes);
+    const clxent_status taken = check_taken(err, d, array);
+    if (taken != CLXENT_OK) return taken;
     const size_t size = clxent_dtype_size(slot->dtype);
+    if (slot->bytes > slot->available) {
+        char where[CLX_SLOT_TEXT], stride_text[48] = "";
+        int64_t stride = 0, outer_elements = 0;
+        if (clx_matrix_of(d, array, &stride, &outer_elements) && stride != outer_elements)
+            snprintf(stride_text, sizeof stride_text, " at a stride of %" PRId64, stride);
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "%s has %s, %zu are needed for %" PRId64 " rows of %" PRId64
+                        " classes: %zu elements of %s%s",
+                        name, clx_slot_text(where, slot, slot->available), slot->bytes, call->rows,
+                        d->classes, slot->bytes / size, clxent_dtype_name(slot->dtype), stride_text);
+    }
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
     if (start % size != 0)
         return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s starts at %s %" PRIuPTR ", not a multiple of its element's size %zu", name,
-                        slot->host ? "address" : "offset", start, size);
+                        "%s starts at %s %" PRIuPTR ", not a multiple of %zu, the size of %s", name,
+                        slot->host ? "address" : "offset", start, size, clxent_dtype_name(slot->dtype));
     return CLXENT_OK;
 }
 
@@ -181,14 +199,18 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
             if (other == out || (b->is_output && other > out) || !clx_overlap(a, b)) continue;
             if (out == CLX_A_grad && other == CLX_A_logits && is_in_place(d, b, a)) continue;
+            char here[CLX_SLOT_TEXT], there[CLX_SLOT_TEXT];
+            clx_slot_text(here, a, a->bytes);
+            clx_slot_text(there, b, b->bytes);
             if (out == CLX_A_grad && other == CLX_A_logits)
                 return clx_fail(err, CLXENT_ERR_BUFFER,
-                                "grad (dtype %d, row stride %" PRId64 ") overlaps %s (dtype %d, "
-                                "row stride %" PRId64 "); in place means the same start, dtype and stride",
-                                (int)d->grad_dtype, d->grad_row_stride, clx_array_name(d, other),
-                                (int)d->logits_dtype, d->row_stride);
-            return clx_fail(err, CLXENT_ERR_BUFFER, "%s (%zu bytes) overlaps %s (%zu bytes)",
-                            clx_array_name(d, out), a->bytes, clx_array_name(d, other), b->bytes);
+                                "grad (%s, row stride %" PRId64 ", %s) overlaps %s (%s, row stride %" PRId64
+                                ", %s); in place means the same start, dtype and stride",
+                                clxent_dtype_name(d->grad_dtype), d->grad_row_stride, here,
+                                clx_array_name(d, other), clxent_dtype_name(d->logits_dtype), d->row_stride,
+                                there);
+            return clx_fail(err, CLXENT_ERR_BUFFER, "%s (%s) overlaps %s (%s)", clx_array_name(d, out), here,
+                            clx_array_name(d, other), there);
         }
     }
     return CLXENT_OK;
@@ -208,16 +230,15 @@ static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const 
     if ((given->softcap != 0) != (d->softcap != 0))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "softcap %g of the call with softcap %g of the plan: it cannot change "
-                        "from or to 0",
+                        "from or to 0; that needs another plan",
                         given->softcap, d->softcap);
     const bool cross_entropy = d->op == CLXENT_CROSS_ENTROPY;
     if (!cross_entropy && (given->label_smoothing != 0 || given->z_loss != 0))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
-                        "label_smoothing %g, z_loss %g: only cross entropy takes them, must "
-                        "be 0",
-                        given->label_smoothing, given->z_loss);
+                        "label_smoothing %g, z_loss %g: %s does not take them, must be 0",
+                        given->label_smoothing, given->z_loss, clxent_op_name(d->op));
     if (d->op == CLXENT_NLL && given->logit_scale != 1)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: NLL does not take it, must be 1",
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: nll does not take it, must be 1",
                         given->logit_scale);
     *out = *given;
     return CLXENT_OK;
@@ -267,7 +288,7 @@ static clxent_status place_nll_input(clxent_plan *plan, clx_call *call) {
     if (plan->desc.op != CLXENT_NLL) return CLXENT_OK;
     if (call->slots[CLX_A_logits].present)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "logits is given, must be NULL: NLL's input is log_probs");
+                        "logits is given, must be NULL: nll's input is log_probs");
     call->slots[CLX_A_logits] = call->slots[CLX_A_log_probs];
     call->slots[CLX_A_log_probs] = (clx_slot){0};
     return CLXENT_OK;

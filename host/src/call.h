@@ -37,6 +37,10 @@ bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t 
 /* Whether two arrays of a checked call share bytes. */
 bool clx_overlap(const clx_slot *a, const clx_slot *b);
 
+/* "160 bytes at address 0x7ffc2c00", "160 bytes at offset 64 of a buffer of 4096". */
+enum { CLX_SLOT_TEXT = 112 };
+const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes);
+
 /* How messages call the array. */
 const char *clx_array_name(const clxent_desc *desc, int array);
 

@@ -80,7 +80,7 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
                 return clx_fail(
                     &ctx->error, CLXENT_ERR_MEMORY,
                     "the workspace of a plan of %lld rows needs a buffer of %zu bytes, the device's "
-                    "largest is %llu",
+                    "largest is %llu: make plans of fewer rows",
                     (long long)plan->desc.rows, bytes, (unsigned long long)ctx->info.largest_buffer_bytes);
             plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
             if (code != CL_SUCCESS) {
@@ -267,15 +267,25 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
     if (workspace->offset % sizeof(clx_bits) != 0)
         return clx_fail(err, CLXENT_ERR_BUFFER, "workspace offset %zu is not a multiple of %zu",
                         workspace->offset, sizeof(clx_bits));
-    if (workspace->offset > size || size - workspace->offset < needed)
-        return clx_fail(err, CLXENT_ERR_BUFFER, "workspace has %zu bytes from offset %zu, %zu are needed",
-                        workspace->offset > size ? 0 : size - workspace->offset, workspace->offset, needed);
-    const clx_slot scratch = {
-        .present = true, .mem = workspace->mem, .offset = workspace->offset, .bytes = needed};
+    if (workspace->offset > size)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "workspace offset %zu is past the end of its buffer of %zu bytes", workspace->offset,
+                        size);
+    const clx_slot scratch = {.present = true,
+                              .mem = workspace->mem,
+                              .offset = workspace->offset,
+                              .available = size - workspace->offset,
+                              .bytes = needed};
+    char here[CLX_SLOT_TEXT], there[CLX_SLOT_TEXT];
+    if (scratch.available < needed)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "workspace has %s, %zu are needed (clxent_workspace_bytes() says how many)",
+                        clx_slot_text(here, &scratch, scratch.available), needed);
     for (int i = 0; i < CLX_ARRAYS; i++)
         if (clx_overlap(&scratch, &call->slots[i]))
-            return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%zu bytes) overlaps %s (%zu bytes)", needed,
-                            clx_array_name(&plan->desc, i), call->slots[i].bytes);
+            return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%s) overlaps %s (%s)",
+                            clx_slot_text(here, &scratch, needed), clx_array_name(&plan->desc, i),
+                            clx_slot_text(there, &call->slots[i], call->slots[i].bytes));
     return CLXENT_OK;
 }
 
@@ -365,7 +375,8 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     clxent_error *err = &plan->ctx->error;
     if (event) *event = NULL;
     if ((n_wait == 0) != (wait == NULL))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s", n_wait,
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "n_wait is %u and wait is %s; a wait list is both, none is 0 and NULL", n_wait,
                         wait ? "not NULL" : "NULL");
     clx_call call;
     clx_launch launch;

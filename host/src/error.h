@@ -5,6 +5,8 @@
 
 #include <clxent/clxent.h>
 
+#include <math.h>
+
 /* Sets *err (which may be NULL) and returns status. */
 clxent_status clx_fail(clxent_error *err, clxent_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -13,5 +15,10 @@ clxent_status clx_fail(clxent_error *err, clxent_status status, const char *form
  * memory becomes ERR_MEMORY, anything else ERR_OPENCL. */
 clxent_status clx_fail_cl(clxent_error *err, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A number as messages show it: printf gives a NaN the sign that its bits have, which means nothing. */
+static inline double clx_shown(double x) {
+    return isnan(x) ? (double)NAN : x;
+}
 
 #endif

@@ -53,6 +53,9 @@ static inline bool clx_is_wide(const clxent_ctx *ctx, clxent_schedule schedule) 
            (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE);
 }
 
+/* How messages call what such a plan computes: "nll", "cross-entropy with probability targets". */
+const char *clx_op_text(const clxent_desc *desc);
+
 /* The outputs that such a plan can have. */
 uint32_t clx_possible_outputs(const clxent_desc *desc);
 

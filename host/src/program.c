@@ -107,8 +107,8 @@ static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_s
     if (code != CL_SUCCESS) {
         keep_build_log(ctx, p->program);
         clx_fail_cl(&ctx->error, code,
-                    "kernels/%s.cl did not compile with \"%s\" (the compiler's log is in "
-                    "clxent_ctx_build_log()), clBuildProgram",
+                    "kernels/%s.cl did not compile with \"%s\" (the build log says why), "
+                    "clBuildProgram",
                     source->name, options);
         if (ctx->error.status == CLXENT_ERR_OPENCL) ctx->error.status = CLXENT_ERR_BUILD;
         return ctx->error.status;

@@ -68,13 +68,18 @@ static clxent_status report_bad_targets(staged_call *s, const int64_t counts[4])
     const clxent_desc *d = &s->plan->desc;
     const int64_t row = counts[3];
     int64_t at = row;
-    char more[48] = "";
+    char more[48] = "", token[80] = "";
     if (counts[2] == 0) return CLXENT_OK;
-    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN)
-        at = row / d->sequence_length * d->tokens_per_sequence + row % d->sequence_length + 1;
-    if (counts[2] > 1) snprintf(more, sizeof more, ", and %" PRId64 " more such rows", counts[2] - 1);
+    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN) { /* not the row's own, but the token behind it */
+        const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
+        at = sequence * d->tokens_per_sequence + next;
+        snprintf(token, sizeof token, " (sequence %" PRId64 ", token %" PRId64 ")", sequence, next);
+    }
+    if (counts[2] > 1)
+        snprintf(more, sizeof more, ", and %" PRId64 " more such row%s", counts[2] - 1,
+                 counts[2] > 2 ? "s" : "");
     return clx_fail(&s->plan->ctx->error, CLXENT_ERR_TARGET,
-                    "row %" PRId64 ": target %" PRId64 " is not in [0, %" PRId64 ")%s", row,
+                    "row %" PRId64 "%s: target %" PRId64 " is not in [0, %" PRId64 ")%s", row, token,
                     target_at(d, s->call.slots[CLX_A_targets].host, at), d->classes, more);
 }
 

@@ -2,9 +2,11 @@
  * What a desc may be. Everything that can be refused is refused here, before anything is compiled. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "call.h"
 #include "error.h"
-#include "plan.h"
 
 #define MAX_CLASSES INT32_MAX
 /* A row has less than 8 KiB of scratch (clx_workspace_of(); most where it has 64 parts), which is a sum of 64
@@ -19,29 +21,36 @@ static bool is_integer(clxent_dtype t) {
     return t == CLXENT_I64 || t == CLXENT_I32 || t == CLXENT_U16 || t == CLXENT_U8;
 }
 
+/* " 0 (mean), 1 (sum), 2 (none)," */
+#define LISTED(value, name, text) " " #value " (" text "),"
+
 static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
+    static const char dtypes[] = CLXENT_DTYPE_MAP(LISTED);
     const struct {
         const char *name;
         unsigned value, last;
+        const char *known;
     } enums[] = {
-        {"op", d->op, CLXENT_LOG_SOFTMAX},
-        {"reduction", d->reduction, CLXENT_NONE},
-        {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN},
-        {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO},
-        {"schedule", d->schedule, CLXENT_SCHEDULE_SPLIT},
-        {"logits_dtype", d->logits_dtype, CLXENT_U8},
-        {"grad_dtype", d->grad_dtype, CLXENT_U8},
-        {"targets_dtype", d->targets_dtype, CLXENT_U8},
-        {"segment_dtype", d->segment_dtype, CLXENT_U8},
+        {"op", d->op, CLXENT_LOG_SOFTMAX, CLXENT_OP_MAP(LISTED)},
+        {"reduction", d->reduction, CLXENT_NONE, CLXENT_REDUCTION_MAP(LISTED)},
+        {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN, CLXENT_TARGETS_MAP(LISTED)},
+        {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO, CLXENT_EMPTY_MEAN_MAP(LISTED)},
+        {"schedule", d->schedule, CLXENT_SCHEDULE_SPLIT, CLXENT_SCHEDULE_MAP(LISTED)},
+        {"logits_dtype", d->logits_dtype, CLXENT_U8, dtypes},
+        {"grad_dtype", d->grad_dtype, CLXENT_U8, dtypes},
+        {"targets_dtype", d->targets_dtype, CLXENT_U8, dtypes},
+        {"segment_dtype", d->segment_dtype, CLXENT_U8, dtypes},
     };
     for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++)
         if (enums[i].value > enums[i].last)
-            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %u is not one of 0 to %u", enums[i].name,
-                            enums[i].value, enums[i].last);
+            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %u is none of%.*s", enums[i].name, enums[i].value,
+                            (int)strlen(enums[i].known) - 1, enums[i].known);
     const uint32_t flags = CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE;
     if (d->flags & ~flags)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT, "flags 0x%x has unknown bits; known are 0x%x", d->flags,
-                        flags);
+        return clx_fail(
+            err, CLXENT_ERR_ARGUMENT,
+            "flags 0x%x has unknown bits; known are CLXENT_ATOMIC 0x%x and CLXENT_GRAD_FROM_LSE 0x%x",
+            d->flags, (unsigned)CLXENT_ATOMIC, (unsigned)CLXENT_GRAD_FROM_LSE);
     if (d->reserved_ != 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "reserved_ is %d, must be 0", d->reserved_);
     if (d->use_ignore_index != 0 && d->use_ignore_index != 1)
@@ -51,39 +60,39 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
 
 static clxent_status check_dtypes(clxent_error *err, const clxent_device_info *device, const clxent_desc *d) {
     if (!is_float(d->logits_dtype))
-        return clx_fail(err, CLXENT_ERR_DTYPE,
-                        "logits_dtype %d is not a floating type (1 f32, 2 f16, 3 bf16, 4 f64)",
-                        (int)d->logits_dtype);
+        return clx_fail(err, CLXENT_ERR_DTYPE, "logits_dtype %s is not a floating type (f32, f16, bf16, f64)",
+                        clxent_dtype_name(d->logits_dtype));
     if (!is_float(d->grad_dtype))
-        return clx_fail(err, CLXENT_ERR_DTYPE,
-                        "grad_dtype %d is not a floating type (1 f32, 2 f16, 3 bf16, 4 f64)",
-                        (int)d->grad_dtype);
+        return clx_fail(err, CLXENT_ERR_DTYPE, "grad_dtype %s is not a floating type (f32, f16, bf16, f64)",
+                        clxent_dtype_name(d->grad_dtype));
     if ((d->logits_dtype == CLXENT_F64) != (d->grad_dtype == CLXENT_F64))
-        return clx_fail(err, CLXENT_ERR_DTYPE,
-                        "grad_dtype %d with logits_dtype %d: f64 (4) goes with f64 only", (int)d->grad_dtype,
-                        (int)d->logits_dtype);
+        return clx_fail(err, CLXENT_ERR_DTYPE, "grad_dtype %s with logits_dtype %s: f64 goes with f64 only",
+                        clxent_dtype_name(d->grad_dtype), clxent_dtype_name(d->logits_dtype));
     if (d->targets == CLXENT_TARGETS_PROBABILITY) {
         if (!is_float(d->targets_dtype))
-            return clx_fail(err, CLXENT_ERR_DTYPE,
-                            "targets_dtype %d of probability targets is not a floating type",
-                            (int)d->targets_dtype);
+            return clx_fail(
+                err, CLXENT_ERR_DTYPE,
+                "targets_dtype %s of probability targets is not a floating type (f32, f16, bf16, f64); "
+                "class numbers are CLXENT_TARGETS_CLASS",
+                clxent_dtype_name(d->targets_dtype));
         if (d->targets_dtype == CLXENT_F64 && d->logits_dtype != CLXENT_F64)
             return clx_fail(err, CLXENT_ERR_DTYPE,
-                            "targets_dtype %d with logits_dtype %d: f64 (4) goes with f64 only",
-                            (int)d->targets_dtype, (int)d->logits_dtype);
+                            "targets_dtype %s with logits_dtype %s: f64 goes with f64 only",
+                            clxent_dtype_name(d->targets_dtype), clxent_dtype_name(d->logits_dtype));
     } else if (!is_integer(d->targets_dtype)) {
         return clx_fail(err, CLXENT_ERR_DTYPE,
-                        "targets_dtype %d is not an integer type (5 i64, 6 i32, 7 u16, 8 u8)",
-                        (int)d->targets_dtype);
+                        "targets_dtype %s is not an integer type (i64, i32, u16, u8), which %s numbers have; "
+                        "probabilities, (N,C), are CLXENT_TARGETS_PROBABILITY",
+                        clxent_dtype_name(d->targets_dtype),
+                        d->targets == CLXENT_TARGETS_CLASS ? "class" : "token");
     }
     if (!is_integer(d->segment_dtype))
-        return clx_fail(err, CLXENT_ERR_DTYPE,
-                        "segment_dtype %d is not an integer type (5 i64, 6 i32, 7 u16, 8 u8)",
-                        (int)d->segment_dtype);
+        return clx_fail(err, CLXENT_ERR_DTYPE, "segment_dtype %s is not an integer type (i64, i32, u16, u8)",
+                        clxent_dtype_name(d->segment_dtype));
     if (d->logits_dtype == CLXENT_F64 && !device->fp64)
         return clx_fail(
             err, CLXENT_ERR_UNSUPPORTED,
-            "logits_dtype 4 (f64): the device \"%s\" has no cl_khr_fp64; f32 is the widest type there",
+            "logits_dtype f64: the device \"%s\" has no cl_khr_fp64; f32 is the widest type there",
             device->name);
     return CLXENT_OK;
 }
@@ -184,16 +193,47 @@ static clxent_status check_tokens(clxent_error *err, const clxent_desc *d) {
     return CLXENT_OK;
 }
 
+const char *clx_op_text(const clxent_desc *d) {
+    if (d->op != CLXENT_CROSS_ENTROPY) return clxent_op_name(d->op);
+    if (d->flags & CLXENT_GRAD_FROM_LSE) return "cross-entropy from a saved lse";
+    if (d->targets == CLXENT_TARGETS_PROBABILITY) return "cross-entropy with probability targets";
+    return "cross-entropy";
+}
+
+enum { ALL_OUTPUTS = (1 << (CLX_ARRAYS - CLX_A_loss)) - 1 };
+
+/* "loss, grad, counts" */
+static const char *output_names(char *text, size_t size, const clxent_desc *d, uint32_t outputs) {
+    size_t used = 0;
+    for (int array = CLX_A_loss; array < CLX_ARRAYS; array++)
+        if (outputs & (1u << (array - CLX_A_loss)))
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                     clx_array_name(d, array));
+    return text;
+}
+
+static clxent_status check_outputs(clxent_error *err, const clxent_desc *d) {
+    char asked[192], had[192];
+    const uint32_t possible = clx_possible_outputs(d);
+    if (d->outputs & ~(uint32_t)ALL_OUTPUTS)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs 0x%x has unknown bits; known are 0x%x",
+                        d->outputs, (unsigned)ALL_OUTPUTS);
+    if (d->outputs & ~possible)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs names %s: %s has %s only",
+                        output_names(asked, sizeof asked, d, d->outputs & ~possible), clx_op_text(d),
+                        output_names(had, sizeof had, d, possible));
+    return CLXENT_OK;
+}
+
 /* Options that an operation does not have. */
 static clxent_status check_combination(clxent_error *err, const clxent_device_info *device,
                                        const clxent_desc *d) {
-    static const char *const op_names[] = {"CROSS_ENTROPY", "NLL", "SOFTMAX", "LOG_SOFTMAX"};
-    const char *op = op_names[d->op];
+    const char *op = clxent_op_name(d->op);
     const bool softmax = clx_is_softmax(d);
     const bool plain = d->op != CLXENT_CROSS_ENTROPY;
     if (plain && d->targets != CLXENT_TARGETS_CLASS)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "targets %d: %s takes 0 (class) only", (int)d->targets,
-                        op);
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "targets %s: %s takes class only",
+                        clxent_targets_name(d->targets), op);
     if (plain && d->label_smoothing != 0)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "label_smoothing %g: %s does not take it, must be 0",
                         d->label_smoothing, op);
@@ -201,18 +241,18 @@ static clxent_status check_combination(clxent_error *err, const clxent_device_in
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "z_loss %g: %s does not take it, must be 0", d->z_loss,
                         op);
     if (d->op == CLXENT_NLL && d->softcap != 0)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "softcap %g: NLL does not take it, must be 0",
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "softcap %g: nll does not take it, must be 0",
                         d->softcap);
     if (d->op == CLXENT_NLL && d->logit_scale != 1)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: NLL does not take it, must be 1",
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: nll does not take it, must be 1",
                         d->logit_scale);
     if (plain && (d->flags & CLXENT_GRAD_FROM_LSE))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
-                        "flags 0x%x: CLXENT_GRAD_FROM_LSE is for CROSS_ENTROPY, not %s", d->flags, op);
+                        "flags 0x%x has CLXENT_GRAD_FROM_LSE: it is for cross-entropy, not %s", d->flags, op);
     if (softmax && d->use_ignore_index)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "use_ignore_index 1: %s has no targets, must be 0", op);
     if (softmax && (d->flags & CLXENT_ATOMIC))
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "flags 0x%x: CLXENT_ATOMIC is for a loss, not %s",
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "flags 0x%x has CLXENT_ATOMIC: it is for a loss, not %s",
                         d->flags, op);
     if (d->targets == CLXENT_TARGETS_PROBABILITY && d->use_ignore_index)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
@@ -221,17 +261,10 @@ static clxent_status check_combination(clxent_error *err, const clxent_device_in
                         d->ignore_index);
     if ((d->flags & CLXENT_ATOMIC) && d->logits_dtype == CLXENT_F64 && !device->atomics_64)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
-                        "flags 0x%x: CLXENT_ATOMIC with f64 logits needs "
+                        "flags 0x%x has CLXENT_ATOMIC: with f64 logits it needs "
                         "cl_khr_int64_base_atomics, which \"%s\" lacks",
                         d->flags, device->name);
-    const uint32_t possible = clx_possible_outputs(d);
-    if (d->outputs & ~possible)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs 0x%x: %s%s can have 0x%x only", d->outputs, op,
-                        d->flags & CLXENT_GRAD_FROM_LSE            ? " from a saved lse"
-                        : d->targets == CLXENT_TARGETS_PROBABILITY ? " with probability targets"
-                                                                   : "",
-                        possible);
-    return CLXENT_OK;
+    return check_outputs(err, d);
 }
 
 clxent_scalars clx_desc_scalars(const clxent_desc *desc) {
@@ -251,7 +284,8 @@ static double as_real(const clxent_desc *d, double x) {
 
 clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const clxent_scalars *s) {
     if (!(s->label_smoothing >= 0 && s->label_smoothing <= 1))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT, "label_smoothing %g is not in [0, 1]", s->label_smoothing);
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "label_smoothing %g is not in [0, 1]",
+                        clx_shown(s->label_smoothing));
     const struct {
         const char *name;
         double value;
@@ -262,7 +296,7 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
     for (size_t i = 0; i < sizeof finite / sizeof finite[0]; i++)
         if (!isfinite(as_real(d, finite[i].value)))
             return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %g is not finite%s", finite[i].name,
-                            finite[i].value,
+                            clx_shown(finite[i].value),
                             isfinite(finite[i].value) ? " in f32; the largest is 3.4e+38" : "");
     if (s->z_loss < 0) return clx_fail(err, CLXENT_ERR_ARGUMENT, "z_loss %g is less than 0", s->z_loss);
     if (s->softcap < 0)

@@ -14,30 +14,34 @@
 
 enum { END = CALL_BYTES };
 
-#define WRONG_CALLS(X)                                                                             \
-    X(size_zero, ARGUMENT, "struct_size|0", b->struct_size = 0)                                    \
-    X(size_large, ARGUMENT, "struct_size", b->struct_size += 8)                                    \
-    X(rows_beyond_plan, SHAPE, "rows|7|6", b->rows = CALL_ROWS + 1)                                \
-    X(no_logits, BUFFER, "logits|NULL", b->logits.mem = NULL)                                      \
-    X(no_targets, BUFFER, "targets|NULL", b->targets.mem = NULL)                                   \
-    X(logits_past_end, BUFFER, "logits|980|984", b->logits.offset = END - 980)                     \
-    X(targets_past_end, BUFFER, "targets|40|48", b->targets.offset = END - 40)                     \
-    X(loss_past_end, BUFFER, "loss|0|4", b->loss.offset = END)                                     \
-    X(loss_far_past_end, BUFFER, "loss|offset", b->loss.offset = SIZE_MAX - 3)                     \
-    X(grad_past_end, BUFFER, "grad|980|984", b->grad.offset = END - 980)                           \
-    X(counts_past_end, BUFFER, "counts|24|32", b->counts.offset = END - 24)                        \
-    X(logits_between, BUFFER, "logits|22|4", b->logits.offset = 22)                                \
-    X(targets_between, BUFFER, "targets|1020|8", b->targets.offset = 1020)                         \
-    X(counts_between, BUFFER, "counts|2124|8", b->counts.offset = 2124)                            \
-    X(grad_over_logits, BUFFER, "grad|logits", b->grad.offset = AT_LOGITS + 4)                     \
-    X(loss_over_logits, BUFFER, "loss|logits", b->loss.offset = AT_LOGITS + 980)                   \
-    X(loss_over_row_loss, BUFFER, "row_loss|loss", b->loss.offset = AT_ROW_LOSS + 20)              \
-    X(counts_over_targets, BUFFER, "counts|targets", b->counts.offset = AT_TARGETS + 40)           \
-    X(output_not_named, ARGUMENT, "lse|outputs", b->lse = place(b, AT_WORKSPACE))                  \
-    X(workspace_short, BUFFER, "workspace|8", b->workspace = place(b, END - 8))                    \
-    X(workspace_past_end, BUFFER, "workspace", b->workspace = place(b, END + 8))                   \
-    X(workspace_between, BUFFER, "workspace|2172|8", b->workspace = place(b, AT_WORKSPACE + 4))    \
-    X(workspace_over_grad, BUFFER, "workspace|grad", b->workspace = place(b, AT_GRAD / 8 * 8 + 8)) \
+#define WRONG_CALLS(X)                                                                                    \
+    X(size_zero, ARGUMENT, "struct_size|0", b->struct_size = 0)                                           \
+    X(size_large, ARGUMENT, "struct_size", b->struct_size += 8)                                           \
+    X(rows_beyond_plan, SHAPE, "rows|7|6", b->rows = CALL_ROWS + 1)                                       \
+    X(no_logits, BUFFER, "logits|NULL", b->logits.mem = NULL)                                             \
+    X(no_targets, BUFFER, "targets|NULL", b->targets.mem = NULL)                                          \
+    X(logits_past_end, BUFFER, "logits has 980 bytes at offset|of a buffer of|984",                       \
+      b->logits.offset = END - 980)                                                                       \
+    X(targets_past_end, BUFFER, "targets|40|48", b->targets.offset = END - 40)                            \
+    X(loss_past_end, BUFFER, "loss|0|4", b->loss.offset = END)                                            \
+    X(loss_far_past_end, BUFFER, "loss|offset", b->loss.offset = SIZE_MAX - 3)                            \
+    X(grad_past_end, BUFFER, "grad|980|984", b->grad.offset = END - 980)                                  \
+    X(counts_past_end, BUFFER, "counts|24|32", b->counts.offset = END - 24)                               \
+    X(logits_between, BUFFER, "logits starts at offset 22|4, the size of f32", b->logits.offset = 22)     \
+    X(targets_between, BUFFER, "targets|1020|8", b->targets.offset = 1020)                                \
+    X(counts_between, BUFFER, "counts|2124|8", b->counts.offset = 2124)                                   \
+    X(grad_over_logits, BUFFER, "grad|logits", b->grad.offset = AT_LOGITS + 4)                            \
+    X(loss_over_logits, BUFFER, "loss (4 bytes at offset|of a buffer of|logits (984 bytes at offset",     \
+      b->loss.offset = AT_LOGITS + 980)                                                                   \
+    X(loss_over_row_loss, BUFFER, "row_loss|loss", b->loss.offset = AT_ROW_LOSS + 20)                     \
+    X(counts_over_targets, BUFFER, "counts|targets", b->counts.offset = AT_TARGETS + 40)                  \
+    X(output_not_named, ARGUMENT, "lse|outputs", b->lse = place(b, AT_WORKSPACE))                         \
+    X(workspace_short, BUFFER, "workspace has 8 bytes at offset|of a buffer of|clxent_workspace_bytes()", \
+      b->workspace = place(b, END - 8))                                                                   \
+    X(workspace_past_end, BUFFER, "workspace offset|past the end", b->workspace = place(b, END + 8))      \
+    X(workspace_between, BUFFER, "workspace|2172|8", b->workspace = place(b, AT_WORKSPACE + 4))           \
+    X(workspace_over_grad, BUFFER, "workspace (|at offset|grad (984 bytes at offset",                     \
+      b->workspace = place(b, AT_GRAD / 8 * 8 + 8))                                                       \
     X(workspace_over_logits, BUFFER, "workspace|logits", b->workspace = place(b, AT_LOGITS / 8 * 8 + 8))
 
 /* A range of the call's own buffer. */

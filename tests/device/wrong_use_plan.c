@@ -17,27 +17,37 @@
     X(size_zero, ARGUMENT, "struct_size|0", d->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|16", d->struct_size = 16)                                           \
     X(size_large, ARGUMENT, "struct_size", d->struct_size += 8)                                              \
-    X(op, ARGUMENT, "op|4", d->op = (clxent_op)4)                                                            \
+    X(op, ARGUMENT, "op 4 is none of 0 (cross-entropy), 1 (nll), 2 (softmax), 3 (log-softmax)",              \
+      d->op = (clxent_op)4)                                                                                  \
     X(op_negative, ARGUMENT, "op", d->op = (clxent_op)-1)                                                    \
-    X(reduction, ARGUMENT, "reduction|3", d->reduction = (clxent_reduction)3)                                \
-    X(targets, ARGUMENT, "targets|3", d->targets = (clxent_targets)3)                                        \
-    X(empty_mean, ARGUMENT, "empty_mean|2", d->empty_mean = (clxent_empty_mean)2)                            \
-    X(schedule, ARGUMENT, "schedule|5", d->schedule = (clxent_schedule)5)                                    \
-    X(flags, ARGUMENT, "flags|0x80", d->flags = 0x80)                                                        \
-    X(outputs, UNSUPPORTED, "outputs|0x1000", d->outputs = 0x1000)                                           \
+    X(reduction, ARGUMENT, "reduction 3 is none of 0 (mean), 1 (sum), 2 (none)",                             \
+      d->reduction = (clxent_reduction)3)                                                                    \
+    X(targets, ARGUMENT, "targets 3 is none of 0 (class), 1 (probability), 2 (next-token)",                  \
+      d->targets = (clxent_targets)3)                                                                        \
+    X(empty_mean, ARGUMENT, "empty_mean 2 is none of 0 (nan), 1 (zero)",                                     \
+      d->empty_mean = (clxent_empty_mean)2)                                                                  \
+    X(schedule, ARGUMENT, "schedule 5 is none of 0 (auto), 1 (lane), 2 (group), 3 (wide), 4 (split)",        \
+      d->schedule = (clxent_schedule)5)                                                                      \
+    X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1 and CLXENT_GRAD_FROM_LSE 0x2", d->flags = 0x80)         \
+    X(outputs, UNSUPPORTED, "outputs 0x1000|0xfff", d->outputs = 0x1000)                                     \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
-    X(logits_dtype_unknown, ARGUMENT, "logits_dtype|9", d->logits_dtype = (clxent_dtype)9)                   \
-    X(logits_dtype_integer, DTYPE, "logits_dtype|6", d->logits_dtype = CLXENT_I32)                           \
-    X(grad_dtype_integer, DTYPE, "grad_dtype|5", d->grad_dtype = CLXENT_I64)                                 \
-    X(grad_f64_of_f32, DTYPE, "grad_dtype|4|logits_dtype|1", d->grad_dtype = CLXENT_F64)                     \
-    X(grad_f32_of_f64, DTYPE, "grad_dtype|1|logits_dtype|4",                                                 \
+    X(logits_dtype_unknown, ARGUMENT, "logits_dtype 9 is none of 0 (default), 1 (f32)|8 (u8)",               \
+      d->logits_dtype = (clxent_dtype)9)                                                                     \
+    X(logits_dtype_integer, DTYPE, "logits_dtype i32|f32, f16, bf16, f64", d->logits_dtype = CLXENT_I32)     \
+    X(grad_dtype_integer, DTYPE, "grad_dtype i64|f32, f16, bf16, f64", d->grad_dtype = CLXENT_I64)           \
+    X(grad_f64_of_f32, DTYPE, "grad_dtype f64 with logits_dtype f32", d->grad_dtype = CLXENT_F64)            \
+    X(grad_f32_of_f64, DTYPE, "grad_dtype f32 with logits_dtype f64",                                        \
       (d->logits_dtype = CLXENT_F64, d->grad_dtype = CLXENT_F32))                                            \
-    X(targets_dtype_float, DTYPE, "targets_dtype|1", d->targets_dtype = CLXENT_F32)                          \
-    X(probability_integer, DTYPE, "targets_dtype|6",                                                         \
+    X(targets_dtype_float, DTYPE, "targets_dtype f32|class numbers|CLXENT_TARGETS_PROBABILITY",              \
+      d->targets_dtype = CLXENT_F32)                                                                         \
+    X(probability_integer, DTYPE, "targets_dtype i32|CLXENT_TARGETS_CLASS",                                  \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->targets_dtype = CLXENT_I32))                              \
-    X(probability_f64_of_f32, DTYPE, "targets_dtype|4|logits_dtype|1",                                       \
+    X(probability_f64_of_f32, DTYPE, "targets_dtype f64 with logits_dtype f32",                              \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->targets_dtype = CLXENT_F64))                              \
-    X(segment_dtype_float, DTYPE, "segment_dtype|3", (next_token(d, 2, 3), d->segment_dtype = CLXENT_BF16))  \
+    X(tokens_dtype_float, DTYPE, "targets_dtype f16|token numbers",                                          \
+      (next_token(d, 2, 3), d->targets_dtype = CLXENT_F16))                                                  \
+    X(segment_dtype_float, DTYPE, "segment_dtype bf16|i64, i32, u16, u8",                                    \
+      (next_token(d, 2, 3), d->segment_dtype = CLXENT_BF16))                                                 \
     X(rows_negative, SHAPE, "rows|-1|0", d->rows = -1)                                                       \
     X(classes_zero, SHAPE, "classes|0|1", d->classes = 0)                                                    \
     X(classes_negative, SHAPE, "classes|-5|1", d->classes = -5)                                              \
@@ -72,6 +82,8 @@
     X(smoothing_above_one, ARGUMENT, "label_smoothing|1.5|[0, 1]", d->label_smoothing = 1.5)                 \
     X(smoothing_nan, ARGUMENT, "label_smoothing|nan|[0, 1]", d->label_smoothing = (double)NAN)               \
     X(z_loss_negative, ARGUMENT, "z_loss|-1|0", d->z_loss = -1)                                              \
+    X(smoothing_minus_nan, ARGUMENT, "label_smoothing nan", d->label_smoothing = -(double)NAN)               \
+    X(z_loss_minus_nan, ARGUMENT, "z_loss nan", d->z_loss = -(double)NAN)                                    \
     X(z_loss_nan, ARGUMENT, "z_loss|nan|finite", d->z_loss = (double)NAN)                                    \
     X(z_loss_infinite, ARGUMENT, "z_loss|inf|finite", d->z_loss = (double)INFINITY)                          \
     X(softcap_negative, ARGUMENT, "softcap|-30|0", d->softcap = -30)                                         \
@@ -100,29 +112,34 @@
     X(sequence_without_tokens, ARGUMENT, "sequence_length|2", d->sequence_length = 2)                        \
     X(probability_ignore, UNSUPPORTED, "ignore_index|-100",                                                  \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->use_ignore_index = 1, d->ignore_index = -100))            \
-    X(probability_log_prob, UNSUPPORTED, "outputs|0x4",                                                      \
+    X(probability_log_prob, UNSUPPORTED,                                                                     \
+      "outputs names log_prob: cross-entropy with probability targets has loss, row_loss, lse|counts only",  \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->outputs = CLXENT_OUT_LOG_PROB))                           \
-    X(probability_rank, UNSUPPORTED, "outputs|0x40",                                                         \
+    X(probability_rank, UNSUPPORTED, "outputs names rank: cross-entropy with probability targets has",       \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->outputs = CLXENT_OUT_RANK))                               \
-    X(nll_smoothing, UNSUPPORTED, "label_smoothing|0.1|NLL", (d->op = CLXENT_NLL, d->label_smoothing = 0.1)) \
-    X(nll_z_loss, UNSUPPORTED, "z_loss|0.5|NLL", (d->op = CLXENT_NLL, d->z_loss = 0.5))                      \
-    X(nll_softcap, UNSUPPORTED, "softcap|30|NLL", (d->op = CLXENT_NLL, d->softcap = 30))                     \
-    X(nll_scale, UNSUPPORTED, "logit_scale|2|NLL", (d->op = CLXENT_NLL, d->logit_scale = 2))                 \
-    X(nll_probability, UNSUPPORTED, "targets|1|NLL",                                                         \
+    X(nll_smoothing, UNSUPPORTED, "label_smoothing|0.1|nll", (d->op = CLXENT_NLL, d->label_smoothing = 0.1)) \
+    X(nll_z_loss, UNSUPPORTED, "z_loss|0.5|nll", (d->op = CLXENT_NLL, d->z_loss = 0.5))                      \
+    X(nll_softcap, UNSUPPORTED, "softcap|30|nll", (d->op = CLXENT_NLL, d->softcap = 30))                     \
+    X(nll_scale, UNSUPPORTED, "logit_scale|2|nll", (d->op = CLXENT_NLL, d->logit_scale = 2))                 \
+    X(nll_probability, UNSUPPORTED, "targets probability: nll takes class",                                  \
       (d->op = CLXENT_NLL, d->targets = CLXENT_TARGETS_PROBABILITY))                                         \
-    X(nll_next_token, UNSUPPORTED, "targets|2|NLL", (d->op = CLXENT_NLL, next_token(d, 2, 3)))               \
-    X(nll_lse, UNSUPPORTED, "outputs|0x8|NLL", (d->op = CLXENT_NLL, d->outputs = CLXENT_OUT_LSE))            \
-    X(nll_from_lse, UNSUPPORTED, "GRAD_FROM_LSE|NLL", (d->op = CLXENT_NLL, d->flags = CLXENT_GRAD_FROM_LSE)) \
-    X(softmax_smoothing, UNSUPPORTED, "label_smoothing|0.1|SOFTMAX",                                         \
+    X(nll_next_token, UNSUPPORTED, "targets next-token: nll takes class",                                    \
+      (d->op = CLXENT_NLL, next_token(d, 2, 3)))                                                             \
+    X(nll_lse, UNSUPPORTED, "outputs names lse: nll has loss, row_loss, log_prob, grad, counts only",        \
+      (d->op = CLXENT_NLL, d->outputs = CLXENT_OUT_LSE))                                                     \
+    X(nll_from_lse, UNSUPPORTED, "GRAD_FROM_LSE|nll", (d->op = CLXENT_NLL, d->flags = CLXENT_GRAD_FROM_LSE)) \
+    X(softmax_smoothing, UNSUPPORTED, "label_smoothing|0.1|softmax",                                         \
       (d->op = CLXENT_SOFTMAX, d->label_smoothing = 0.1))                                                    \
-    X(softmax_loss, UNSUPPORTED, "outputs|0x1|SOFTMAX",                                                      \
+    X(softmax_loss, UNSUPPORTED, "outputs names loss: softmax has lse",                                      \
       (d->op = CLXENT_SOFTMAX, d->outputs = CLXENT_OUT_LOSS))                                                \
-    X(softmax_probability, UNSUPPORTED, "targets|1|SOFTMAX",                                                 \
+    X(softmax_probability, UNSUPPORTED, "targets probability: log-softmax takes class",                      \
       (d->op = CLXENT_LOG_SOFTMAX, d->targets = CLXENT_TARGETS_PROBABILITY))                                 \
-    X(probs_of_cross_entropy, UNSUPPORTED, "outputs|0x200|CROSS_ENTROPY", d->outputs = CLXENT_OUT_PROBS)     \
-    X(probs_of_log_softmax, UNSUPPORTED, "outputs|0x200|LOG_SOFTMAX",                                        \
+    X(probs_of_cross_entropy, UNSUPPORTED, "outputs names probs: cross-entropy has loss",                    \
+      d->outputs = CLXENT_OUT_PROBS)                                                                         \
+    X(probs_of_log_softmax, UNSUPPORTED, "outputs names probs: log-softmax has",                             \
       (d->op = CLXENT_LOG_SOFTMAX, d->outputs = CLXENT_OUT_PROBS))                                           \
-    X(from_lse_loss, UNSUPPORTED, "outputs|0x1|lse",                                                         \
+    X(from_lse_loss, UNSUPPORTED,                                                                            \
+      "outputs names loss: cross-entropy from a saved lse has grad, counts only",                            \
       (d->flags = CLXENT_GRAD_FROM_LSE, d->outputs = CLXENT_OUT_LOSS))
 
 static void next_token(clxent_desc *d, int64_t positions, int64_t tokens) {

@@ -95,74 +95,87 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
 #define ABSENT CLXENT_ARRAY(NULL, 0)
 
 /* name, status, parts of the message, the change to a good d and a. */
-#define WRONG_CALLS(X)                                                                                    \
-    X(size_zero, ARGUMENT, "struct_size|0", a->struct_size = 0)                                           \
-    X(size_small, ARGUMENT, "struct_size|24", a->struct_size = 24)                                        \
-    X(size_large, ARGUMENT, "struct_size", a->struct_size += 16)                                          \
-    X(rows_negative, SHAPE, "rows|-2|[0, 4]", a->rows = -2)                                               \
-    X(rows_beyond_plan, SHAPE, "rows|5|[0, 4]", a->rows = N + 1)                                          \
-    X(rows_of_inner, SHAPE, "rows|3|inner|2", (d->inner = 2, a->rows = 3))                                \
-    X(no_logits, BUFFER, "logits|NULL", a->logits = ABSENT)                                               \
-    X(no_targets, BUFFER, "targets|NULL", a->targets = ABSENT)                                            \
-    X(logits_short, BUFFER, "logits|159|160", a->logits.bytes--)                                          \
-    X(targets_short, BUFFER, "targets|31|32", a->targets.bytes--)                                         \
-    X(class_weight_short, BUFFER, "class_weight|39|40", a->class_weight.bytes--)                          \
-    X(row_weight_short, BUFFER, "row_weight|15|16", a->row_weight.bytes--)                                \
-    X(grad_output_short, BUFFER, "grad_output|3|4", a->grad_output = CLXENT_ARRAY(m.grad_output, 3))      \
-    X(grad_output_none_short, BUFFER, "grad_output|15|16",                                                \
-      (d->reduction = CLXENT_NONE, a->loss = OUT(loss, N),                                                \
-       a->grad_output = CLXENT_ARRAY(m.grad_output, 15)))                                                 \
-    X(loss_short, BUFFER, "loss|3|4", a->loss.bytes--)                                                    \
-    X(loss_none_short, BUFFER, "loss|15|16",                                                              \
-      (d->reduction = CLXENT_NONE, a->loss = CLXENT_ARRAY(m.out.loss, 15)))                               \
-    X(row_loss_short, BUFFER, "row_loss|15|16", a->row_loss.bytes--)                                      \
-    X(log_prob_short, BUFFER, "log_prob|15|16", a->log_prob.bytes--)                                      \
-    X(lse_short, BUFFER, "lse|15|16", a->lse.bytes--)                                                     \
-    X(lse_residual_short, BUFFER, "lse_residual|15|16", a->lse_residual.bytes--)                          \
-    X(argmax_short, BUFFER, "argmax|31|32", a->argmax.bytes--)                                            \
-    X(rank_short, BUFFER, "rank|31|32", a->rank.bytes--)                                                  \
-    X(entropy_short, BUFFER, "entropy|15|16", a->entropy.bytes--)                                         \
-    X(log_probs_short, BUFFER, "log_probs|159|160", a->log_probs.bytes--)                                 \
-    X(grad_short, BUFFER, "grad|159|160", a->grad.bytes--)                                                \
-    X(counts_short, BUFFER, "counts|31|32", a->counts.bytes--)                                            \
-    X(logits_strided_short, BUFFER, "logits|160|208", d->row_stride = 14)                                 \
-    X(grad_padded_short, BUFFER, "grad|160", (d->classes_padded = 11, a->logits.bytes += 64))             \
-    X(empty_array, BUFFER, "loss|0|4", a->loss.bytes = 0)                                                 \
-    X(grad_shifted_over_logits, BUFFER, "grad|logits", a->grad = shifted(a->logits, 4))                   \
-    X(grad_of_other_type_in_place, BUFFER, "grad|2|logits|1",                                             \
-      (d->grad_dtype = CLXENT_F16, a->grad = a->logits))                                                  \
-    X(grad_of_other_stride_in_place, BUFFER, "grad|11|logits|10",                                         \
-      (d->grad_row_stride = 11, a->logits.bytes += 16, a->grad = a->logits))                              \
-    X(output_over_output, BUFFER, "row_loss|loss", a->row_loss.data = m.out.loss)                         \
-    X(outputs_partly_over, BUFFER, "rank|argmax", a->rank = shifted(a->argmax, 24))                       \
-    X(output_over_logits, BUFFER, "lse|logits", a->lse.data = m.logits + 30)                              \
-    X(output_over_targets, BUFFER, "counts|targets", a->counts.data = m.targets)                          \
-    X(output_over_weight, BUFFER, "loss|class_weight", a->loss.data = m.class_weight + 9)                 \
-    X(log_probs_over_logits, BUFFER, "log_probs|logits", a->log_probs.data = m.logits)                    \
-    X(misplaced_targets, BUFFER, "targets|8", a->targets = shifted(a->targets, -4))                       \
-    X(misplaced_logits, BUFFER, "logits|4", a->logits = shifted(a->logits, 2))                            \
-    X(probs_of_cross_entropy, ARGUMENT, "probs", a->probs = OUT(probs, N * C))                            \
-    X(segment_without_tokens, ARGUMENT, "segment", a->segment = EXACTLY(targets, N))                      \
-    X(output_not_named, ARGUMENT, "argmax|outputs",                                                       \
-      d->outputs = 0xFFF & ~(CLXENT_OUT_ARGMAX | CLXENT_OUT_PROBS))                                       \
-    X(scalars_size, ARGUMENT, "struct_size|0", use_scalars(a, 0, 0, 0))                                   \
-    X(scalars_smoothing, ARGUMENT, "label_smoothing|2|[0, 1]", use_scalars(a, sizeof scalars, 0, 2))      \
-    X(scalars_nan, ARGUMENT, "softcap|nan", use_scalars(a, sizeof scalars, (double)NAN, 0))               \
-    X(softcap_from_zero, ARGUMENT, "softcap|5|0", use_scalars(a, sizeof scalars, 5, 0))                   \
-    X(softcap_to_zero, ARGUMENT, "softcap|0|5", (d->softcap = 5, use_scalars(a, sizeof scalars, 0, 0)))   \
-    X(from_lse_without_lse, BUFFER, "lse|NULL", (from_lse(d, a), a->lse = ABSENT))                        \
-    X(from_lse_short, BUFFER, "lse|15|16", (from_lse(d, a), a->lse.bytes--))                              \
-    X(from_lse_loss, ARGUMENT, "loss", (from_lse(d, a), a->loss = OUT(loss, 1)))                          \
-    X(from_lse_over_grad, BUFFER, "grad|lse", (from_lse(d, a), a->lse.data = m.out.grad + 8))             \
-    X(nll_row_weight, ARGUMENT, "row_weight", (nll(d, a), a->row_weight = EXACTLY(row_weight, N)))        \
-    X(nll_logits, ARGUMENT, "logits", (nll(d, a), a->logits = EXACTLY(logits, N * C)))                    \
-    X(nll_no_log_probs, BUFFER, "log_probs|NULL", (nll(d, a), a->log_probs = ABSENT))                     \
-    X(nll_short, BUFFER, "log_probs|159|160", (nll(d, a), a->log_probs.bytes--))                          \
-    X(nll_lse, ARGUMENT, "lse", (nll(d, a), a->lse = OUT(lse, N)))                                        \
-    X(nll_scale, UNSUPPORTED, "label_smoothing|0.5", (nll(d, a), use_scalars(a, sizeof scalars, 0, 0.5))) \
-    X(softmax_targets, ARGUMENT, "targets", (softmax(d, a), a->targets = EXACTLY(targets, N)))            \
-    X(softmax_no_grad_output, BUFFER, "grad_output|NULL", (softmax(d, a), a->grad_output = ABSENT))       \
-    X(softmax_grad_output_short, BUFFER, "grad_output|159|160", (softmax(d, a), a->grad_output.bytes--))  \
+#define WRONG_CALLS(X)                                                                                       \
+    X(size_zero, ARGUMENT, "struct_size|0", a->struct_size = 0)                                              \
+    X(size_small, ARGUMENT, "struct_size|24", a->struct_size = 24)                                           \
+    X(size_large, ARGUMENT, "struct_size", a->struct_size += 16)                                             \
+    X(rows_negative, SHAPE, "rows|-2|[0, 4]", a->rows = -2)                                                  \
+    X(rows_beyond_plan, SHAPE, "rows|5|[0, 4]", a->rows = N + 1)                                             \
+    X(rows_of_inner, SHAPE, "rows|3|inner|2", (d->inner = 2, a->rows = 3))                                   \
+    X(no_logits, BUFFER, "logits|NULL", a->logits = ABSENT)                                                  \
+    X(no_targets, BUFFER, "targets|NULL", a->targets = ABSENT)                                               \
+    X(logits_short, BUFFER, "logits|159|160", a->logits.bytes--)                                             \
+    X(targets_short, BUFFER, "targets|31|32", a->targets.bytes--)                                            \
+    X(class_weight_short, BUFFER, "class_weight|39|40", a->class_weight.bytes--)                             \
+    X(row_weight_short, BUFFER, "row_weight|15|16", a->row_weight.bytes--)                                   \
+    X(grad_output_short, BUFFER, "grad_output|3|4", a->grad_output = CLXENT_ARRAY(m.grad_output, 3))         \
+    X(grad_output_none_short, BUFFER, "grad_output|15|16",                                                   \
+      (d->reduction = CLXENT_NONE, a->loss = OUT(loss, N),                                                   \
+       a->grad_output = CLXENT_ARRAY(m.grad_output, 15)))                                                    \
+    X(loss_short, BUFFER, "loss|3|4", a->loss.bytes--)                                                       \
+    X(loss_none_short, BUFFER, "loss|15|16",                                                                 \
+      (d->reduction = CLXENT_NONE, a->loss = CLXENT_ARRAY(m.out.loss, 15)))                                  \
+    X(row_loss_short, BUFFER, "row_loss|15|16", a->row_loss.bytes--)                                         \
+    X(log_prob_short, BUFFER, "log_prob|15|16", a->log_prob.bytes--)                                         \
+    X(lse_short, BUFFER, "lse|15|16", a->lse.bytes--)                                                        \
+    X(lse_residual_short, BUFFER, "lse_residual|15|16", a->lse_residual.bytes--)                             \
+    X(argmax_short, BUFFER, "argmax has 31 bytes at address 0x|32 are needed for 4 rows|4 elements of i64",  \
+      a->argmax.bytes--)                                                                                     \
+    X(rank_short, BUFFER, "rank|31|32", a->rank.bytes--)                                                     \
+    X(entropy_short, BUFFER, "entropy|15|16", a->entropy.bytes--)                                            \
+    X(log_probs_short, BUFFER, "log_probs|159|160", a->log_probs.bytes--)                                    \
+    X(grad_short, BUFFER, "grad|159|160", a->grad.bytes--)                                                   \
+    X(counts_short, BUFFER, "counts|31|32", a->counts.bytes--)                                               \
+    X(logits_strided_short, BUFFER,                                                                          \
+      "logits has 160 bytes at address 0x|208 are needed for 4 rows of 10 classes: 52 elements of f32 at a " \
+      "stride of 14",                                                                                        \
+      d->row_stride = 14)                                                                                    \
+    X(grad_padded_short, BUFFER, "grad|160", (d->classes_padded = 11, a->logits.bytes += 64))                \
+    X(empty_array, BUFFER, "loss|0|4", a->loss.bytes = 0)                                                    \
+    X(grad_shifted_over_logits, BUFFER,                                                                      \
+      "grad (f32, row stride 10, 160 bytes at address 0x|logits (f32, row stride 10, 160 bytes at address "  \
+      "0x|same start",                                                                                       \
+      a->grad = shifted(a->logits, 4))                                                                       \
+    X(grad_of_other_type_in_place, BUFFER, "grad (f16|logits (f32",                                          \
+      (d->grad_dtype = CLXENT_F16, a->grad = a->logits))                                                     \
+    X(grad_of_other_stride_in_place, BUFFER, "grad|11|logits|10",                                            \
+      (d->grad_row_stride = 11, a->logits.bytes += 16, a->grad = a->logits))                                 \
+    X(output_over_output, BUFFER, "row_loss (16 bytes at address 0x|overlaps loss (4 bytes at address 0x",   \
+      a->row_loss.data = m.out.loss)                                                                         \
+    X(outputs_partly_over, BUFFER, "rank|argmax", a->rank = shifted(a->argmax, 24))                          \
+    X(output_over_logits, BUFFER, "lse|logits", a->lse.data = m.logits + 30)                                 \
+    X(output_over_targets, BUFFER, "counts|targets", a->counts.data = m.targets)                             \
+    X(output_over_weight, BUFFER, "loss|class_weight", a->loss.data = m.class_weight + 9)                    \
+    X(log_probs_over_logits, BUFFER, "log_probs|logits", a->log_probs.data = m.logits)                       \
+    X(misplaced_targets, BUFFER, "targets starts at address|8, the size of i64",                             \
+      a->targets = shifted(a->targets, -4))                                                                  \
+    X(misplaced_logits, BUFFER, "logits|4", a->logits = shifted(a->logits, 2))                               \
+    X(probs_of_cross_entropy, ARGUMENT, "probs|cross-entropy has no such output",                            \
+      a->probs = OUT(probs, N * C))                                                                          \
+    X(segment_without_tokens, ARGUMENT, "segment|next-token targets, this plan's are class",                 \
+      a->segment = EXACTLY(targets, N))                                                                      \
+    X(output_not_named, ARGUMENT, "argmax|outputs",                                                          \
+      d->outputs = 0xFFF & ~(CLXENT_OUT_ARGMAX | CLXENT_OUT_PROBS))                                          \
+    X(scalars_size, ARGUMENT, "struct_size|0", use_scalars(a, 0, 0, 0))                                      \
+    X(scalars_smoothing, ARGUMENT, "label_smoothing|2|[0, 1]", use_scalars(a, sizeof scalars, 0, 2))         \
+    X(scalars_nan, ARGUMENT, "softcap|nan", use_scalars(a, sizeof scalars, (double)NAN, 0))                  \
+    X(softcap_from_zero, ARGUMENT, "softcap 5|softcap 0|another plan", use_scalars(a, sizeof scalars, 5, 0)) \
+    X(softcap_to_zero, ARGUMENT, "softcap|0|5", (d->softcap = 5, use_scalars(a, sizeof scalars, 0, 0)))      \
+    X(from_lse_without_lse, BUFFER, "lse|NULL", (from_lse(d, a), a->lse = ABSENT))                           \
+    X(from_lse_short, BUFFER, "lse|15|16", (from_lse(d, a), a->lse.bytes--))                                 \
+    X(from_lse_loss, ARGUMENT, "loss", (from_lse(d, a), a->loss = OUT(loss, 1)))                             \
+    X(from_lse_over_grad, BUFFER, "grad|lse", (from_lse(d, a), a->lse.data = m.out.grad + 8))                \
+    X(nll_row_weight, ARGUMENT, "row_weight|nll does not take it",                                           \
+      (nll(d, a), a->row_weight = EXACTLY(row_weight, N)))                                                   \
+    X(nll_logits, ARGUMENT, "logits", (nll(d, a), a->logits = EXACTLY(logits, N * C)))                       \
+    X(nll_no_log_probs, BUFFER, "log_probs|NULL", (nll(d, a), a->log_probs = ABSENT))                        \
+    X(nll_short, BUFFER, "log_probs|159|160", (nll(d, a), a->log_probs.bytes--))                             \
+    X(nll_lse, ARGUMENT, "lse", (nll(d, a), a->lse = OUT(lse, N)))                                           \
+    X(nll_scale, UNSUPPORTED, "label_smoothing|0.5", (nll(d, a), use_scalars(a, sizeof scalars, 0, 0.5)))    \
+    X(softmax_targets, ARGUMENT, "targets|softmax does not take it",                                         \
+      (softmax(d, a), a->targets = EXACTLY(targets, N)))                                                     \
+    X(softmax_no_grad_output, BUFFER, "grad_output|NULL", (softmax(d, a), a->grad_output = ABSENT))          \
+    X(softmax_grad_output_short, BUFFER, "grad_output|159|160", (softmax(d, a), a->grad_output.bytes--))     \
     X(softmax_counts, ARGUMENT, "counts", (softmax(d, a), a->counts = OUT(counts, 4)))
 
 #define CHANGE(name, status, says, change)                        \

@@ -132,8 +132,9 @@ CLXENT_API clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, 
 CLXENT_API void clxent_plan_destroy(clxent_plan *plan); /* NULL is fine */
 
 /* Computes every output that is not NULL from host arrays, and waits for it. The arrays stay the
- * caller's. Returns ERR_TARGET, with "row 17: target 50257 is not in [0, 50257)", when a target is
- * neither a class nor ignored; all outputs are written then, those rows counting nothing.
+ * caller's. Returns ERR_TARGET, with "row 17: target 50257 is not in [0, 50257)" (of next-token targets
+ * "row 17 (sequence 2, token 2): ..."), when a target is neither a class nor ignored; all outputs are
+ * written then, those rows counting nothing.
  * ERR_BUFFER, ERR_ARGUMENT, ERR_SHAPE (rows), ERR_UNSUPPORTED (scalars), ERR_TARGET, ERR_OPENCL, ERR_BUILD,
  * ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_arrays clxent_arrays;
