@@ -10,8 +10,10 @@
 
 int bench_cl_check(const bench_device *d, cl_int code, const char *call) {
     if (code == CL_SUCCESS) return EXIT_GOOD;
-    return tool_error(d->session->command, EXIT_DEVICE, "%s failed on \"%s\": OpenCL error (%d)", call,
-                      d->session->device.name, code);
+    tool_error(d->session->command, EXIT_DEVICE, "%s failed on \"%s\": OpenCL error (%d)", call,
+               d->session->device.name, code);
+    session_advise(d->session, CLXENT_ERR_OPENCL);
+    return EXIT_DEVICE;
 }
 
 int bench_build(const bench_device *d, const char *options, cl_program *out) {
@@ -30,6 +32,7 @@ int bench_build(const bench_device *d, const char *options, cl_program *out) {
     tool_error(d->session->command, EXIT_DEVICE,
                "\"%s\" did not compile limits.cl with \"%s\": clBuildProgram failed: OpenCL error (%d)\n%s",
                d->session->device.name, options, code, log);
+    session_advise(d->session, CLXENT_ERR_BUILD);
     d->cl.ReleaseProgram(*out);
     *out = NULL;
     return EXIT_DEVICE;
@@ -84,9 +87,11 @@ int bench_buffer(const bench_device *d, size_t bytes, const char *what, cl_mem *
     *out = d->cl.CreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
     if (code == CL_SUCCESS) return EXIT_GOOD;
     *out = NULL;
-    return tool_error(d->session->command, EXIT_DEVICE,
-                      "clCreateBuffer of %zu bytes for %s failed on \"%s\": OpenCL error (%d)", bytes, what,
-                      d->session->device.name, code);
+    tool_error(d->session->command, EXIT_DEVICE,
+               "no buffer of %zu bytes for %s on \"%s\": clCreateBuffer failed: OpenCL error (%d)", bytes,
+               what, d->session->device.name, code);
+    session_advise(d->session, CLXENT_ERR_MEMORY);
+    return EXIT_DEVICE;
 }
 
 void bench_buffer_free(const bench_device *d, cl_mem buffer) {

@@ -67,7 +67,7 @@ static void end_table(const bench_report *report, const bench_result *results, s
            "buffers,\n        in turn with the operation\n"
            "ideal*  time / (an empty launch + the time at the limit)");
     if (measured) printf("; an empty launch took %.1f us", 1e6 * launch / (double)measured);
-    printf("\nenqueue time until clxent_enqueue returns");
+    printf("\nenqueue time until the call that enqueues returns");
     if (measured)
         printf("; a plan was made in %s to %s, kernels included", duration_text(quickest, plan_least),
                duration_text(slowest, plan_most));

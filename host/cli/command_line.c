@@ -44,9 +44,9 @@ static const tool_command commands[] = {
      "in double precision, within proven error bounds. Exit status 1 when one is outside.\n",
      verify_run},
     {"bench", COMMAND_BENCH, "speed, against what the device's memory allows",
-     "Times operations on random logits through clxent_enqueue and clFinish, in turn with the best read, "
-     "update\n"
-     "or copy kernel that was found for the same buffers, and prints the ratio: the bytes that the "
+     "Times operations on random logits, from enqueueing until the device is done, in turn with the best "
+     "read,\n"
+     "update or copy kernel that was found for the same buffers, and prints the ratio: the bytes that the "
      "operation\n"
      "cannot but move / its time / that limit. Results are checked before they are timed (exit status 1 "
      "when\n"

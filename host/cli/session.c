@@ -7,6 +7,7 @@
 #include "cache.h"
 #include "options.h"
 #include "tuning_file.h"
+#include "wording.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -44,7 +45,11 @@ int session_open(session *s, const tool_command *command, const tool_options *op
     ctx_options.memory_bytes = options->memory;
     *s = (session){.command = command, .device = CLXENT_DEVICE_INFO_INIT};
     clxent_status status = clxent_ctx_create(&s->ctx, &ctx_options, &error);
-    if (status != CLXENT_OK) return tool_error(command, session_exit_code(status), "%s", error.message);
+    if (status != CLXENT_OK) {
+        tool_error(command, session_exit_code(status), "%s", error.message);
+        if (status == CLXENT_ERR_NO_DEVICE) fprintf(stderr, "see clxent devices\n");
+        return session_exit_code(status);
+    }
     status = clxent_ctx_device(s->ctx, &s->device);
     if (status != CLXENT_OK) return session_failed(s, status);
     tuning_apply(s, options->tuning);
@@ -62,10 +67,22 @@ void session_close(session *s) {
     s->ctx = NULL;
 }
 
+void session_advise(const session *s, clxent_status status) {
+    if (status == CLXENT_ERR_UNSUPPORTED)
+        fprintf(stderr, "see clxent devices for what each device has (--device SPEC)\n");
+    else if (status == CLXENT_ERR_OPENCL || status == CLXENT_ERR_BUILD)
+        fprintf(stderr, "see clxent devices for other devices (--device SPEC)\n");
+    else if (status == CLXENT_ERR_MEMORY)
+        fprintf(stderr, "see clxent devices for the memory of each device (--device SPEC)%s\n",
+                s->command->bit & CACHED_COMMANDS ? "; --memory BYTES is what is used of it" : "");
+}
+
 int session_failed(const session *s, clxent_status status) {
-    const char *message = clxent_ctx_last_error(s->ctx);
+    char message[sizeof((clxent_error *)0)->message];
+    wording_of_options(message, sizeof message, clxent_ctx_last_error(s->ctx));
     tool_error(s->command, session_exit_code(status), "%s", *message ? message : clxent_status_text(status));
     if (status == CLXENT_ERR_BUILD) fprintf(stderr, "%s\n", clxent_ctx_build_log(s->ctx));
+    session_advise(s, status);
     return session_exit_code(status);
 }
 

@@ -24,8 +24,12 @@ void session_close(session *s);
 /* What a status is worth to the shell. */
 int session_exit_code(clxent_status status);
 
-/* Prints the context's message, and the build log where there is one; the exit code of status. */
+/* Prints the context's message, the build log where there is one, and where to look for the cure; the exit
+ * code of status. */
 int session_failed(const session *s, clxent_status status);
+
+/* The last of these alone, for failures that a command finds by itself. */
+void session_advise(const session *s, clxent_status status);
 
 /* Seconds that only go forward. */
 double session_clock(void);
