@@ -71,7 +71,7 @@ static int differs(const bench_problem *p, const char *what, int64_t row, int64_
                       "%s of %" PRId64 "x%" PRId64 " %s is wrong, so not timed: %s of row %" PRId64
                       ", class %" PRId64 " is %.9g, not %.9g (bound %.2g)",
                       bench_op_title(p->what.op), p->what.rows, p->what.classes,
-                      clxent_dtype_name(p->what.dtype), what, row, class, got, expected, bound);
+                      clxent_dtype_name(p->what.dtype), what, row, class, value_shown(got), expected, bound);
 }
 
 static reference_problem make_reference(const bench_problem *p) {
@@ -165,7 +165,7 @@ static int check_loss(const bench_problem *p, const scratch *s, const reference_
     return tool_error(p->device->session->command, EXIT_DIFFERS,
                       "%s of %" PRId64 "x%" PRId64 " %s is wrong, so not timed: the loss is %.9g, not %.9g",
                       bench_op_title(p->what.op), p->what.rows, p->what.classes,
-                      clxent_dtype_name(p->what.dtype), (double)loss, expected);
+                      clxent_dtype_name(p->what.dtype), value_shown(loss), expected);
 }
 
 int bench_check(const bench_problem *p, clxent_plan *plan) {

@@ -6,6 +6,7 @@
 #include "demo.h"
 #include "options.h"
 #include "session.h"
+#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -31,7 +32,7 @@ static void figure(demo *d, const char *what, double got, double expected) {
     d->figures++;
     d->wrong += !right;
     const int digits = expected == floor(expected) ? 0 : 4; /* a count, or a loss as people quote it */
-    printf("   %-38s %8.*f  expected %8.*f  %s\n", what, digits, got, digits, expected,
+    printf("   %-38s %8.*f  expected %8.*f  %s\n", what, digits, value_shown(got), digits, expected,
            right ? "ok" : "DIFFERS");
 }
 
@@ -111,7 +112,8 @@ static void next_word(demo *d) {
 
 static void print_row(const char *what, const float *values, int of_log) {
     printf("   %-17s", what);
-    for (int c = 0; c < DEMO_CLASSES; c++) printf(" %8.4f", of_log ? log(values[c]) : (double)values[c]);
+    for (int c = 0; c < DEMO_CLASSES; c++)
+        printf(" %8.4f", value_shown(of_log ? log(values[c]) : (double)values[c]));
     putchar('\n');
 }
 
@@ -147,7 +149,7 @@ static void negative_log_likelihood(demo *d) {
     double sum = 0;
     for (int row = 0; row < DEMO_ROWS; row++) {
         const double term = -log_probs[row * DEMO_CLASSES + demo_nll_targets[row]];
-        printf("   %7d  %6" PRId64 "  %18.4f\n", row, demo_nll_targets[row], term);
+        printf("   %7d  %6" PRId64 "  %18.4f\n", row, demo_nll_targets[row], value_shown(term));
         sum += term;
     }
     putchar('\n');

@@ -86,12 +86,14 @@ void report_loss_json(const loss_report *r) {
 static void print_loss(const loss_report *r) {
     const int64_t rows = r->desc->rows;
     if (r->desc->reduction != CLXENT_NONE) {
-        printf("loss            %.7g  (%s over %" PRId64 " rows, in nats)\n", value_at(r->real, r->loss, 0),
-               clxent_reduction_name(r->desc->reduction), r->counts[0]);
+        printf("loss            %.7g  (%s over %" PRId64 " rows, in nats)\n",
+               value_shown(value_at(r->real, r->loss, 0)), clxent_reduction_name(r->desc->reduction),
+               r->counts[0]);
         return;
     }
     printf("loss           ");
-    for (int64_t i = 0; i < rows && i < ROWS_SHOWN; i++) printf(" %.7g", value_at(r->real, r->loss, i));
+    for (int64_t i = 0; i < rows && i < ROWS_SHOWN; i++)
+        printf(" %.7g", value_shown(value_at(r->real, r->loss, i)));
     printf("%s  (one a row, in nats)\n", rows > ROWS_SHOWN ? " ..." : "");
 }
 
@@ -99,8 +101,8 @@ void report_loss_table(const loss_report *r) {
     char duration[DURATION_TEXT];
     print_loss(r);
     if (r->desc->targets != CLXENT_TARGETS_PROBABILITY && r->counts[0] > 0) {
-        printf("perplexity      %.6g\n", r->score.perplexity);
-        printf("bits per token  %.6g\n", r->score.bits_per_token);
+        printf("perplexity      %.6g\n", value_shown(r->score.perplexity));
+        printf("bits per token  %.6g\n", value_shown(r->score.bits_per_token));
         printf("accuracy        %.4g %%\n", 100 * r->score.accuracy);
     }
     printf("rows            %" PRId64 " of %" PRId64 " classes: %" PRId64 " scored, %" PRId64

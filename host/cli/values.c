@@ -72,6 +72,10 @@ double value_at(clxent_dtype dtype, const void *data, int64_t i) {
     }
 }
 
+double value_shown(double value) {
+    return isnan(value) ? (double)NAN : value;
+}
+
 int64_t integer_at(clxent_dtype dtype, const void *data, int64_t i) {
     switch (dtype) {
     case CLXENT_I64:

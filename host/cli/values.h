@@ -15,6 +15,9 @@ int dtype_is_floating(clxent_dtype dtype);
 /* Element i. Exact, but for i64 beyond 2^53 read as a double. */
 double value_at(clxent_dtype dtype, const void *data, int64_t i);
 
+/* A number as people are shown it: printf gives a NaN the sign that its bits have, which means nothing. */
+double value_shown(double value);
+
 /* Element i of an integer type. */
 int64_t integer_at(clxent_dtype dtype, const void *data, int64_t i);
 
