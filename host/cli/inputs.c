@@ -6,6 +6,7 @@
 #include "values.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,8 +108,13 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
 /* Tokens (..., T) or (..., T+1) beside logits (..., T, V). */
 static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
     const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
+    char text[TENSOR_SHAPE_TEXT];
     if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : logits->ndim - 1))
-        return tool_error(command, EXIT_USAGE, "--next-token needs logits (B,T,V) or (T,V), classes last");
+        return tool_error(
+            command, EXIT_USAGE,
+            "--next-token needs logits (B,T,V) or (T,V), classes last: %s has shape %s, classes on "
+            "axis %" PRId64,
+            in->logits.path, tensor_shape_text(text, logits->ndim, logits->shape), options->class_axis);
     const int last = in->rows_ndim - 1;
     const int64_t length = in->rows_shape[last];
     int64_t longer[TENSOR_MAX_DIMS];
@@ -125,24 +131,36 @@ static int fit_tokens(inputs *in, const tool_options *options, const tool_comman
     return EXIT_GOOD;
 }
 
+/* Floating targets that are none: class numbers, most likely, saved in a floating type. */
+static int not_probabilities(const inputs *in, const tool_command *command) {
+    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT], rows[TENSOR_SHAPE_TEXT];
+    const tensor *t = &in->targets.tensor;
+    return tool_error(
+        command, EXIT_DATA,
+        "%s: type %s and shape %s: floating targets are probabilities, of the logits' shape %s; "
+        "class numbers are of type i64, i32, u16 or u8, and shape %s",
+        in->targets.path, clxent_dtype_name(t->dtype), tensor_shape_text(has, t->ndim, t->shape),
+        tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
+        tensor_shape_text(rows, in->rows_ndim, in->rows_shape));
+}
+
 static int open_targets(inputs *in, const tool_options *options, const tool_command *command) {
     operand *targets = &in->targets;
     const tensor *t = &targets->tensor, *logits = &in->logits.tensor;
-    char text[TENSOR_SHAPE_TEXT];
+    char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 80];
     int failed = open_operand(targets, options->targets, command);
     if (failed) return failed;
 
     if (dtype_is_floating(t->dtype)) {
         if (in->desc.op == CLXENT_NLL || options->next_token) return not_integer(targets, command);
+        if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
-            return tool_error(command, EXIT_USAGE, "%s: not defined for probability targets (%s is %s)",
+            return tool_error(command, EXIT_USAGE,
+                              "%s: not defined for probability targets (%s is %s, of the logits' shape)",
                               options->rank       ? "--rank"
                               : options->log_prob ? "--log-prob"
                                                   : "--ignore-index",
                               targets->path, clxent_dtype_name(t->dtype));
-        if (!same_shape(t, logits->ndim, logits->shape))
-            return wrong_shape(in, targets, tensor_shape_text(text, logits->ndim, logits->shape), options,
-                               command);
         in->desc.targets = CLXENT_TARGETS_PROBABILITY;
         in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 with f64 logits only */
         return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
@@ -151,9 +169,13 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
     in->desc.targets = options->next_token ? CLXENT_TARGETS_NEXT_TOKEN : CLXENT_TARGETS_CLASS;
     if (options->next_token)
         failed = fit_tokens(in, options, command);
-    else if (!has_rows_shape(in, t))
-        failed = wrong_shape(in, targets, tensor_shape_text(text, in->rows_ndim, in->rows_shape), options,
-                             command);
+    else if (!has_rows_shape(in, t)) {
+        snprintf(wanted, sizeof wanted, "%s%s", tensor_shape_text(text, in->rows_ndim, in->rows_shape),
+                 same_shape(t, logits->ndim, logits->shape)
+                     ? "; probabilities, which have the logits' shape, are of a floating type"
+                     : "");
+        failed = wrong_shape(in, targets, wanted, options, command);
+    }
     in->desc.targets_dtype = t->dtype;
     return failed ? failed : hand_over(&in->arrays.targets, targets, t->dtype, command);
 }
@@ -191,6 +213,9 @@ static int open_grad_output(inputs *in, const tool_options *options, const tool_
     if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
     if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1) {
         in->desc.grad_output = value_at(o->tensor.dtype, o->tensor.data, 0);
+        if (!isfinite(in->desc.grad_output))
+            return tool_error(command, EXIT_DATA, "%s is %g: one number for all rows must be finite", o->path,
+                              value_shown(in->desc.grad_output));
         return EXIT_GOOD;
     }
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
@@ -241,19 +266,73 @@ void inputs_close(inputs *in) {
     }
 }
 
+/* Which element of the targets is the row's; -1: it has none. */
+static int64_t target_place(const inputs *in, int64_t row) {
+    const clxent_desc *d = &in->desc;
+    if (d->targets != CLXENT_TARGETS_NEXT_TOKEN) return row;
+    const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
+    return next < d->tokens_per_sequence ? sequence * d->tokens_per_sequence + next : -1;
+}
+
 int inputs_target(const inputs *in, int64_t row, int64_t *target) {
     const clxent_desc *d = &in->desc;
-    int64_t at = row;
-    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN) {
-        const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
-        const tensor *segment = &in->segment.tensor;
-        if (next >= d->tokens_per_sequence) return 0;
-        at = sequence * d->tokens_per_sequence + next;
-        if (segment->data && integer_at(segment->dtype, segment->data, at) !=
-                                 integer_at(segment->dtype, segment->data, at - 1))
-            return 0;
-    }
+    const tensor *segment = &in->segment.tensor;
+    const int64_t at = target_place(in, row);
+    if (at < 0) return 0;
+    if (segment->data &&
+        integer_at(segment->dtype, segment->data, at) != integer_at(segment->dtype, segment->data, at - 1))
+        return 0;
     *target = integer_at(in->targets.tensor.dtype, in->targets.tensor.data, at);
     if (d->use_ignore_index && *target == d->ignore_index) return 0;
     return *target >= 0 && *target < d->classes;
+}
+
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const char *message,
+                      const tool_command *command) {
+    const tensor *t = &in->targets.tensor;
+    const int64_t at = target_place(in, counts[3]);
+    char index[TENSOR_SHAPE_TEXT], more[48] = "";
+    tensor_index_text(index, t->ndim, t->shape, at);
+    if (in->desc.targets == CLXENT_TARGETS_CLASS)
+        return tool_error(command, EXIT_DATA, "%s (%s%s)", message, in->targets.path, index);
+    if (counts[2] > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", counts[2] - 1);
+    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s", in->targets.path,
+                      index, integer_at(t->dtype, t->data, at), in->desc.classes, more);
+}
+
+/* Warns of the first one of an operand that is not finite, and says how many more there are. */
+static void warn_of(const operand *o, const clxent_array *given, clxent_dtype real, const char *rule,
+                    const char *consequence, const tool_command *command) {
+    const tensor *t = &o->tensor;
+    int64_t first = -1, others = 0;
+    for (int64_t i = 0; given->data && i < t->count; i++) {
+        if (isfinite(value_at(real, given->data, i))) continue;
+        others += first >= 0;
+        if (first < 0) first = i;
+    }
+    if (first < 0) return;
+    const double value = value_at(t->dtype, t->data, first);
+    char index[TENSOR_SHAPE_TEXT], as[32] = "", more[48] = "";
+    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(real));
+    if (others) snprintf(more, sizeof more, ", and %" PRId64 " more", others);
+    tool_error(command, EXIT_GOOD, "warning: %s%s is %g%s%s: %s must be finite%s", o->path,
+               tensor_index_text(index, t->ndim, t->shape, first), value_shown(value), as, more, rule,
+               consequence);
+}
+
+void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command) {
+    const int64_t count = in->desc.reduction == CLXENT_NONE ? in->desc.rows : 1;
+    int64_t lost = 0;
+    char consequence[64] = "";
+    for (int64_t i = 0; i < count; i++) lost += !isfinite(value_at(in->real, loss->data, i));
+    if (lost && in->desc.reduction == CLXENT_NONE)
+        snprintf(consequence, sizeof consequence, "; the losses of %" PRId64 " rows are not", lost);
+    else if (lost)
+        snprintf(consequence, sizeof consequence, "; the loss is %g",
+                 value_shown(value_at(in->real, loss->data, 0)));
+    const clxent_array *weight = &in->arrays.class_weight, *row_weight = &in->arrays.row_weight;
+    warn_of(&in->weight, weight, in->real, "class weights", consequence, command);
+    warn_of(&in->row_weight, row_weight, in->real, "row weights", consequence, command);
+    warn_of(&in->grad_output, &in->arrays.grad_output, in->real, "grad_output",
+            "; a gradient that it multiplies is not", command);
 }

@@ -129,9 +129,12 @@ static int compute_and_report(job *j) {
         fprintf(stderr, "clxent %s: %" PRId64 " rows of %" PRId64 " classes on %s ...\n", j->command->name,
                 j->in.desc.rows, j->in.desc.classes, j->session.device.name);
     const clxent_status status = session_run(&j->session, &j->in.desc, &j->in.arrays, &j->report.seconds);
-    /* A bad target is reported at the end: all else is computed, written and printed. */
-    if (status != CLXENT_OK) failed = session_failed(&j->session, status);
-    if (status != CLXENT_OK && status != CLXENT_ERR_TARGET) return failed;
+    if (status != CLXENT_OK && status != CLXENT_ERR_TARGET) return session_failed(&j->session, status);
+    /* With a bad target all else is computed, written and printed. */
+    if (status == CLXENT_ERR_TARGET)
+        failed =
+            inputs_bad_target(&j->in, j->report.counts, clxent_ctx_last_error(j->session.ctx), j->command);
+    inputs_warn(&j->in, &j->in.arrays.loss, j->command);
 
     if (j->in.desc.op == CLXENT_NLL) {
         const int argmax_failed = score_argmax(j);

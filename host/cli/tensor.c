@@ -40,6 +40,20 @@ const char *tensor_shape_text(char text[TENSOR_SHAPE_TEXT], int ndim, const int6
     return text;
 }
 
+const char *tensor_index_text(char text[TENSOR_SHAPE_TEXT], int ndim, const int64_t *shape, int64_t at) {
+    int64_t index[TENSOR_MAX_DIMS];
+    for (int d = ndim - 1; d >= 0; d--) {
+        index[d] = at % shape[d];
+        at /= shape[d];
+    }
+    size_t used = 0;
+    for (int d = 0; d < ndim; d++)
+        used +=
+            (size_t)snprintf(text + used, TENSOR_SHAPE_TEXT - used, "%s%" PRId64, d ? ", " : "[", index[d]);
+    snprintf(text + used, TENSOR_SHAPE_TEXT - used, ndim ? "]" : "");
+    return text;
+}
+
 int tensor_measure(tensor *t, const tensor_source *source, size_t offset) {
     const int64_t size = (int64_t)clxent_dtype_size(t->dtype);
     int64_t bytes = size;

@@ -45,4 +45,7 @@ int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *sha
 #define TENSOR_SHAPE_TEXT 400
 const char *tensor_shape_text(char text[TENSOR_SHAPE_TEXT], int ndim, const int64_t *shape);
 
+/* "[0, 2]", where element `at` stands; "" in a scalar. Returns text. */
+const char *tensor_index_text(char text[TENSOR_SHAPE_TEXT], int ndim, const int64_t *shape, int64_t at);
+
 #endif

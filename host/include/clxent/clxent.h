@@ -345,8 +345,8 @@ struct clxent_arrays {
     clxent_array logits;       /* (N,C) logits_dtype; absent for NLL */
     clxent_array targets;      /* see clxent_targets; absent for SOFTMAX and LOG_SOFTMAX */
     clxent_array class_weight; /* (C) real, optional; any finite number */
-    clxent_array row_weight;   /* (N) real, optional: multiplies the row's loss and its share of the
-                                * mean's divisor. Cross entropy only. */
+    clxent_array row_weight;   /* (N) real, optional; any finite number: multiplies the row's loss and its
+                                * share of the mean's divisor. Cross entropy only. */
     clxent_array segment;      /* the tokens' shape, segment_dtype, optional, next-token only: a row
                                 * whose next token is of another segment is not scored (ignored) */
     clxent_array grad_output;  /* real, optional: 1 element for mean and sum, (N) for none, (N,C) for
@@ -385,6 +385,8 @@ CLXENT_API void clxent_arrays_init(clxent_arrays *arrays);
  * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:
  *   loss +inf, the other gradients p_c. Label smoothing over a masked class of weight not 0: loss +inf.
  * - A counted row that has a NaN, a +inf (without softcap), or nothing but -inf: NaN loss, NaN gradient.
+ * - Weights and grad_output are to be finite. They are not looked at: what one that is not enters is NaN or
+ *   infinite.
  * - A weight of 0 times inf is 0. A divisor that is 0 while rows were counted: NaN loss and gradient.
  * - No row counted: loss by empty_mean for a mean, 0 for a sum; gradient 0.
  * - Probability targets refuse ignore_index, log_prob and rank; NLL refuses every option but
