@@ -326,7 +326,7 @@ void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command 
     char consequence[64] = "";
     for (int64_t i = 0; i < count; i++) lost += !isfinite(value_at(in->real, loss->data, i));
     if (lost && in->desc.reduction == CLXENT_NONE)
-        snprintf(consequence, sizeof consequence, "; the losses of %" PRId64 " rows are not", lost);
+        snprintf(consequence, sizeof consequence, "; %" PRId64 " of the rows' losses are not", lost);
     else if (lost)
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));

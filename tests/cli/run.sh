@@ -13,6 +13,8 @@
 # The environment: PATH finds clxent and cli_files, CASES is the folder of the reference cases.
 set -u
 file=$1
+said=${CLXENT_TEST_MESSAGES:-} # what the tool said, for tests/messages
+[ -z "$said" ] || : >"$said"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT INT TERM
 mkdir "$work/in"
@@ -37,6 +39,7 @@ finish() { # runs the test that has been read, if there is one
     tests=$((tests + 1))
     (cd "$work/in" && sh -c "$command") >"$work/out" 2>"$work/err.all" </dev/null
     status=$?
+    [ -z "$said" ] || cat "$work/err.all" >>"$said"
     grep -v '^MESA: ' "$work/err.all" >"$work/err" # a driver that speaks for itself
     wanted=$(sed -n 's/^exit //p' "$expectations")
     [ "$status" -eq "${wanted:-0}" ] || fail "exit status $status, expected ${wanted:-0}"

@@ -6,6 +6,7 @@
  */
 #include "cases.h"
 #include "demo.h"
+#include "said.h"
 #include "values.h"
 
 #include <math.h>
@@ -130,6 +131,11 @@ static void written_and_read(void **state) {
     tensor_close(&t); /* zeroed: fine */
     assert_int_equal(npy_write("written.npy", CLXENT_BF16, 0, NULL, data, message, sizeof message), -1);
     assert_non_null(strstr(message, "written.npy: cannot write: .npy has no type"));
+    said(message);
+    assert_int_equal(
+        npy_write("written.npy", CLXENT_F32, TENSOR_MAX_DIMS + 1, shape, data, message, sizeof message), -1);
+    assert_string_equal(message, "written.npy: cannot write: 17 dimensions are not in [0, 16]");
+    said(message);
     unlink("written.npy");
 }
 

@@ -4,6 +4,7 @@
  * and no bytes whatever lead it astray: cut at every length, every byte changed. The bytes stand in memory of
  * exactly their size, so that a memory checker sees a read outside them.
  */
+#include "said.h"
 #include "tuning_file.h"
 
 #include <setjmp.h>
@@ -76,6 +77,7 @@ static void what_is_wrong_is_named(void **state) {
         memset(&untouched, 0x5a, sizeof untouched);
         if (parse(cases[i].text, strlen(cases[i].text), &got, why)) fail_msg("%s: read", cases[i].text);
         assert_null(strpbrk(why, "\033\n"));
+        said(why);
         if (!strstr(why, cases[i].why)) fail_msg("%s: %s, not %s", cases[i].text, why, cases[i].why);
         assert_memory_equal(&got, &untouched, sizeof got);
     }
@@ -92,6 +94,7 @@ static void size_limit(void **state) {
     assert_true(parse(text, TUNING_FILE_BYTES, &got, why));
     assert_false(parse(text, TUNING_FILE_BYTES + 1, &got, why));
     assert_string_equal(why, "it has more than 65536 bytes");
+    said(why);
     free(text);
 }
 

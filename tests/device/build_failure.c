@@ -3,6 +3,7 @@
  * A kernel that does not compile (layers/break_builds.c sees to that): the status, the message, the
  * compiler's log, and a context that can still be asked and closed. */
 #include "expect.h"
+#include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,7 @@ static void plan_is_refused(void **state) {
         assert_non_null(strstr(clxent_ctx_last_error(ctx), ".cl did not compile"));
         assert_non_null(strstr(clxent_ctx_last_error(ctx), "-DREAL_F64=0"));
         assert_non_null(strstr(clxent_ctx_build_log(ctx), "this_is_no_type"));
+        said(clxent_ctx_last_error(ctx));
     }
     assert_int_equal(unsetenv("CLXENT_BREAK_BUILDS"), 0);
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);

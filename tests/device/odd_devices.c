@@ -6,6 +6,7 @@
  * says what is to be refused: nothing (not set), f64, some (beyond the largest buffer), or all (the device
  * itself). */
 #include "leave.h"
+#include "said.h"
 #include "trial.h"
 
 #include <setjmp.h>
@@ -52,6 +53,7 @@ static void check_refusal(const trial *t, clxent_status status) {
     const bool f64 = t->real == CLXENT_F64 && status == CLXENT_ERR_UNSUPPORTED && strstr(message, "f64");
     const bool beyond = status == CLXENT_ERR_MEMORY && strstr(message, "65536");
     odd.refused++;
+    said(message);
     if ((refuses("f64") && f64) || (refuses("some") && beyond)) return;
     expect_status("neither solved nor refused as it should be", odd.ctx, status, t->expect);
 }
@@ -119,6 +121,7 @@ static int open_device(void **state) {
     assert_int_equal(clxent_ctx_create(&odd.ctx, NULL, &err), CLXENT_ERR_NO_DEVICE);
     assert_null(odd.ctx);
     assert_non_null(strstr(err.message, strstr(odd.spec, "compiler") ? "compiler" : "OpenCL 1.2"));
+    said(err.message);
     odd.refused = 1;
     return 0;
 }

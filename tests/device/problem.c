@@ -4,6 +4,7 @@
  * selects (CLXENT_DEVICE, OCL_ICD_VENDORS). */
 #include "problem.h"
 #include "leave.h"
+#include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,6 +168,7 @@ void assert_each_at(const float *got, size_t count, double expected, double boun
 void assert_says_at(const char *message, const char *parts, const char *file, int line) {
     char part[128];
     const char *rest = message;
+    said(message);
     while (*parts) {
         const size_t length = strcspn(parts, "|");
         assert_true(length < sizeof part);

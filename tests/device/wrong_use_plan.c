@@ -31,6 +31,11 @@
     X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1 and CLXENT_GRAD_FROM_LSE 0x2", d->flags = 0x80)         \
     X(outputs, UNSUPPORTED, "outputs 0x1000|0xfff", d->outputs = 0x1000)                                     \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
+    X(use_ignore_index, ARGUMENT, "use_ignore_index 2 is not 0 or 1", d->use_ignore_index = 2)               \
+    X(softmax_ignore, UNSUPPORTED, "use_ignore_index 1: softmax has no targets",                             \
+      (d->op = CLXENT_SOFTMAX, d->use_ignore_index = 1))                                                     \
+    X(softmax_atomic, UNSUPPORTED, "flags 0x1 has CLXENT_ATOMIC|not log-softmax",                            \
+      (d->op = CLXENT_LOG_SOFTMAX, d->flags = CLXENT_ATOMIC))                                                \
     X(logits_dtype_unknown, ARGUMENT, "logits_dtype 9 is none of 0 (default), 1 (f32)|8 (u8)",               \
       d->logits_dtype = (clxent_dtype)9)                                                                     \
     X(logits_dtype_integer, DTYPE, "logits_dtype i32|f32, f16, bf16, f64", d->logits_dtype = CLXENT_I32)     \
@@ -257,6 +262,13 @@ static void null_and_empty_arguments(void) {
     clxent_scalars scalars;
     start(&d);
     assert_int_equal(clxent_plan_create(NULL, test_ctx(), &d), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
+    clxent_error err;
+    size_t count = 0;
+    assert_int_equal(clxent_list_devices(NULL, 0, NULL, &err), CLXENT_ERR_ARGUMENT);
+    assert_says(err.message, "count is NULL");
+    assert_int_equal(clxent_list_devices(NULL, 3, &count, &err), CLXENT_ERR_ARGUMENT);
+    assert_says(err.message, "out is NULL and capacity is 3");
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "desc|NULL");
     assert_int_equal(clxent_ctx_device(test_ctx(), NULL), CLXENT_ERR_ARGUMENT);

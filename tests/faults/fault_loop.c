@@ -15,6 +15,7 @@
 
 #include "expect.h"
 #include "leave.h"
+#include "said.h"
 
 enum { SECONDS = 60 }; /* a run takes a fraction of one */
 
@@ -88,6 +89,7 @@ static bool is_plausible(clxent_status status) {
 
 bool fault_again(const char *what, const char *message) {
     if (loop.status == CLXENT_OK) return false;
+    said(message);
     if (board->failed == 0 || loop.retried)
         fail_msg("%s: %s: %s, %s: \"%s\"", doing, what, clxent_status_name(loop.status),
                  loop.retried ? "when tried again" : "though no call failed", message);

@@ -53,6 +53,18 @@ function(clxent_host_test name)
   set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
+# clxent_says_messages(test...): these tests keep what they are told for the test `messages`, which ctest runs after
+# them. Those that there are, of the tests of this folder.
+function(clxent_says_messages)
+  foreach(test ${ARGN})
+    if(TEST ${test})
+      set_tests_properties(${test} PROPERTIES FIXTURES_SETUP messages)
+      set_property(TEST ${test} APPEND PROPERTY
+        ENVIRONMENT CLXENT_TEST_MESSAGES=${PROJECT_BINARY_DIR}/tests/messages/said/${test})
+    endif()
+  endforeach()
+endfunction()
+
 # clxent_valgrind_test(name program argument...): the ctest test `valgrind.name`, label "valgrind".
 function(clxent_valgrind_test name program)
   add_test(NAME valgrind.${name} COMMAND ${CLXENT_VALGRIND} --quiet --error-exitcode=99 --leak-check=full

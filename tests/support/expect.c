@@ -4,6 +4,8 @@
  */
 #include "expect.h"
 
+#include "said.h"
+
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,6 +37,7 @@ void expect_integer(const char *what, int64_t index, int64_t got, int64_t expect
 }
 
 void expect_status(const char *what, const clxent_ctx *ctx, clxent_status got, clxent_status expected) {
+    if (got == expected && got != CLXENT_OK) said(clxent_ctx_last_error(ctx));
     if (got == expected) return;
     fail_msg("%s: %s, expected %s: %s\n%s\n%s", what, clxent_status_name(got), clxent_status_name(expected),
              clxent_ctx_last_error(ctx), clxent_ctx_build_log(ctx), about);

@@ -2,6 +2,8 @@
  *
  * A machine without a driver: ctest points the loader at an empty folder. Each door says so, with what is
  * missing; nothing is left open. */
+#include "said.h"
+
 #include <clxent/clxent.h>
 
 #include <setjmp.h>
@@ -24,6 +26,7 @@ static void no_device_to_open(void **state) {
         assert_null(ctx);
         assert_int_equal(err.status, CLXENT_ERR_NO_DEVICE);
         assert_true(strlen(err.message) > 20); /* says what to do, in more than a word */
+        said(err.message);
         assert_int_equal(clxent_ctx_create(&ctx, &options, NULL), CLXENT_ERR_NO_DEVICE);
     }
 }
