@@ -3,10 +3,11 @@
  * Writes down the calls that move data, run kernels, wait, and make and release objects, a line each, in the
  * file that CLXENT_RECORD names: clEnqueueWriteBuffer QUEUE BLOCKING BYTES EVENTS QUEUE is the queue's
  * address in hexadecimal, EVENTS how many references to events the call made (less than 0: gave up); what a
- * call does not have is 0. An object that was not made is written as no_buffer or no_queue. Call number
- * CLXENT_FAIL_CALL of a file, where that is set, fails with CL_OUT_OF_RESOURCES: it does nothing then, but
- * for a wait, which waits. Releases and what only retains do not fail and have no number. The variables may
- * change between calls; another file starts the numbers anew. */
+ * call does not have is 0. BYTES of a buffer's release are the buffer's. An object that was not made is
+ * written as no_buffer or no_queue. Call number CLXENT_FAIL_CALL of a file, where that is set, fails with
+ * CL_OUT_OF_RESOURCES: it does nothing then, but for a wait, which waits. Releases and what only retains do
+ * not fail and have no number. The variables may change between calls; another file starts the numbers
+ * anew. */
 #include "layer.h"
 
 #include <stdbool.h>
@@ -169,7 +170,9 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
 }
 
 static cl_int CL_API_CALL release_buffer(cl_mem buffer) {
-    write_down("clReleaseMemObject", NULL, CL_FALSE, 0, 0);
+    size_t bytes = 0;
+    driver->clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    write_down("clReleaseMemObject", NULL, CL_FALSE, bytes, 0);
     return driver->clReleaseMemObject(buffer);
 }
 

@@ -118,7 +118,7 @@ endfunction()
 
 # clxent_test_layer(name layer): the device test `name` runs with tests/layers/<layer>.c between loader and driver.
 function(clxent_test_layer name layer)
-  foreach(implementation ${clxent_test_implementations})
+  foreach(implementation ${clxent_test_implementations} device)
     if(TEST ${name}.${implementation})
       set_property(TEST ${name}.${implementation} APPEND PROPERTY
         ENVIRONMENT OPENCL_LAYERS=${PROJECT_BINARY_DIR}/tests/layers/clxent_${layer}.so)
