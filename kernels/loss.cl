@@ -37,8 +37,9 @@ static void write_loss(const call *k, long row, rowreal log_prob, rowreal ce, ro
     if (HAS(k, log_prob)) PUT_ROWS(k, log_prob, row, log_prob);
     if (HAS(k, loss) && k->p->reduction == CLX_NONE) PUT_ROWS(k, loss, row, ce + z);
     if (k->p->flags & CLX_KEEP_ROWS) {
-        STORE_ROWS(k, ce, (__global real *)(k->workspace + k->p->row_ce_at), row);
-        if (k->z_loss != 0) STORE_ROWS(k, z, (__global real *)(k->workspace + k->p->row_z_at), row);
+        __global real *kept = (__global real *)k->workspace;
+        STORE_ROWS(k, ce, kept, k->p->row_ce_at + row);
+        if (k->z_loss != 0) STORE_ROWS(k, z, kept, k->p->row_z_at + row);
     }
 }
 

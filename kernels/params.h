@@ -59,7 +59,7 @@ enum {                 /* bits of clx_params.flags */
 
 typedef struct clx_params {
     clx_i64 rows;      /* of the call */
-    clx_i64 first_row; /* of this launch; the work-items count from it */
+    clx_i64 first_row; /* of this launch; the work-items count from it, teams of reduce.cl in chunks */
     clx_i64 end_row;
     clx_i64 classes, classes_padded, inner;
     /* elements from one outer index to the next of each (N,C) array */
@@ -67,8 +67,10 @@ typedef struct clx_params {
     clx_i64 sequence_length, tokens_per_sequence;
     clx_i64 ignore_index;
     clx_i64 at[CLX_ARRAYS]; /* where each array starts in its buffer, in its elements; may be negative */
-    /* byte offsets into the workspace; see workspace.c */
-    clx_i64 totals_at, count_partials_at, row_ce_at, row_z_at, loss_partials_at, row_parts_at;
+    /* Where things are in the workspace (plan.c), in bytes. What is kept of a row is there for some rows at a
+     * time alone: these say where row 0's would be, in reals and in bytes, and may be negative. */
+    clx_i64 totals_at, count_partials_at, loss_partials_at;
+    clx_i64 row_ce_at, row_z_at, row_parts_at;
     clx_i64 parts, part_classes; /* split: teams a row, and the classes of each but the last */
     clx_bits label_smoothing, z_loss, softcap, logit_scale, grad_output;
     clx_bits class_unit; /* the least power of two above classes, its inverse */

@@ -5,11 +5,12 @@
  *
  * Both in two steps, with a fixed order: one work-group a chunk of CLX_CHUNK_ROWS rows, then one work-group
  * over the chunks; a single chunk's group does both. Sums keep what rounding takes off, since a device may
- * lack f64.
+ * lack f64. The first step may be launched for some chunks at a time: a chunk is CLX_CHUNK_ROWS rows counted
+ * from row 0 whatever the launch, so the order of sums is that of one launch.
  *
- * Launch rule, with ROWS 1: local size a power of two; the first step `chunks` groups, the second one group.
- * With ROWS 16, for CPU devices: a work-item in place of a group, rows side by side in its lanes.
- * Bytes: the targets and weights once; the row losses once. */
+ * Launch rule, with ROWS 1: local size a power of two; the first step a group a chunk, from first_row on,
+ * which is a chunk's first; the second one group. With ROWS 16, for CPU devices: a work-item in place of a
+ * group, rows side by side in its lanes. Bytes: the targets and weights once; the row losses once. */
 #ifndef ROWS
 #define ROWS 1
 #endif
@@ -24,6 +25,11 @@
 
 static long chunk_count(const clx_params *p) {
     return (p->rows + CLX_CHUNK_ROWS - 1) / CLX_CHUNK_ROWS;
+}
+
+/* The chunk of this team. */
+static long own_chunk(const clx_params *p) {
+    return p->first_row / CLX_CHUNK_ROWS + (long)TEAM_NUMBER;
 }
 
 /* Of rows side by side: what the first has; what the one `by` lanes ahead has, around the end. */
@@ -128,7 +134,7 @@ static void finish_tally(const call *k, tally t) {
 
 __kernel void count_rows(CALL_ARGUMENTS) {
     call k = CALL_INIT;
-    const long chunk = TEAM_NUMBER;
+    const long chunk = own_chunk(&params);
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
     const bool weighted = HAS(&k, row_weight) || HAS(&k, class_weight);
     rowmask counted = 0, ignored = 0, bad = 0, first_bad = CLX_CHUNK_ROWS;
@@ -205,15 +211,14 @@ static void finish_sums(const call *k, loss_sums sums) {
 
 __kernel void sum_losses(CALL_ARGUMENTS) {
     call k = CALL_INIT;
-    const long chunk = TEAM_NUMBER;
+    const long chunk = own_chunk(&params);
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
-    __global const real *row_ce = (__global const real *)(workspace + params.row_ce_at);
-    __global const real *row_z = (__global const real *)(workspace + params.row_z_at);
+    __global const real *kept = (__global const real *)workspace;
     loss_sums sums = {{0, 0}, {0, 0}};
     for (long row = chunk * CLX_CHUNK_ROWS + team_item() * ROWS; row < end; row += team_items() * ROWS) {
         k.live = (int)min((long)ROWS, end - row);
-        long_sum_add(&sums.ce, LOAD_ROWS(&k, row_ce, row));
-        if (k.z_loss != 0) long_sum_add(&sums.z, LOAD_ROWS(&k, row_z, row));
+        long_sum_add(&sums.ce, LOAD_ROWS(&k, kept, params.row_ce_at + row));
+        if (k.z_loss != 0) long_sum_add(&sums.z, LOAD_ROWS(&k, kept, params.row_z_at + row));
     }
     sums = team_losses(sums, k.scratch);
     for (int by = ROWS / 2; by > 0; by /= 2) sums = merge_losses(sums, losses_ahead(sums, by));

@@ -39,8 +39,8 @@ typedef struct split_part {
 } split_part;
 
 static __global split_part *parts_of(const call *k, long row) {
-    return (__global split_part *)(k->workspace + k->p->row_parts_at +
-                                   row * k->p->parts * CLX_SPLIT_PART_BYTES);
+    return (__global split_part *)(k->workspace +
+                                   (k->p->row_parts_at + row * k->p->parts * CLX_SPLIT_PART_BYTES));
 }
 
 /* Cuts a task down to the team's part. */

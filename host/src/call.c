@@ -58,24 +58,56 @@ bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *ou
     return true;
 }
 
-static int64_t elements_of(const clxent_desc *d, int array, int64_t rows) {
-    int64_t stride = 0, outer_elements = 0;
-    if (clx_matrix_of(d, array, &stride, &outer_elements))
-        return rows == 0 ? 0 : (rows / d->inner - 1) * stride + outer_elements;
+bool clx_has_rows(const clxent_desc *d, int array) {
     switch (array) {
-    case CLX_A_targets:
-    case CLX_A_segment:
-        return d->targets == CLXENT_TARGETS_NEXT_TOKEN ? rows / d->sequence_length * d->tokens_per_sequence
-                                                       : rows;
+    case CLX_A_class_weight:
+    case CLX_A_counts:
+        return false;
+    case CLX_A_grad_output:
+        return clx_is_softmax(d) || d->reduction == CLXENT_NONE;
+    case CLX_A_loss:
+        return d->reduction == CLXENT_NONE;
+    default:
+        return true;
+    }
+}
+
+/* Whether the array has the shape of the tokens. */
+static bool is_tokens(const clxent_desc *d, int array) {
+    return d->targets == CLXENT_TARGETS_NEXT_TOKEN && (array == CLX_A_targets || array == CLX_A_segment);
+}
+
+clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
+    int64_t stride = 0, outer_elements = 0;
+    if (first == end) return (clx_extent){0, 0};
+    if (clx_matrix_of(d, array, &stride, &outer_elements))
+        return (clx_extent){first / d->inner * stride, (end / d->inner - 1) * stride + outer_elements};
+    if (!is_tokens(d, array)) return (clx_extent){first, end};
+    const int64_t length = d->sequence_length, stored = d->tokens_per_sequence, last = end - 1;
+    const int64_t has_next = last % length + 1 < stored;
+    return (clx_extent){first / length * stored + first % length,
+                        last / length * stored + last % length + has_next + 1};
+}
+
+int64_t clx_longest_extent(const clxent_desc *d, int array, int64_t rows) {
+    if (!is_tokens(d, array) || rows == 0) {
+        const clx_extent e = clx_extent_of(d, array, 0, rows);
+        return e.end - e.first;
+    }
+    const int64_t length = d->sequence_length;
+    const int64_t sequences_ended = (rows + length - 2) / length; /* before the last row, at most */
+    return rows + sequences_ended * (d->tokens_per_sequence - length) + 1;
+}
+
+static int64_t elements_of(const clxent_desc *d, int array, int64_t rows) {
+    if (clx_has_rows(d, array)) return clx_extent_of(d, array, 0, rows).end;
+    switch (array) {
     case CLX_A_class_weight:
         return d->classes;
-    case CLX_A_grad_output:
-    case CLX_A_loss:
-        return d->reduction == CLXENT_NONE ? rows : 1;
     case CLX_A_counts:
         return 4;
     default:
-        return rows;
+        return 1;
     }
 }
 
@@ -370,10 +402,8 @@ static double class_unit(int64_t classes) {
     return ldexp(1.0, -exponent);
 }
 
-clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset) {
+clx_params clx_call_params(const clxent_plan *plan, const clx_call *call) {
     const clxent_desc *d = &plan->desc;
-    const clx_workspace w = clx_workspace_of(plan);
-    const int64_t workspace = (int64_t)workspace_offset;
     const clxent_scalars *s = &call->scalars;
     const bool reduced_loss = (call->outputs & CLXENT_OUT_LOSS) && d->reduction != CLXENT_NONE;
     const bool atomic = reduced_loss && (d->flags & CLXENT_ATOMIC);
@@ -392,12 +422,6 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t
         .sequence_length = d->sequence_length,
         .tokens_per_sequence = d->tokens_per_sequence,
         .ignore_index = d->ignore_index,
-        .totals_at = w.totals_at + workspace,
-        .count_partials_at = w.count_partials_at + workspace,
-        .row_ce_at = w.row_ce_at + workspace,
-        .row_z_at = w.row_z_at + workspace,
-        .loss_partials_at = w.loss_partials_at + workspace,
-        .row_parts_at = w.row_parts_at + workspace,
         .parts = plan->split.parts,
         .part_classes = plan->split.part_classes,
         .label_smoothing = bits_of(d, s->label_smoothing),
@@ -420,4 +444,15 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t
         p.at[i] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
     }
     return p;
+}
+
+void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_workspace *w, size_t offset,
+                         int64_t first_kept, int64_t first_split) {
+    const int64_t at = (int64_t)offset, real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));
+    p->totals_at = w->totals_at + at;
+    p->count_partials_at = w->count_partials_at + at;
+    p->loss_partials_at = w->loss_partials_at + at;
+    p->row_ce_at = (w->row_ce_at + at) / real_bytes - first_kept;
+    p->row_z_at = (w->row_z_at + at) / real_bytes - first_kept;
+    p->row_parts_at = w->row_parts_at + at - first_split * plan->split.parts * CLX_SPLIT_PART_BYTES;
 }

@@ -34,6 +34,22 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
 /* The shape of an array of (N,C): elements between outer indices and within one. False for the others. */
 bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
 
+/* Whether the array has something for each row: an (N,C) array, one number a row, or the tokens. The others
+ * are for all rows: class_weight, counts, and a loss or grad_output of one element. */
+bool clx_has_rows(const clxent_desc *desc, int array);
+
+/* Elements [first, end) of an array. */
+typedef struct clx_extent {
+    int64_t first, end;
+} clx_extent;
+
+/* What rows [first, end) touch of an array that has rows; of an (N,C) array, first and end are multiples of
+ * inner. The last row of a piece of a sequence takes the token behind it too. */
+clx_extent clx_extent_of(const clxent_desc *desc, int array, int64_t first, int64_t end);
+
+/* Elements of the longest such extent of so many rows, whichever is the first. */
+int64_t clx_longest_extent(const clxent_desc *desc, int array, int64_t rows);
+
 /* Whether two arrays of a checked call share bytes. */
 bool clx_overlap(const clx_slot *a, const clx_slot *b);
 
@@ -44,6 +60,11 @@ const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t
 /* How messages call the array. */
 const char *clx_array_name(const clxent_desc *desc, int array);
 
-clx_params clx_call_params(const clxent_plan *plan, const clx_call *call, size_t workspace_offset);
+clx_params clx_call_params(const clxent_plan *plan, const clx_call *call);
+
+/* Tells the kernels where the scratch is: `layout`, at an offset of the workspace, its places for rows
+ * beginning with row first_kept and row first_split. */
+void clx_place_workspace(clx_params *params, const clxent_plan *plan, const clx_workspace *layout,
+                         size_t offset, int64_t first_kept, int64_t first_split);
 
 #endif

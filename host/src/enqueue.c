@@ -63,13 +63,18 @@ static void add_items(clx_launch *launch, clx_kernel *kernel, size_t items, size
                    CLX_ROW_SCRATCH_BYTES};
 }
 
-clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call,
-                              const clxent_buffer *workspace) {
-    clxent_ctx *ctx = plan->ctx;
-    *launch = (clx_launch){.plan = plan};
+void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call) {
+    *launch = (clx_launch){.plan = plan, .params = clx_call_params(plan, call)};
     for (int i = 0; i < CLX_ARRAYS; i++) launch->arrays[i] = call->slots[i].mem;
-    if (workspace) {
-        launch->workspace = workspace->mem;
+}
+
+/* `given` NULL: the plan's own, made now if it is not there. */
+static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *given) {
+    clxent_plan *plan = launch->plan;
+    clxent_ctx *ctx = plan->ctx;
+    const clx_workspace layout = clx_workspace_of(plan);
+    if (given) {
+        launch->workspace = given->mem;
     } else {
         if (plan->workspace == NULL) {
             cl_int code = CL_SUCCESS;
@@ -90,30 +95,45 @@ clxent_status clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_c
         }
         launch->workspace = plan->workspace;
     }
-    launch->params = clx_call_params(plan, call, workspace ? workspace->offset : 0);
+    clx_place_workspace(&launch->params, plan, &layout, given ? given->offset : 0, 0, 0);
     return CLXENT_OK;
 }
 
-/* reduce.cl's kernels: a team a chunk of rows and, where there are several, one team over them. A team is a
- * group, or a work-item with rows side by side. */
-static void add_reduction(clx_launch *launch, int first_kernel) {
+static void set_rows(clx_launch *launch, int64_t first, int64_t end) {
+    launch->params.first_row = first;
+    launch->params.end_row = end;
+}
+
+/* reduce.cl's kernels: a team a chunk of rows and, where there are several and these are the last, one team
+ * over them. A team is a group, or a work-item with rows side by side. */
+static void add_reduction(clx_launch *launch, int first_kernel, int64_t first, int64_t end) {
     /* a CPU device runs a group's items one after the other */
     const clxent_device_info *info = &launch->plan->ctx->info;
     const size_t team = info->schedule == CLXENT_SCHEDULE_WIDE ? 1
                         : info->type == CLXENT_DEVICE_CPU      ? 16
                                                                : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
-    const size_t chunks = (size_t)clx_divided_up(launch->params.rows, CLX_CHUNK_ROWS);
-    add_teams(launch, &kernels[0], chunks, team, CLX_REDUCE_SCRATCH_BYTES);
-    if (chunks != 1) add_teams(launch, &kernels[1], 1, team, CLX_REDUCE_SCRATCH_BYTES);
+    const int64_t rows = launch->params.rows;
+    set_rows(launch, first, end);
+    add_teams(launch, &kernels[0], (size_t)clx_divided_up(end - first, CLX_CHUNK_ROWS), team,
+              CLX_REDUCE_SCRATCH_BYTES);
+    if (end == rows && clx_divided_up(rows, CLX_CHUNK_ROWS) != 1)
+        add_teams(launch, &kernels[1], 1, team, CLX_REDUCE_SCRATCH_BYTES);
 }
 
-void clx_launch_before(clx_launch *launch, const clx_call *call) {
+bool clx_counts_first(const clx_launch *launch, const clx_call *call) {
     const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
     const bool mean = launch->params.reduction == CLX_MEAN && (call->outputs & divided);
-    const bool has_loss = !clx_is_softmax(&launch->plan->desc);
-    if (has_loss && (mean || (call->outputs & CLXENT_OUT_COUNTS) || (launch->params.flags & CLX_ATOMIC)))
-        add_reduction(launch, CLX_COUNT_ROWS);
+    return !clx_is_softmax(&launch->plan->desc) &&
+           (mean || (call->outputs & CLXENT_OUT_COUNTS) || (launch->params.flags & CLX_ATOMIC));
+}
+
+bool clx_reads_rows(const clx_call *call) {
+    return (call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS) != 0;
+}
+
+void clx_launch_before(clx_launch *launch, const clx_call *call, int64_t first, int64_t end) {
+    if (clx_counts_first(launch, call)) add_reduction(launch, CLX_COUNT_ROWS, first, end);
 }
 
 clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t first, int64_t end) {
@@ -123,11 +143,10 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     const size_t scratch =
         clx_real(&plan->desc) == CLXENT_F64 ? CLX_ROW_SCRATCH_BYTES_F64 : CLX_ROW_SCRATCH_BYTES;
     const size_t team = (size_t)clx_group_size(&plan->tuning, plan->desc.classes);
-    if (rows == 0 || !(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK;
+    if (rows == 0 || !clx_reads_rows(call)) return CLXENT_OK;
     const clxent_status status = clx_plan_row_kernels(plan, call->outputs, &call->scalars, &kernels);
     if (status != CLXENT_OK) return status;
-    launch->params.first_row = first;
-    launch->params.end_row = end;
+    set_rows(launch, first, end);
     switch (plan->schedule) {
     case CLXENT_SCHEDULE_GROUP:
         add_teams(launch, kernels, rows, team, scratch);
@@ -155,9 +174,9 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
     return CLXENT_OK;
 }
 
-void clx_launch_after(clx_launch *launch, const clx_call *call) {
+void clx_launch_after(clx_launch *launch, const clx_call *call, int64_t first, int64_t end) {
     if ((call->outputs & CLXENT_OUT_LOSS) && (launch->params.flags & CLX_KEEP_ROWS))
-        add_reduction(launch, CLX_SUM_LOSSES);
+        add_reduction(launch, CLX_SUM_LOSSES, first, end);
 }
 
 /* Sets the kernel's arguments, but for those that are as the call before left them. An array that is there is
@@ -388,12 +407,13 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     if (!own_workspace && (status = check_workspace(plan, &call, &buffers->workspace)) != CLXENT_OK)
         return status;
 
-    status = clx_launch_init(&launch, plan, &call, own_workspace ? NULL : &buffers->workspace);
+    clx_launch_init(&launch, plan, &call);
+    status = set_workspace(&launch, own_workspace ? NULL : &buffers->workspace);
     if (status != CLXENT_OK) return status;
-    clx_launch_before(&launch, &call);
+    clx_launch_before(&launch, &call, 0, call.rows);
     status = clx_launch_rows(&launch, &call, 0, call.rows);
     if (status != CLXENT_OK) return status;
-    clx_launch_after(&launch, &call);
+    clx_launch_after(&launch, &call, 0, call.rows);
     return own_workspace && plan->ctx->out_of_order ? submit_chained(&launch, n_wait, wait, event)
                                                     : submit(&launch, n_wait, wait, event);
 }

@@ -27,21 +27,27 @@ uint32_t clx_possible_outputs(const clxent_desc *desc) {
     return loss | described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_LOG_PROB | CLXENT_OUT_RANK;
 }
 
-clx_workspace clx_workspace_of(const clxent_plan *plan) {
-    const clxent_desc *desc = &plan->desc;
-    const int64_t chunks = clx_divided_up(desc->rows, CLX_CHUNK_ROWS);
-    const int64_t row_bytes = desc->rows * (int64_t)sizeof(clx_bits);
+clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split) {
+    const int64_t chunks = clx_divided_up(rows, CLX_CHUNK_ROWS);
+    const int64_t real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));
+    const int64_t bits_bytes = sizeof(clx_bits);
+    const int64_t kept_bytes = clx_divided_up(kept * real_bytes, bits_bytes) * bits_bytes;
     clx_workspace w = {0};
     w.totals_at = 0;
     w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_counts);
     w.loss_partials_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
     w.row_ce_at = w.loss_partials_at + chunks * (int64_t)sizeof(clx_loss_sums);
-    w.row_z_at = w.row_ce_at + row_bytes;
-    w.row_parts_at = w.row_z_at + row_bytes;
+    w.row_z_at = w.row_ce_at + kept_bytes;
+    w.row_parts_at = w.row_z_at + kept_bytes;
     w.bytes =
         w.row_parts_at +
-        (plan->schedule == CLXENT_SCHEDULE_SPLIT ? desc->rows * plan->split.parts * CLX_SPLIT_PART_BYTES : 0);
+        (plan->schedule == CLXENT_SCHEDULE_SPLIT ? split * plan->split.parts * CLX_SPLIT_PART_BYTES : 0);
     return w;
+}
+
+clx_workspace clx_workspace_of(const clxent_plan *plan) {
+    const int64_t rows = plan->desc.rows;
+    return clx_workspace_for(plan, rows, rows, rows);
 }
 
 clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes) {

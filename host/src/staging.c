@@ -71,7 +71,7 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
 /* ---------------------------------------------------------------- arrays ------------------------------ */
 
 static clxent_status make_buffer(clxent_ctx *ctx, clx_staged *staged, size_t bytes) {
-    const bool unified = ctx->info.unified_memory;
+    const bool in_place = ctx->info.unified_memory && staged->host;
     cl_int code = CL_SUCCESS;
     if (bytes > ctx->info.largest_buffer_bytes)
         return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
@@ -79,8 +79,8 @@ static clxent_status make_buffer(clxent_ctx *ctx, clx_staged *staged, size_t byt
                         (unsigned long long)ctx->info.largest_buffer_bytes);
     staged->mem = ctx->cl.CreateBuffer(ctx->context,
                                        (staged->is_output ? CL_MEM_READ_WRITE : CL_MEM_READ_ONLY) |
-                                           (unified ? CL_MEM_USE_HOST_PTR : 0),
-                                       bytes, unified ? staged->host : NULL, &code);
+                                           (in_place ? CL_MEM_USE_HOST_PTR : 0),
+                                       bytes, in_place ? staged->host : NULL, &code);
     if (code == CL_SUCCESS) return CLXENT_OK;
     staged->mem = NULL;
     return clx_fail_cl(&ctx->error, code, "clCreateBuffer(%s, %zu bytes)", staged->name, bytes);

@@ -2,7 +2,7 @@
  * Host arrays as device buffers: used where they stand on a device with unified memory, copied to the device
  * and back on others. Copies go through two queues of their own, one a direction, and never block: they run
  * beside the kernels and beside each other, and events keep the order. Which arrays, and which rows of them,
- * run.c and stream.c say. */
+ * stream.c says. */
 #ifndef CLX_STAGING_H
 #define CLX_STAGING_H
 
@@ -14,7 +14,7 @@ typedef struct clx_transfers {
 } clx_transfers;
 
 /* Before the first transfer. What was enqueued on the context's queue before is waited for: it may write the
- * arrays, or use the plan's workspace. */
+ * arrays. */
 clxent_status clx_transfers_begin(clxent_ctx *ctx);
 
 /* Enqueues the launch's steps behind all uploads and launches so far. */
@@ -27,7 +27,7 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
 typedef struct clx_staged {
     cl_mem mem; /* NULL: nothing staged */
     const char *name;
-    char *host;
+    char *host; /* NULL: the device's alone */
     size_t bytes;
     bool is_output;
     bool is_read; /* what the host has matters: an input, or an output that is not written all over */

@@ -1,7 +1,17 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Arrays that have something for each row go through the device a block of rows at a time. The others, and
+ * the workspace, stay for the whole call. What fits as one block is one launch, as an enqueued call is. Else
+ * there are two passes: one counts, from targets and row weights alone, in blocks of whole chunks; one
+ * computes the rows, in blocks of whole outer indices.
+ *
+ * The bits are those of one launch: sums go by chunks of CLX_CHUNK_ROWS rows from row 0, wherever blocks end.
+ * Until its chunk is added up a row's loss is kept in the workspace, which has room for the rows of a window,
+ * some whole chunks: row r is kept at r % window. So no launch goes beyond a window, and after each the
+ * chunks that are complete are added up, before the next window's rows come over theirs. */
 #include "stream.h"
 
-#include <inttypes.h>
+#include <assert.h>
 
 #include "error.h"
 
@@ -22,91 +32,178 @@ typedef struct stream {
     clx_launch launch; /* the call's, with the block's arrays */
     const clx_call *call;
     clx_transfers *transfers;
-    bool in_place;
-    int64_t block; /* outer indices at a time */
-    int slot_count;
+    bool in_place;                     /* grad is the logits' own memory */
+    uint32_t row_arrays, count_arrays; /* those that have rows, bit i for array i; of them what is counted */
+    uint64_t whole_bytes;              /* of the arrays that stay */
+    clx_staged whole[CLX_ARRAYS], workspace;
+    clx_workspace layout;
+    int64_t window; /* rows whose losses the workspace keeps; 0: of none */
+    int64_t summed; /* rows whose chunks are added up */
     block_slot slots[MAX_SLOTS];
 } stream;
 
-/* An (N,C) array of the call: bytes from one outer index to the next, and of one that are touched. */
-typedef struct matrix {
-    uint64_t stride, touched;
-} matrix;
-
-/* grad is the logits' own memory. */
-static bool is_in_place(const clx_call *call) {
-    const clx_slot *logits = &call->slots[CLX_A_logits], *grad = &call->slots[CLX_A_grad];
-    return logits->present && grad->present && logits->host == grad->host;
-}
-
-/* Whether the array is one, with memory of its own. */
-static bool get_matrix(const stream *s, int array, matrix *out) {
-    const clxent_desc *d = &s->launch.plan->desc;
-    const clx_slot *given = &s->call->slots[array];
-    const size_t size = clxent_dtype_size(given->dtype);
-    int64_t stride = 0, touched = 0;
-    if (!given->present || given->bytes == 0 || (array == CLX_A_grad && s->in_place)) return false;
-    if (!clx_matrix_of(d, array, &stride, &touched)) return false;
-    if (array == CLX_A_logits && s->in_place) /* the gradient's padding is written too */
-        touched = d->classes_padded * d->inner;
-    *out = (matrix){(uint64_t)stride * size, (uint64_t)touched * size};
-    return true;
-}
-
-/* ---------------------------------------------------------------- how large a block ------------------- */
+/* All rows of the call, a block at a time. */
+typedef struct pass {
+    bool counts; /* before the rows; else it is theirs */
+    uint32_t arrays;
+    int64_t unit; /* rows that stay together */
+    clxent_status (*launch)(stream *, int64_t first, int64_t end);
+    int64_t block; /* rows */
+    int slot_count;
+} pass;
 
 static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* Outer indices of this stride in so many bytes. The gap behind the last one needs none. */
-static uint64_t outer_in(uint64_t bytes, matrix m) {
-    return bytes < m.touched ? 0 : 1 + (bytes - m.touched) / m.stride;
+static uint64_t most(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
 }
 
-/* Sets how many blocks of how many outer indices are on the device at a time. */
-static clxent_status divide(stream *s, int64_t outer) {
-    clxent_plan *plan = s->launch.plan;
-    clxent_ctx *ctx = plan->ctx;
-    const bool copied = !ctx->info.unified_memory;
-    const uint64_t budget = ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
-    uint64_t whole = (uint64_t)clx_workspace_of(plan).bytes, fit_buffer = UINT64_MAX;
-    matrix all = {0, 0}; /* the (N,C) arrays together */
-    for (int i = 0; i < CLX_ARRAYS; i++) {
-        matrix m;
-        if (get_matrix(s, i, &m)) {
-            all.stride += m.stride;
-            all.touched += m.touched;
-            fit_buffer = least(fit_buffer, outer_in(ctx->info.largest_buffer_bytes, m));
-        } else if (s->call->slots[i].present && !(i == CLX_A_grad && s->in_place)) {
-            whole += s->call->slots[i].bytes;
-        }
-    }
-    s->block = outer;
-    s->slot_count = 1;
-    if (all.stride == 0 || outer == 0) return CLXENT_OK;
+/* ---------------------------------------------------------------- what there is ----------------------- */
 
-    const uint64_t room = whole < budget ? budget - whole : 0;
-    uint64_t most = least(outer_in(room, all), fit_buffer);
-    if (most == 0)
-        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
-                        "one %s of the (N,C) arrays needs %" PRIu64 " bytes beside %" PRIu64
-                        " for the other arrays; there are %" PRIu64
-                        " (memory_bytes) in buffers of at most %" PRIu64,
-                        plan->desc.inner == 1 ? "row" : "outer index", all.touched, whole, budget,
-                        ctx->info.largest_buffer_bytes);
-    if (copied) {
-        const uint64_t in_each = outer_in(room / MAX_SLOTS, all);
-        const uint64_t wanted = COPIED_BLOCK_BYTES / all.stride;
-        most = least(most, wanted ? wanted : 1);
-        if (most < (uint64_t)outer && in_each > 0) {
-            s->slot_count = MAX_SLOTS;
-            most = least(most, in_each);
+static bool is_in_place(const clx_call *call) {
+    const clx_slot *logits = &call->slots[CLX_A_logits], *grad = &call->slots[CLX_A_grad];
+    return logits->present && grad->present && logits->host == grad->host;
+}
+
+/* What the array's memory is used as: in place the gradient's padding is written too. */
+static int shape_of(const stream *s, int array) {
+    return s->in_place && array == CLX_A_logits ? CLX_A_grad : array;
+}
+
+static bool is_in(uint32_t arrays, int array) {
+    return (arrays >> array) & 1;
+}
+
+/* Tells the arrays that have rows from those that stay. */
+static void sort_arrays(stream *s) {
+    const clxent_desc *d = &s->launch.plan->desc;
+    const uint32_t numbers = 1u << CLX_A_targets | 1u << CLX_A_row_weight | 1u << CLX_A_segment;
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        const clx_slot *slot = &s->call->slots[i];
+        if (!slot->present || slot->bytes == 0 || (i == CLX_A_grad && s->in_place)) continue;
+        if (clx_has_rows(d, i))
+            s->row_arrays |= 1u << i;
+        else
+            s->whole_bytes += slot->bytes;
+    }
+    s->count_arrays = s->row_arrays & numbers;
+    if (d->targets == CLXENT_TARGETS_PROBABILITY) s->count_arrays &= ~(1u << CLX_A_targets);
+}
+
+/* ---------------------------------------------------------------- how large a block ------------------- */
+
+/* Bytes of an array for any block of so many rows. */
+static uint64_t room_of(const stream *s, int array, int64_t block) {
+    const clxent_desc *d = &s->launch.plan->desc;
+    const int shape = shape_of(s, array);
+    const clx_extent all = clx_extent_of(d, shape, 0, s->call->rows);
+    const uint64_t elements =
+        least((uint64_t)clx_longest_extent(d, shape, block), (uint64_t)(all.end - all.first));
+    return elements * clxent_dtype_size(s->call->slots[array].dtype);
+}
+
+static uint64_t room_of_block(const stream *s, uint32_t arrays, int64_t block) {
+    uint64_t bytes = 0;
+    for (int i = 0; i < CLX_ARRAYS; i++)
+        if (is_in(arrays, i)) bytes += room_of(s, i, block);
+    return bytes;
+}
+
+static int64_t window_for(const stream *s, int64_t block) {
+    if (!(s->launch.params.flags & CLX_KEEP_ROWS)) return 0;
+    return (int64_t)least((uint64_t)s->call->rows,
+                          (uint64_t)clx_divided_up(block, CLX_CHUNK_ROWS) * CLX_CHUNK_ROWS);
+}
+
+static clx_workspace workspace_for(const stream *s, int64_t block) {
+    return clx_workspace_for(s->launch.plan, s->call->rows, window_for(s, block), block);
+}
+
+/* That of the rows' pass is chosen with its block, and stays. */
+static clx_workspace workspace_of_pass(const stream *s, const pass *p, int64_t block) {
+    return p->counts ? s->layout : workspace_for(s, block);
+}
+
+/* All that is on the device during the pass. That of the rows leaves enough to count before. */
+static uint64_t memory_for(const stream *s, const pass *p, int64_t block, int slots) {
+    const uint64_t stays = s->whole_bytes + (uint64_t)workspace_of_pass(s, p, block).bytes;
+    const uint64_t blocks = (uint64_t)slots * room_of_block(s, p->arrays, block);
+    if (p->counts || !clx_counts_first(&s->launch, s->call)) return stays + blocks;
+    const int64_t chunk = (int64_t)least(CLX_CHUNK_ROWS, (uint64_t)s->call->rows);
+    return stays + most(blocks, room_of_block(s, s->count_arrays, chunk));
+}
+
+static uint64_t budget_of(const clxent_ctx *ctx) {
+    return ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
+}
+
+static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint64_t block_bytes) {
+    const clxent_ctx *ctx = s->launch.plan->ctx;
+    for (int i = 0; i < CLX_ARRAYS; i++)
+        if (is_in(p->arrays, i) && room_of(s, i, block) > ctx->info.largest_buffer_bytes) return false;
+    return (uint64_t)workspace_of_pass(s, p, block).bytes <= ctx->info.largest_buffer_bytes &&
+           room_of_block(s, p->arrays, block) <= block_bytes &&
+           memory_for(s, p, block, slots) <= budget_of(ctx);
+}
+
+/* The largest block that fits so often, of up to block_bytes bytes; 0: none does. */
+static int64_t largest_block(const stream *s, const pass *p, int slots, uint64_t block_bytes) {
+    int64_t fitting = 0, beyond = clx_divided_up(s->call->rows, p->unit) + 1; /* in units */
+    while (beyond - fitting > 1) {
+        const int64_t units = fitting + (beyond - fitting) / 2;
+        const int64_t block = (int64_t)least((uint64_t)(units * p->unit), (uint64_t)s->call->rows);
+        if (fits(s, p, block, slots, block_bytes))
+            fitting = units;
+        else
+            beyond = units;
+    }
+    return (int64_t)least((uint64_t)(fitting * p->unit), (uint64_t)s->call->rows);
+}
+
+/* A buffer that is too large by itself is refused where it is made. */
+static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
+    clxent_ctx *ctx = s->launch.plan->ctx;
+    const unsigned long long needed = memory_for(s, p, unit, 1);
+    const char *plural = unit == 1 ? "" : "s";
+    if (needed <= budget_of(ctx)) return CLXENT_OK;
+    if (ctx->memory_bytes)
+        return clx_fail(
+            &ctx->error, CLXENT_ERR_MEMORY,
+            "memory_bytes %llu is too little: this call takes %llu bytes of the device with blocks "
+            "of %lld row%s; give at least %llu",
+            (unsigned long long)ctx->memory_bytes, needed, (long long)unit, plural, needed);
+    return clx_fail(
+        &ctx->error, CLXENT_ERR_MEMORY,
+        "%s has %llu bytes of memory: this call takes %llu with blocks of %lld row%s; take a device "
+        "with more",
+        ctx->info.name, (unsigned long long)ctx->info.global_memory_bytes, needed, (long long)unit, plural);
+}
+
+/* Chooses the pass's block, and how many are on the device at a time. */
+static clxent_status divide(const stream *s, pass *p) {
+    const int64_t rows = s->call->rows;
+    const int64_t unit = (int64_t)least((uint64_t)p->unit, (uint64_t)rows);
+    p->block = rows;
+    p->slot_count = 1;
+    const clxent_status status = check_least(s, p, unit);
+    if (status != CLXENT_OK || rows == 0) return status;
+
+    int64_t block = (int64_t)most((uint64_t)largest_block(s, p, 1, UINT64_MAX), (uint64_t)unit);
+    if (!s->launch.plan->ctx->info.unified_memory) {
+        const int64_t wanted = largest_block(s, p, 1, COPIED_BLOCK_BYTES);
+        block = (int64_t)least((uint64_t)block, most((uint64_t)wanted, (uint64_t)unit));
+        const int64_t in_each = block < rows ? largest_block(s, p, MAX_SLOTS, UINT64_MAX) : 0;
+        if (in_each > 0) {
+            p->slot_count = MAX_SLOTS;
+            block = (int64_t)least((uint64_t)block, (uint64_t)in_each);
         }
     }
-    if (most >= (uint64_t)outer) return CLXENT_OK;
-    const int64_t blocks = outer / (int64_t)most + (outer % (int64_t)most != 0);
-    s->block = outer / blocks + (outer % blocks != 0); /* of about one size */
+    if (block >= rows) return CLXENT_OK;
+    const int64_t units = clx_divided_up(rows, unit);
+    const int64_t blocks = clx_divided_up(rows, block);
+    p->block = clx_divided_up(units, blocks) * unit; /* of about one size */
     return CLXENT_OK;
 }
 
@@ -120,30 +217,37 @@ static clxent_status wait_for(stream *s, block_slot *slot, int64_t first) {
     ctx->cl.ReleaseEvent(slot->done);
     slot->done = NULL;
     if (code == CL_SUCCESS) return CLXENT_OK;
-    return clx_fail_cl(&ctx->error, code, "clWaitForEvents(a block of rows before row %" PRId64 ")",
-                       first * s->launch.plan->desc.inner);
+    return clx_fail_cl(&ctx->error, code, "clWaitForEvents(a block of rows before row %lld)",
+                       (long long)first);
 }
 
-/* Stages outer indices [first, first + count) in the slot, and tells the kernels where row 0 would be. */
-static clxent_status stage(stream *s, block_slot *slot, int64_t first, int64_t count) {
+/* An output that leaves gaps between its rows. */
+static bool has_gaps(const stream *s, int array) {
+    int64_t stride = 0, touched = 0;
+    return clx_matrix_of(&s->launch.plan->desc, shape_of(s, array), &stride, &touched) && stride > touched;
+}
+
+/* Stages rows [first, end) in the slot, and tells the kernels where row 0 would be. */
+static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
     clx_launch *launch = &s->launch;
-    clxent_ctx *ctx = launch->plan->ctx;
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    const clxent_desc *d = &launch->plan->desc;
+    for (int i = 0; i < CLX_ARRAYS && first < end; i++) {
         const clx_slot *given = &s->call->slots[i];
         clx_staged *staged = &slot->staged[i];
-        matrix m;
-        if (!get_matrix(s, i, &m)) continue;
-        staged->name = clx_array_name(&launch->plan->desc, i);
-        /* Within the array, whose bytes a size_t holds. */
-        staged->host = (char *)given->host + (size_t)((uint64_t)first * m.stride);
-        staged->bytes = (size_t)((uint64_t)(count - 1) * m.stride + m.touched);
+        if (!is_in(p->arrays, i)) continue;
+        const clx_extent e = clx_extent_of(d, shape_of(s, i), first, end);
+        const int64_t size = (int64_t)clxent_dtype_size(given->dtype);
+        const size_t room = (size_t)room_of(s, i, p->block);
+        staged->name = clx_array_name(d, i);
+        staged->host = (char *)given->host + e.first * size;
+        staged->bytes = (size_t)((e.end - e.first) * size);
         staged->is_output = given->is_output || (i == CLX_A_logits && s->in_place);
-        staged->is_read = !given->is_output || m.stride > m.touched;
-        const clxent_status status =
-            clx_stage(ctx, s->transfers, staged, (size_t)((uint64_t)(s->block - 1) * m.stride + m.touched));
+        staged->is_read = !given->is_output || has_gaps(s, i);
+        assert(staged->bytes <= room);
+        const clxent_status status = clx_stage(launch->plan->ctx, s->transfers, staged, room);
         if (status != CLXENT_OK) return status;
         launch->arrays[i] = staged->mem;
-        launch->params.at[i] = -first * (int64_t)(m.stride / clxent_dtype_size(given->dtype));
+        launch->params.at[i] = -e.first;
     }
     if (s->in_place) {
         launch->arrays[CLX_A_grad] = launch->arrays[CLX_A_logits];
@@ -157,42 +261,143 @@ static clxent_status collect(stream *s, block_slot *slot) {
     clxent_ctx *ctx = s->launch.plan->ctx;
     cl_event *last = &s->transfers->computed;
     for (int i = 0; i < CLX_ARRAYS; i++) {
-        if (!slot->staged[i].is_output) continue;
+        if (slot->staged[i].mem == NULL || !slot->staged[i].is_output) continue;
         const clxent_status status = clx_stage_collect(ctx, s->transfers, &slot->staged[i]);
         if (status != CLXENT_OK) return status;
         last = &s->transfers->downloaded;
     }
+    if (*last == NULL) return CLXENT_OK; /* nothing was enqueued */
     const cl_int code = ctx->cl.RetainEvent(*last);
     if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clRetainEvent");
     slot->done = *last;
     return CLXENT_OK;
 }
 
-static clxent_status run_block(stream *s, block_slot *slot, int64_t first, int64_t count) {
-    const int64_t inner = s->launch.plan->desc.inner;
+static clxent_status run_block(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
     clxent_status status = wait_for(s, slot, first);
-    if (status == CLXENT_OK) status = stage(s, slot, first, count);
-    if (status == CLXENT_OK)
-        status = clx_launch_rows(&s->launch, s->call, first * inner, (first + count) * inner);
-    if (status == CLXENT_OK) status = clx_transfers_launch(s->transfers, &s->launch);
+    if (status == CLXENT_OK) status = stage(s, p, slot, first, end);
+    if (status == CLXENT_OK) status = p->launch(s, first, end);
     return status == CLXENT_OK ? collect(s, slot) : status;
 }
 
-clxent_status clx_stream_rows(const clx_launch *launch, const clx_call *call, clx_transfers *transfers) {
-    clxent_ctx *ctx = launch->plan->ctx;
-    const int64_t outer = call->rows / launch->plan->desc.inner;
-    stream s = {.launch = *launch, .call = call, .transfers = transfers, .in_place = is_in_place(call)};
-    if (!(call->outputs & ~(uint32_t)CLXENT_OUT_COUNTS)) return CLXENT_OK; /* no kernel reads the rows */
+/* ---------------------------------------------------------------- passes ------------------------------ */
 
-    clxent_status status = divide(&s, outer);
-    int64_t number = 0;
-    for (int64_t first = 0; first < outer && status == CLXENT_OK; first += s.block, number++) {
-        const int64_t count = outer - first < s.block ? outer - first : s.block;
-        status = run_block(&s, &s.slots[number % s.slot_count], first, count);
+static clxent_status launch_all(stream *s, int64_t first, int64_t end) {
+    clx_launch_before(&s->launch, s->call, first, end);
+    const clxent_status status = clx_launch_rows(&s->launch, s->call, first, end);
+    if (status != CLXENT_OK) return status;
+    clx_launch_after(&s->launch, s->call, first, end);
+    return clx_transfers_launch(s->transfers, &s->launch);
+}
+
+static clxent_status launch_count(stream *s, int64_t first, int64_t end) {
+    clx_launch_before(&s->launch, s->call, first, end);
+    return clx_transfers_launch(s->transfers, &s->launch);
+}
+
+/* Rows [first, end) of one window, and the chunks that they complete. */
+static clxent_status launch_in_window(stream *s, int64_t first, int64_t end) {
+    const int64_t complete = end == s->call->rows ? end : end - end % CLX_CHUNK_ROWS;
+    const int64_t first_kept = s->window ? first - first % s->window : 0;
+    clx_place_workspace(&s->launch.params, s->launch.plan, &s->layout, 0, first_kept, first);
+    clxent_status status = clx_launch_rows(&s->launch, s->call, first, end);
+    if (status == CLXENT_OK) status = clx_transfers_launch(s->transfers, &s->launch);
+    if (status != CLXENT_OK || s->window == 0 || complete <= s->summed) return status;
+    clx_launch_after(&s->launch, s->call, s->summed, complete);
+    s->summed = complete;
+    return clx_transfers_launch(s->transfers, &s->launch);
+}
+
+static clxent_status launch_rows(stream *s, int64_t first, int64_t end) {
+    clxent_status status = CLXENT_OK;
+    for (int64_t next; first < end && status == CLXENT_OK; first = next) {
+        next = s->window ? (int64_t)least((uint64_t)end, (uint64_t)(first - first % s->window + s->window))
+                         : end;
+        status = launch_in_window(s, first, next);
     }
+    return status;
+}
+
+static void release_slots(stream *s) {
+    clxent_ctx *ctx = s->launch.plan->ctx;
     for (int i = 0; i < MAX_SLOTS; i++) { /* what is enqueued keeps the buffers that it uses */
-        for (int array = 0; array < CLX_ARRAYS; array++) clx_stage_release(ctx, &s.slots[i].staged[array]);
-        if (s.slots[i].done) ctx->cl.ReleaseEvent(s.slots[i].done);
+        for (int array = 0; array < CLX_ARRAYS; array++) clx_stage_release(ctx, &s->slots[i].staged[array]);
+        if (s->slots[i].done) ctx->cl.ReleaseEvent(s->slots[i].done);
+        s->slots[i].done = NULL;
     }
+}
+
+/* Enqueues all blocks, waits for them, and gives their memory back. Without rows there is one block, of none.
+ */
+static clxent_status run_pass(stream *s, const pass *p) {
+    const int64_t rows = s->call->rows;
+    clxent_status status = CLXENT_OK;
+    int64_t first = 0, number = 0;
+    do {
+        const int64_t end = rows - first < p->block ? rows : first + p->block;
+        status = run_block(s, p, &s->slots[number++ % p->slot_count], first, end);
+        first = end;
+    } while (first < rows && status == CLXENT_OK);
+    for (int i = 0; i < p->slot_count && status == CLXENT_OK; i++)
+        status = wait_for(s, &s->slots[(number + i) % p->slot_count], rows);
+    release_slots(s);
+    for (int i = 0; i < CLX_ARRAYS; i++)
+        if (is_in(s->row_arrays, i) || i == CLX_A_grad) s->launch.arrays[i] = NULL;
+    return status;
+}
+
+/* ---------------------------------------------------------------- the call ---------------------------- */
+
+static clxent_status stage_whole(stream *s) {
+    clxent_ctx *ctx = s->launch.plan->ctx;
+    const size_t bytes = (size_t)s->layout.bytes;
+    s->workspace = (clx_staged){.name = "the workspace", .bytes = bytes, .is_output = true};
+    clxent_status status = clx_stage(ctx, s->transfers, &s->workspace, bytes);
+    s->launch.workspace = s->workspace.mem;
+    for (int i = 0; i < CLX_ARRAYS && status == CLXENT_OK; i++) {
+        const clx_slot *slot = &s->call->slots[i];
+        if (!slot->present || slot->bytes == 0 || clx_has_rows(&s->launch.plan->desc, i)) continue;
+        s->whole[i] = (clx_staged){.name = clx_array_name(&s->launch.plan->desc, i),
+                                   .host = slot->host,
+                                   .bytes = slot->bytes,
+                                   .is_output = slot->is_output,
+                                   .is_read = !slot->is_output};
+        status = clx_stage(ctx, s->transfers, &s->whole[i], slot->bytes);
+        s->launch.arrays[i] = s->whole[i].mem;
+    }
+    return status;
+}
+
+static clxent_status run_passes(stream *s) {
+    pass rows = {.arrays = s->row_arrays, .unit = s->launch.plan->desc.inner, .launch = launch_rows};
+    pass count = {.counts = true, .arrays = s->count_arrays, .unit = CLX_CHUNK_ROWS, .launch = launch_count};
+    const bool reads_rows = clx_reads_rows(s->call);
+    bool counts = clx_counts_first(&s->launch, s->call);
+    clxent_status status = reads_rows ? divide(s, &rows) : CLXENT_OK;
+    if (status != CLXENT_OK) return status;
+    if (reads_rows && rows.block == s->call->rows) { /* one launch */
+        rows.launch = launch_all;
+        counts = false;
+    }
+    s->window = window_for(s, rows.block);
+    s->layout = workspace_for(s, rows.block);
+    if (counts) status = divide(s, &count);
+    if (status == CLXENT_OK) status = stage_whole(s);
+    clx_place_workspace(&s->launch.params, s->launch.plan, &s->layout, 0, 0, 0);
+    if (status == CLXENT_OK && counts) status = run_pass(s, &count);
+    if (status == CLXENT_OK && reads_rows) status = run_pass(s, &rows);
+    return status;
+}
+
+clxent_status clx_stream(clxent_plan *plan, const clx_call *call, clx_transfers *transfers) {
+    stream s = {.call = call, .transfers = transfers, .in_place = is_in_place(call)};
+    clx_launch_init(&s.launch, plan, call);
+    sort_arrays(&s);
+    clxent_status status = run_passes(&s);
+    for (int i = 0; i < CLX_ARRAYS; i++) {
+        if (status == CLXENT_OK) status = clx_stage_collect(plan->ctx, transfers, &s.whole[i]);
+        clx_stage_release(plan->ctx, &s.whole[i]);
+    }
+    clx_stage_release(plan->ctx, &s.workspace);
     return status;
 }

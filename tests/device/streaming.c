@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * clxent_run() in blocks of rows under a byte budget: the same bits as in one piece, whatever the block, for
- * every layout of the (N,C) arrays and every array beside them; a budget is kept to the byte, and one that no
- * row fits is refused; logits larger than any buffer of the device, in memory that cannot be written. */
+ * every layout of the (N,C) arrays, every array that has rows, and every array beside them; a budget is kept
+ * to the byte, as the library's calls show (layers/watch_calls.c writes them down), and one that no block
+ * fits is refused with the least that is needed; logits larger than any buffer of the device, in memory that
+ * cannot be written. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "expect.h"
 #include "leave.h"
+#include "record.h"
 #include "rng.h"
 
 #include <setjmp.h>
@@ -18,43 +21,97 @@
 
 #include <cmocka.h>
 
+/* A few rows of some classes, and many short ones, over several of the chunks that sums go by. */
 enum { ROWS = 60, CLASSES = 37, STRIDE = 301, INNER = 6, LENGTH = 5 };
-enum { ELEMENTS = ROWS * STRIDE, TOKENS = ROWS / LENGTH * (LENGTH + 1) };
+enum { MANY_ROWS = 5040, FEW_CLASSES = 3, MANY_INNER = 7 };
+enum { ELEMENTS = ROWS * STRIDE, TOKENS = MANY_ROWS / LENGTH * (LENGTH + 1) };
+_Static_assert(ELEMENTS >= MANY_ROWS * FEW_CLASSES, "arrays are for either");
 
 typedef struct outputs {
-    float loss, row_loss[ROWS], log_prob[ROWS], lse[ROWS], log_probs[ELEMENTS], probs[ELEMENTS],
-        grad[ELEMENTS];
-    int64_t argmax[ROWS], counts[4];
+    float loss[MANY_ROWS], row_loss[MANY_ROWS], log_prob[MANY_ROWS], lse[MANY_ROWS], lse_residual[MANY_ROWS],
+        entropy[MANY_ROWS], log_probs[ELEMENTS], probs[ELEMENTS], grad[ELEMENTS];
+    int64_t argmax[MANY_ROWS], rank[MANY_ROWS], counts[4];
 } outputs;
 
 static int compared; /* calls in blocks with a call in one piece */
 
-static float logits[ELEMENTS], probabilities[ELEMENTS], class_weight[CLASSES], row_weight[ROWS];
-static uint16_t logits_bf16[ELEMENTS];
-static int64_t targets[TOKENS], segment[TOKENS];
+static float logits[ELEMENTS], probabilities[ELEMENTS], class_weight[CLASSES], row_weight[MANY_ROWS];
+static uint16_t logits_bf16[ELEMENTS], logits_f16[ELEMENTS];
+static int64_t targets[TOKENS], few_targets[TOKENS], segment[TOKENS];
+static outputs saved; /* lse and lse_residual, for CLXENT_GRAD_FROM_LSE */
 
 /* What is computed, beside the desc. */
 typedef struct variant {
     clxent_desc desc;
     bool in_place; /* the gradient replaces a copy of the logits */
     bool weighted;
+    bool only_counts;
+    clxent_status expect;
 } variant;
 
 static void bind_loss(clxent_arrays *a, const variant *v, outputs *out) {
     const bool probability = v->desc.targets == CLXENT_TARGETS_PROBABILITY;
+    int64_t *numbers = v->desc.classes == CLASSES ? targets : few_targets;
     a->targets = probability ? CLXENT_ARRAY(probabilities, sizeof probabilities)
-                             : CLXENT_ARRAY(targets, sizeof targets);
-    a->loss = CLXENT_ARRAY(&out->loss, sizeof out->loss);
-    a->row_loss = CLXENT_ARRAY(out->row_loss, sizeof out->row_loss);
-    a->counts = CLXENT_ARRAY(out->counts, sizeof out->counts);
-    if (!probability) a->log_prob = CLXENT_ARRAY(out->log_prob, sizeof out->log_prob);
+                             : CLXENT_ARRAY(numbers, sizeof targets);
     if (v->desc.targets == CLXENT_TARGETS_NEXT_TOKEN) a->segment = CLXENT_ARRAY(segment, sizeof segment);
-    if (!v->weighted) return;
-    a->class_weight = CLXENT_ARRAY(class_weight, sizeof class_weight);
-    a->row_weight = CLXENT_ARRAY(row_weight, sizeof row_weight);
+    if (v->desc.reduction == CLXENT_NONE) a->grad_output = CLXENT_ARRAY(logits, sizeof logits);
+    if (v->weighted) {
+        a->class_weight = CLXENT_ARRAY(class_weight, sizeof class_weight);
+        a->row_weight = CLXENT_ARRAY(row_weight, sizeof row_weight);
+    }
+    a->counts = CLXENT_ARRAY(out->counts, sizeof out->counts);
+    if (v->only_counts || (v->desc.flags & CLXENT_GRAD_FROM_LSE)) return;
+    a->loss = CLXENT_ARRAY(out->loss, sizeof out->loss);
+    a->row_loss = CLXENT_ARRAY(out->row_loss, sizeof out->row_loss);
+    if (probability) return;
+    a->log_prob = CLXENT_ARRAY(out->log_prob, sizeof out->log_prob);
+    a->rank = CLXENT_ARRAY(out->rank, sizeof out->rank);
 }
 
-static clxent_status run(const variant *v, uint64_t memory_bytes, outputs *out, char *message, size_t size) {
+static void bind_description(clxent_arrays *a, const variant *v, outputs *out) {
+    if (v->desc.flags & CLXENT_GRAD_FROM_LSE) {
+        a->lse = CLXENT_ARRAY(saved.lse, sizeof saved.lse);
+        a->lse_residual = CLXENT_ARRAY(saved.lse_residual, sizeof saved.lse_residual);
+        return;
+    }
+    a->lse = CLXENT_ARRAY(out->lse, sizeof out->lse);
+    a->lse_residual = CLXENT_ARRAY(out->lse_residual, sizeof out->lse_residual);
+    a->argmax = CLXENT_ARRAY(out->argmax, sizeof out->argmax);
+    a->entropy = CLXENT_ARRAY(out->entropy, sizeof out->entropy);
+    a->log_probs = CLXENT_ARRAY(out->log_probs, sizeof out->log_probs);
+}
+
+static void bind(clxent_arrays *a, const variant *v, outputs *out) {
+    const clxent_dtype dtype = v->desc.logits_dtype;
+    void *input = dtype == CLXENT_BF16  ? (void *)logits_bf16
+                  : dtype == CLXENT_F16 ? logits_f16
+                                        : (void *)logits;
+    const size_t bytes = ELEMENTS * (dtype == CLXENT_BF16 || dtype == CLXENT_F16 ? 2 : sizeof(float));
+    if (v->in_place) memcpy(out->grad, input, bytes);
+    a->logits = CLXENT_ARRAY(v->in_place ? out->grad : input, bytes);
+    if (!v->only_counts) {
+        bind_description(a, v, out);
+        a->grad = CLXENT_ARRAY(out->grad, sizeof out->grad);
+    }
+    if (v->desc.op == CLXENT_SOFTMAX) {
+        a->grad_output = CLXENT_ARRAY(probabilities, sizeof probabilities);
+        a->probs = CLXENT_ARRAY(out->probs, sizeof out->probs);
+    } else {
+        bind_loss(a, v, out);
+    }
+}
+
+/* What a run did with the device. */
+typedef struct use {
+    clxent_status status;
+    uint64_t most_bytes; /* of buffers at a time */
+    int kernels;
+    char message[2048];
+} use;
+
+static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
+    static use u;
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
     clxent_error err = {0};
     clxent_ctx *ctx = NULL;
@@ -62,55 +119,56 @@ static clxent_status run(const variant *v, uint64_t memory_bytes, outputs *out, 
     options.memory_bytes = memory_bytes;
     if (clxent_ctx_create(&ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &v->desc), CLXENT_OK);
-
-    const bool narrow = v->desc.logits_dtype == CLXENT_BF16;
-    void *input = narrow ? (void *)logits_bf16 : logits;
-    const size_t bytes = narrow ? sizeof logits_bf16 : sizeof logits;
-    memset(out, 0x5a, sizeof *out);
-    if (v->in_place) memcpy(out->grad, input, bytes);
     clxent_arrays a = CLXENT_ARRAYS_INIT;
-    a.logits = CLXENT_ARRAY(v->in_place ? out->grad : input, bytes);
-    a.lse = CLXENT_ARRAY(out->lse, sizeof out->lse);
-    a.argmax = CLXENT_ARRAY(out->argmax, sizeof out->argmax);
-    a.log_probs = CLXENT_ARRAY(out->log_probs, sizeof out->log_probs);
-    a.grad = CLXENT_ARRAY(out->grad, sizeof out->grad);
-    if (v->desc.op == CLXENT_SOFTMAX) {
-        a.grad_output = CLXENT_ARRAY(probabilities, sizeof probabilities);
-        a.probs = CLXENT_ARRAY(out->probs, sizeof out->probs);
-    } else {
-        bind_loss(&a, v, out);
-    }
-    const clxent_status status = clxent_run(plan, &a);
-    snprintf(message, size, "%s", clxent_ctx_last_error(ctx));
+    memset(out, 0x5a, sizeof *out);
+    bind(&a, v, out);
+    start_recording();
+    u.status = clxent_run(plan, &a);
+    stop_recording();
+    u.most_bytes = most_buffer_bytes();
+    u.kernels = count("clEnqueueNDRangeKernel");
+    snprintf(u.message, sizeof u.message, "%s", clxent_ctx_last_error(ctx));
     clxent_plan_destroy(plan);
     clxent_ctx_destroy(ctx);
-    return status;
+    if (memory_bytes) assert_in_range(u.most_bytes, 0, memory_bytes);
+    return u;
 }
 
-static void check(clxent_desc desc, bool in_place, bool weighted) {
+static void check(variant v) {
     static outputs whole, blocks;
-    const variant v = {desc, in_place, weighted};
-    const int64_t outer = desc.rows / desc.inner;
-    unsigned long long an_outer = 0, rest = 0, limit = 0;
-    char message[2048];
-    assert_int_equal(run(&v, 0, &whole, message, sizeof message), CLXENT_OK);
+    unsigned long long limit = 0, needed = 0, to_give = 0;
+    use u = run(&v, 0, &whole);
+    const uint64_t all = u.most_bytes;
+    const int kernels = u.kernels;
+    if (u.status != v.expect) fail_msg("%s", u.message);
 
     /* The least that is needed is what the refusal says, to the byte. */
-    assert_int_equal(run(&v, 1, &blocks, message, sizeof message), CLXENT_ERR_MEMORY);
-    const char *numbers = strstr(message, "needs ");
-    if (!numbers || sscanf(numbers, "needs %llu bytes beside %llu for the other arrays; there are %llu",
-                           &an_outer, &rest, &limit) != 3)
-        fail_msg("%s", message);
+    u = run(&v, 1, &blocks);
+    assert_int_equal(u.status, CLXENT_ERR_MEMORY);
+    const char *advice = strstr(u.message, "give at least ");
+    if (sscanf(u.message, "memory_bytes %llu is too little: this call takes %llu bytes", &limit, &needed) !=
+            2 ||
+        advice == NULL || sscanf(advice, "give at least %llu", &to_give) != 1)
+        fail_msg("%s", u.message);
     assert_int_equal(limit, 1);
-    assert_int_equal(run(&v, rest + an_outer - 1, &blocks, message, sizeof message), CLXENT_ERR_MEMORY);
-    assert_non_null(strstr(message, "memory_bytes"));
+    assert_int_equal(needed, to_give);
+    assert_int_equal(run(&v, needed - 1, &blocks).status, CLXENT_ERR_MEMORY);
 
-    const int64_t counts[] = {1, 2, 3, 7, outer, 2 * outer};
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        expect_about("with %d times the room of one row or outer index", (int)counts[i]);
-        assert_int_equal(run(&v, rest + (uint64_t)counts[i] * an_outer, &blocks, message, sizeof message),
-                         CLXENT_OK);
+    /* Many rows one at a time would only take time. */
+    const int64_t shares[] = {v.desc.rows == MANY_ROWS ? 40 : INT64_MAX, 13, 4, 2, 1};
+    const bool few = expect_effort() != EFFORT_FULL; /* a context takes long to make there */
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        const uint64_t budget = needed + (all - needed) / (uint64_t)shares[i];
+        if (few && i % 2 == 0) continue;
+        expect_about("with %llu bytes, of %llu that are needed for all", (unsigned long long)budget,
+                     (unsigned long long)all);
+        u = run(&v, budget, &blocks);
+        if (u.status != v.expect) fail_msg("%s", u.message);
         assert_memory_equal(&whole, &blocks, sizeof whole);
+        if (shares[i] == 1)
+            assert_int_equal(u.kernels, kernels);
+        else
+            assert_true(u.kernels > kernels);
         compared++;
     }
 }
@@ -123,27 +181,29 @@ static clxent_desc small_desc(void) {
     return desc;
 }
 
+/* With the gradient in its own memory, and in place. */
+static void check_both(clxent_desc desc, bool weighted) {
+    check((variant){.desc = desc, .weighted = weighted});
+    check((variant){.desc = desc, .weighted = weighted, .in_place = true});
+}
+
 static void rows_with_gaps(void **state) {
     (void)state;
     clxent_desc desc = small_desc();
     desc.row_stride = desc.grad_row_stride = desc.log_probs_row_stride = STRIDE;
-    check(desc, false, false);
-    check(desc, true, false);
+    check_both(desc, false);
 }
 
 static void dense_rows(void **state) {
     (void)state;
-    const clxent_desc desc = small_desc();
-    check(desc, false, false);
-    check(desc, true, false);
+    check_both(small_desc(), false);
 }
 
 static void sixteen_bits(void **state) {
     (void)state;
     clxent_desc desc = small_desc();
     desc.logits_dtype = CLXENT_BF16;
-    check(desc, false, false);
-    check(desc, true, false);
+    check_both(desc, false);
 }
 
 static void weighted_rows(void **state) {
@@ -151,8 +211,7 @@ static void weighted_rows(void **state) {
     clxent_desc desc = small_desc();
     desc.label_smoothing = 0.1;
     desc.z_loss = 1e-3;
-    check(desc, false, true);
-    check(desc, true, true);
+    check_both(desc, true);
 }
 
 static void next_tokens(void **state) {
@@ -161,15 +220,14 @@ static void next_tokens(void **state) {
     desc.targets = CLXENT_TARGETS_NEXT_TOKEN;
     desc.sequence_length = LENGTH;
     desc.tokens_per_sequence = LENGTH + 1;
-    check(desc, false, false);
+    check((variant){.desc = desc});
 }
 
 static void classes_at_axis_1(void **state) {
     (void)state;
     clxent_desc desc = small_desc();
     desc.inner = INNER;
-    check(desc, false, false);
-    check(desc, true, true);
+    check_both(desc, true);
 }
 
 static void probability_targets(void **state) {
@@ -177,7 +235,7 @@ static void probability_targets(void **state) {
     clxent_desc desc = small_desc();
     desc.targets = CLXENT_TARGETS_PROBABILITY;
     desc.targets_row_stride = STRIDE - 1;
-    check(desc, false, false);
+    check((variant){.desc = desc, .weighted = true});
 }
 
 static void softmax_backward(void **state) {
@@ -185,8 +243,91 @@ static void softmax_backward(void **state) {
     clxent_desc desc = small_desc();
     desc.op = CLXENT_SOFTMAX;
     desc.grad_output_row_stride = STRIDE - 2;
-    check(desc, false, false);
-    check(desc, true, false);
+    check_both(desc, false);
+}
+
+/* What the parts of a row leave for each other is kept for a block's rows alone. */
+static void rows_in_parts(void **state) {
+    (void)state;
+    if (expect_effort() != EFFORT_FULL) skip();
+    clxent_desc desc = small_desc();
+    desc.schedule = CLXENT_SCHEDULE_SPLIT;
+    check((variant){.desc = desc, .weighted = true});
+}
+
+static clxent_desc many_desc(void) {
+    clxent_desc desc = CLXENT_DESC_INIT;
+    desc.rows = MANY_ROWS;
+    desc.classes = FEW_CLASSES;
+    return desc;
+}
+
+/* Blocks end within chunks and at their ends; a window of the losses is more than a block, or a block more.
+ */
+static void many_short_rows(void **state) {
+    (void)state;
+    clxent_desc desc = many_desc();
+    desc.z_loss = 1e-3;
+    check((variant){.desc = desc, .weighted = true});
+    desc.reduction = CLXENT_SUM;
+    check((variant){.desc = desc});
+    desc.logits_dtype = CLXENT_F16;
+    check_both(desc, true);
+}
+
+/* A loss and a grad_output for each row. */
+static void many_losses(void **state) {
+    (void)state;
+    clxent_desc desc = many_desc();
+    desc.reduction = CLXENT_NONE;
+    check((variant){.desc = desc, .weighted = true});
+}
+
+static void many_rows_at_axis_1(void **state) {
+    (void)state;
+    clxent_desc desc = many_desc();
+    desc.inner = MANY_INNER;
+    check((variant){.desc = desc, .weighted = true});
+    desc.inner = MANY_ROWS / 3; /* blocks of more rows than a chunk */
+    check((variant){.desc = desc, .weighted = true});
+}
+
+/* Blocks end within sequences: the last row of one needs a token more. */
+static void many_next_tokens(void **state) {
+    (void)state;
+    clxent_desc desc = many_desc();
+    desc.targets = CLXENT_TARGETS_NEXT_TOKEN;
+    desc.sequence_length = LENGTH;
+    desc.use_ignore_index = 1;
+    desc.ignore_index = 2;
+    for (int more = 0; more <= 1; more++) {
+        desc.tokens_per_sequence = LENGTH + more;
+        check((variant){.desc = desc, .weighted = true});
+    }
+    desc.sequence_length = MANY_ROWS / 2; /* longer than blocks */
+    desc.tokens_per_sequence = MANY_ROWS / 2 + 1;
+    check((variant){.desc = desc});
+}
+
+static void counts_alone(void **state) {
+    (void)state;
+    check((variant){.desc = many_desc(), .weighted = true, .only_counts = true});
+}
+
+static void bad_target_in_a_later_block(void **state) {
+    (void)state;
+    const int64_t good = few_targets[MANY_ROWS - 2];
+    few_targets[MANY_ROWS - 2] = FEW_CLASSES;
+    check((variant){.desc = many_desc(), .expect = CLXENT_ERR_TARGET});
+    few_targets[MANY_ROWS - 2] = good;
+}
+
+static void gradient_from_saved_lse(void **state) {
+    (void)state;
+    variant v = {.desc = many_desc()};
+    assert_int_equal(run(&v, 0, &saved).status, CLXENT_OK);
+    v.desc.flags = CLXENT_GRAD_FROM_LSE;
+    check(v);
 }
 
 /* Pages of zeros that are nowhere in memory, and that nothing may write, half as many again as a buffer of
@@ -237,12 +378,14 @@ static int fill(void **state) {
     for (int i = 0; i < ELEMENTS; i++) {
         logits[i] = (float)rng_integer(&r, -900, 900) / 100;
         logits_bf16[i] = bf16_bits((double)logits[i]);
+        logits_f16[i] = f16_bits((double)logits[i]);
         probabilities[i] = (float)rng_integer(&r, 0, 100) / 100;
     }
     for (int i = 0; i < CLASSES; i++) class_weight[i] = (float)rng_integer(&r, 1, 20) / 10;
-    for (int i = 0; i < ROWS; i++) row_weight[i] = (float)rng_integer(&r, 0, 20) / 10;
+    for (int i = 0; i < MANY_ROWS; i++) row_weight[i] = (float)rng_integer(&r, 0, 20) / 10;
     for (int i = 0; i < TOKENS; i++) {
         targets[i] = rng_integer(&r, 0, CLASSES - 1);
+        few_targets[i] = targets[i] % FEW_CLASSES;
         segment[i] = i / 8;
     }
     return 0;
@@ -258,6 +401,14 @@ int main(void) {
         cmocka_unit_test(classes_at_axis_1),
         cmocka_unit_test(probability_targets),
         cmocka_unit_test(softmax_backward),
+        cmocka_unit_test(rows_in_parts),
+        cmocka_unit_test(many_short_rows),
+        cmocka_unit_test(many_losses),
+        cmocka_unit_test(many_rows_at_axis_1),
+        cmocka_unit_test(many_next_tokens),
+        cmocka_unit_test(counts_alone),
+        cmocka_unit_test(bad_target_in_a_later_block),
+        cmocka_unit_test(gradient_from_saved_lse),
         cmocka_unit_test(logits_larger_than_a_buffer),
     };
     return leave(cmocka_run_group_tests(tests, fill, print_count));

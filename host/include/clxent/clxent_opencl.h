@@ -60,7 +60,7 @@ typedef struct clxent_buffers {
 CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
 
 /* Enqueues the kernels on the context's queue after the events of `wait`, and returns: it never blocks
- * or finishes the queue, and allocates device memory only on the first call of a plan (none when
+ * or finishes the queue, and allocates device memory only on its first call for a plan (none when
  * buffers->workspace is given). *event (when event is not NULL) completes with the last kernel; the
  * caller releases it. Buffers must stay alive until then. Bad targets are reported in `counts`, which
  * the caller reads when it likes; their rows count nothing. On failure *event is NULL and nothing that
