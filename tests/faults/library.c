@@ -217,10 +217,10 @@ static void run_split(void) {
     run_on(CLXENT_SCHEDULE_SPLIT, NULL, true);
 }
 
-/* In some ten blocks. */
+/* In two blocks, in up to four where they are copied. */
 static void stream(void) {
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
-    options.memory_bytes = 14000;
+    options.memory_bytes = 10500;
     run_on(CLXENT_SCHEDULE_GROUP, &options, false);
     run_on(CLXENT_SCHEDULE_LANE, &options, true);
 }
