@@ -429,7 +429,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
 }
 
 /* All of one row. */
-static void score_row(const call *k, long row) {
+HAS_BARRIER static void score_row(const call *k, long row) {
     const row_task t = find_task(k, row, true);
     row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     row_kept kept;

@@ -381,8 +381,8 @@ static row_sums saved_row(const call *k, long row) {
 
 #if ROWS == 1
 /* !read: nothing of the row is read. */
-static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
-                        row_kept *kept) {
+HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
+                                    row_kept *kept) {
     row_sums r = saved_row(k, row);
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
@@ -468,7 +468,7 @@ static row_part sub_group_part(row_part p) {
 DEFINE_SUB_GROUP_FOLD(team_part, row_part, sub_group_part, sum = part_add(sum, other))
 
 /* What the team's items have met, together. `kept`: its logits are no more. */
-static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
+HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
     row_part p = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     p.ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
     if (p.ref > s.ref || !s.met) rebase(k, &s, p.ref);
@@ -531,8 +531,8 @@ static row_sums finish_row(const call *k, row_part p) {
 
 #if ROWS == 1
 /* The row, read. !read: nothing of it is, and nothing that is returned matters. */
-static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
-                        row_kept *kept) {
+HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
+                                    row_kept *kept) {
     return finish_row(k, part_of(k, at, scan_row(k, at, read, target, kept), kept->on));
 }
 #endif

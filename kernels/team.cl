@@ -41,14 +41,19 @@ static int team_items(void) {
     return (int)get_local_size(0);
 }
 
+/* Stands before every function that reaches a barrier, so that the kernel itself has the barrier: in the code
+ * that llvmpipe of Mesa 25 makes of a call, a barrier ends the process. */
+#define HAS_BARRIER ALWAYS_INLINE
+
 /* Behind it, every item may overwrite what any item has read. */
-static void team_barrier(void) {
+HAS_BARRIER static void team_barrier(void) {
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 }
 
 /* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
  * `sum`. */
 #define DEFINE_TEAM_FOLD(name, type, statement)               \
+    HAS_BARRIER                                               \
     static type name(type own, team_scratch *scratch) {       \
         enum { WAYS = 16 };                                   \
         __local type *v = (__local type *)scratch;            \
@@ -77,6 +82,7 @@ static void team_barrier(void) {
 /* The same where `type in_sub_group(type own)` folds the values of a sub-group. */
 #if SUBGROUPS
 #define DEFINE_SUB_GROUP_FOLD(name, type, in_sub_group, statement)               \
+    HAS_BARRIER                                                                  \
     static type name(type own, team_scratch *scratch) {                          \
         __local type *v = (__local type *)scratch;                               \
         const type of_sub_group = in_sub_group(own);                             \
@@ -101,6 +107,8 @@ static int team_item(void) {
 static int team_items(void) {
     return 1;
 }
+
+#define HAS_BARRIER /* none here */
 
 static void team_barrier(void) {}
 
