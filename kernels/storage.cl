@@ -292,4 +292,6 @@ static real max_lanes(realv x) {
 }
 #endif
 
+#include "fma.cl"
+
 #endif

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "program.h"
 #include "program_cache.h"
+#include "quirks.h"
 #include "tuning.h"
 
 /* A context with its OpenCL table, and nothing else yet. */
@@ -54,7 +55,7 @@ clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *opti
         goto fail;
     }
     ctx->tuning = clx_tuning_of(&ctx->info);
-    ctx->holds_events = clx_device_loses_events(&ctx->info);
+    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
     *out = ctx;
     return CLXENT_OK;
 fail:
@@ -105,7 +106,7 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
     }
     ctx->queue = queue;
     ctx->tuning = clx_tuning_of(&ctx->info);
-    ctx->holds_events = clx_device_loses_events(&ctx->info);
+    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
     *out = ctx;
     return CLXENT_OK;
 fail:

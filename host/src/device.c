@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "quirks.h"
 
 #ifndef CL_DEVICE_MAX_NUM_SUB_GROUPS /* in headers of OpenCL 2.1 and later */
 #define CL_DEVICE_MAX_NUM_SUB_GROUPS 0x105C
@@ -61,19 +62,13 @@ static cl_int find_subgroups(const clx_cl *cl, cl_device_id device, const clxent
                              const char *extensions, int32_t *out) {
     cl_uint most = 0;
     const bool of_2 = strncmp(info->opencl_c_version, "OpenCL C 2", 10) == 0;
+    *out = 0;
+    if (clx_quirks_of(info).no_subgroups) return CL_SUCCESS;
     *out = of_2 && contains(extensions, "cl_khr_subgroups");
     if (of_2 || strncmp(info->opencl_version, "OpenCL 3", 8) != 0) return CL_SUCCESS;
     const cl_int code = cl->GetDeviceInfo(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL);
     if (code == CL_SUCCESS && most > 0) *out = 1;
     return code == CL_INVALID_VALUE ? CL_SUCCESS : code;
-}
-
-uint64_t clx_device_loop_limit(const clxent_device_info *info) {
-    return contains(info->name, "llvmpipe") ? 65535 : 0;
-}
-
-bool clx_device_loses_events(const clxent_device_info *info) {
-    return contains(info->platform, "Portable Computing Language");
 }
 
 clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,

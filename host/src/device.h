@@ -21,13 +21,6 @@ clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id
 /* Whether `spec`, which is no number, means this device. */
 bool clx_device_matches(const clxent_device_info *info, const char *spec);
 
-/* Loop iterations after which the device silently leaves a work-item's loops; 0: it never does. */
-uint64_t clx_device_loop_limit(const clxent_device_info *info);
-
-/* Whether its driver ends the process where an awaited event fails and nobody holds those of the commands
- * after it. */
-bool clx_device_loses_events(const clxent_device_info *info);
-
 /* Writes into err why there is no device and what to do. `platforms`: how many answered; `names`: theirs. */
 clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *names);
 

@@ -8,6 +8,7 @@
 #include "error.h"
 #include "kernel_sources.h"
 #include "program_cache.h"
+#include "quirks.h"
 
 static const clx_kernel_source *find_source(const char *name) {
     const clx_kernel_source *source = clx_kernel_sources;
@@ -153,12 +154,11 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
  * functions, and writes to standard error how often. */
 #define QUIET "-w "
 
-/* OpenCL C 1.2 is what the kernels are written in. Oclgrind's interpreter does not know an intrinsic that
- * clang leaves where it inlined functions, so it gets them not inlined; for its other option see storage.cl.
- * Sub-groups came with OpenCL C 2.0, and are a part of 3.0. */
+/* OpenCL C 1.2 is what the kernels are written in. Sub-groups came with OpenCL C 2.0, and are a part of 3.0.
+ */
 static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
-    if (strncmp(ctx->info.platform, "Oclgrind", 8) == 0)
-        return "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 ";
+    const char *other = clx_quirks_of(&ctx->info).language;
+    if (other) return other;
     if (!subgroups) return "-cl-std=CL1.2 ";
     return strncmp(ctx->info.opencl_c_version, "OpenCL C 2", 10) == 0 ? "-cl-std=CL2.0 -DSUBGROUPS=1 "
                                                                       : "-cl-std=CL3.0 -DSUBGROUPS=1 ";
@@ -179,11 +179,12 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              QUIET
-             "%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
+             "%s%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
-             language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)), (int)build->op,
-             (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
-             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->u,
+             language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)),
+             clx_quirks_of(&ctx->info).options, (int)build->op, (int)build->logits, (int)build->grad,
+             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
+             build->stats, build->strided, build->from_lse, build->u,
              ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
              : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
              : schedule == CLXENT_SCHEDULE_GROUP        ? ""
@@ -198,7 +199,8 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
     char options[128];
-    snprintf(options, sizeof options, QUIET "%s-DREAL_F64=%d%s", language_option(ctx, false), f64,
+    snprintf(options, sizeof options, QUIET "%s%s-DREAL_F64=%d%s", language_option(ctx, false),
+             clx_quirks_of(&ctx->info).options, f64,
              ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);

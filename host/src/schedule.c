@@ -5,6 +5,7 @@
 #include "device.h"
 #include "error.h"
 #include "plan.h"
+#include "quirks.h"
 #include "tuning.h"
 
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
@@ -54,7 +55,7 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
                                   clx_split *split) {
     const clxent_device_info *info = &ctx->info;
-    const uint64_t limit = clx_device_loop_limit(info);
+    const uint64_t limit = clx_quirks_of(info).loop_limit;
     clxent_schedule schedule = desc->schedule;
     *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
@@ -70,9 +71,9 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     if (limit && iterations(ctx, schedule, desc) > limit)
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " with the %s schedule take up to %" PRIu64
-                        " loop iterations a work-item, and \"%s\" leaves a loop after %" PRIu64,
+                        " loop iterations a work-item, and \"%s\" of %s %s leaves a loop after %" PRIu64,
                         desc->classes, clxent_schedule_name(schedule), iterations(ctx, schedule, desc),
-                        info->name, limit);
+                        info->name, info->platform, info->driver, limit);
     *out = schedule;
     return CLXENT_OK;
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum { MOST = 16, LOCAL_ARGUMENTS = 256 };
-/* SIZES: of three dimensions. EXTENSION: not in the list, for 0. VERSION: 11 is "OpenCL 1.1 odd". */
+/* SIZES: of three dimensions. EXTENSION: not in the list, for 0. VERSION: 11 is "OpenCL 1.1 odd", or, of a
+ * driver, "1.1 odd". */
 typedef enum kind { BOOL, UINT, ULONG, SIZE, SIZES, BITS, EXTENSION, VERSION } kind;
 
 static const struct property {
@@ -44,6 +45,8 @@ static const struct property {
     {"vector_width", CL_DEVICE_NATIVE_VECTOR_WIDTH_DOUBLE, UINT, NULL},
     {"vector_width", CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, UINT, NULL},
     {"sub_groups", CL_DEVICE_MAX_NUM_SUB_GROUPS, UINT, NULL},
+    {"driver", CL_DRIVER_VERSION, VERSION, ""},
+    {"fma", 0, BOOL, NULL}, /* nobody asks: programs that call it do not build */
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
@@ -154,7 +157,8 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info in
                                           size_t *size_ret) {
     size_t bytes = 0;
     unsigned long long value;
-    if (info == CL_DEVICE_EXTENSIONS || info == CL_DEVICE_VERSION || info == CL_DEVICE_OPENCL_C_VERSION)
+    if (info == CL_DEVICE_EXTENSIONS || info == CL_DEVICE_VERSION || info == CL_DEVICE_OPENCL_C_VERSION ||
+        info == CL_DRIVER_VERSION)
         return get_text(device, info, size, out, size_ret);
     const cl_int code = driver->clGetDeviceInfo(device, info, size, out, &bytes);
     if (size_ret) *size_ret = bytes;
@@ -190,6 +194,7 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_devi
     unsigned long long version;
     if (is_zero("compiler")) return CL_COMPILER_NOT_AVAILABLE;
     if (is_zero("fp64") && options && strstr(options, "_F64=1")) return CL_BUILD_PROGRAM_FAILURE;
+    if (is_zero("fma") && (!options || !strstr(options, "-DFMA=0"))) return CL_BUILD_PROGRAM_FAILURE;
     if (given("opencl", &version) && version < 12) {
         if (options && strstr(options, "-cl-std=CL1.2")) return CL_INVALID_BUILD_OPTIONS;
         snprintf(older, sizeof older, "-cl-std=CL1.1 %s", options ? options : "");

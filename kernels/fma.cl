@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fma() for f32, from additions and multiplications, for a compiler that has none (FMA 0; host/src/quirks.c).
+ *
+ * The rest of a product, a b - round(a b), is exact (Dekker 1971), each factor being cut into two halves of
+ * 12 bits, of which the products are exact. It, the rounded product and c are added as exactly, and rounded
+ * twice: within 1 unit in the last place of the exact value, and exact where that is a b - round(a b) or
+ * needs no rounding. Where the product or the sum is not finite, it is as without fma; where a product of
+ * halves is below the least normal number, the rest loses that. */
+#ifndef CLX_FMA_CL
+#define CLX_FMA_CL
+
+#ifndef FMA
+#define FMA 1
+#endif
+
+#if !FMA && !REAL_F64
+#define DEFINE_FMA(type, uint_type)                                                                    \
+    static type __attribute__((overloadable)) fma_of_sums(type a, type b, type c) {                    \
+        const type p = a * b, sum = p + c;                                                             \
+        const type a_high = CLX_JOIN(as_, type)(CLX_JOIN(as_, uint_type)(a) & (uint_type)0xfffff000u); \
+        const type b_high = CLX_JOIN(as_, type)(CLX_JOIN(as_, uint_type)(b) & (uint_type)0xfffff000u); \
+        const type a_low = a - a_high, b_low = b - b_high;                                             \
+        const type rest = a_low * b_low - (((p - a_high * b_high) - a_low * b_high) - a_high * b_low); \
+        const type c_part = sum - p;                                                                   \
+        const type sum_rest = (p - (sum - c_part)) + (c - c_part);                                     \
+        return isfinite(sum) ? sum + (sum_rest + rest) : sum;                                          \
+    }
+DEFINE_FMA(float, uint)
+#if WIDTH > 1
+DEFINE_FMA(CLX_V(float), CLX_V(uint))
+#endif
+#define fma fma_of_sums
+#endif
+
+#endif
