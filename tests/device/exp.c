@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, the polynomials of CPU devices, evaluated on the
- * device and held against double: the bounds on which numerics.md builds.   test_exp [STEP]   takes every
- * STEP-th float of the range instead of a few of a hundred: 1 for all of them. */
+ * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, the polynomials of CPU devices, and the fma() of
+ * kernels/fma.cl, evaluated on the device and held against double: the bounds on which numerics.md builds.
+ * test_exp [STEP]   takes every STEP-th float of the range instead of a few of a hundred: 1 for all of them.
+ */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <clxent/clxent_opencl.h>
 
@@ -50,6 +51,7 @@ typedef struct functions {
 } functions;
 enum { EXP = 0, TANH = 1 };  /* of kernel evaluate */
 enum { LOG = 0, LOG1P = 1 }; /* of kernel logarithms: the log of a sum, given, or given what it is over 1 */
+enum { REST = 0, SUM = 1 };  /* of kernel fused: what rounding takes off x (x + 1), x (x + 1) - x */
 
 #define assert_cl(code) assert_cl_at((code), #code)
 static void assert_cl_at(cl_int code, const char *what) {
@@ -79,14 +81,19 @@ static const char source[] =
     "    STORE(log_of_sum(v, (rowmask)0, v - one), logs);\n"
     "    STORE(log_of_sum(v + one, ROW_TRUE, v), logs1p);\n"
     "}\n"
-    "#endif\n";
+    "#endif\n"
+    "__kernel void fused(__global const float *x, __global float *rests, __global float *sums, float one) {\n"
+    "    const realv a = LOAD(x), product = a * (a + one);\n"
+    "    STORE(fma(a, a + one, -product), rests);\n"
+    "    STORE(fma(a, a + one, -a * one), sums);\n"
+    "}\n";
 
 static void build(functions *f, const char *kernel, int rows) {
     const char *text = source;
     char options[1024], log[4096] = "";
-    const int length =
-        snprintf(options, sizeof options, "-w -cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DWIDTH=%d -DROWS=%d -I%s",
-                 f->width, rows, CLXENT_TEST_KERNELS);
+    const int length = snprintf(options, sizeof options,
+                                "-w -cl-std=CL1.2 -DEXP_POLYNOMIAL=1 -DFMA=%d -DWIDTH=%d -DROWS=%d -I%s",
+                                strcmp(kernel, "fused") != 0, f->width, rows, CLXENT_TEST_KERNELS);
     assert_true(length > 0 && (size_t)length < sizeof options);
     cl_int code;
     f->program = clCreateProgramWithSource(bench.context, 1, &text, NULL, &code);
@@ -280,6 +287,27 @@ static void logarithms_of_sums(void **state) {
     close_functions(f);
 }
 
+/* fma() of sums: the rest of a product to the last bit, any sum within a unit in the last place. */
+static void fma_of_sums(void **state) {
+    (void)state;
+    functions *f = open_functions("fused", 4, 1);
+    const uint32_t first = bits_of(0x1p-30F), step = (bits_of(0x1p60F) - first) / BATCH;
+    worst w = {"fma of sums, units in the last place", 1, 0, 0};
+    for (uint32_t i = 0; i < BATCH; i++) f->in[i] = number_of(first + i * step);
+    evaluate(f, BATCH);
+    for (size_t i = 0; i < BATCH; i++) {
+        const float x = f->in[i], y = x + 1, product = x * y;
+        const float rest = (float)((double)x * (double)y - (double)product);
+        const double sum = (double)x * (double)y - (double)x;
+        if (f->out[REST][i] != rest)
+            fail_msg("fma(%a, %a, -%a) is %a, not %a", (double)x, (double)y, (double)product,
+                     (double)f->out[REST][i], (double)rest);
+        note(&w, x, fabs((double)f->out[SUM][i] - sum) / ldexp(1, ilogb(sum) - 23));
+    }
+    print_message("%s: %.3g, at %.9g\n", w.what, w.off, (double)w.at);
+    close_functions(f);
+}
+
 static void floats_one_by_one(void **state) {
     (void)state;
     sweep(1);
@@ -332,7 +360,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(special_one_by_one), cmocka_unit_test(special_in_vectors),
         cmocka_unit_test(floats_one_by_one),  cmocka_unit_test(floats_in_vectors),
-        cmocka_unit_test(logarithms_of_sums),
+        cmocka_unit_test(logarithms_of_sums), cmocka_unit_test(fma_of_sums),
     };
     return leave(cmocka_run_group_tests_name("exp", tests, open_device, close_device));
 }
