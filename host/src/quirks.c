@@ -16,8 +16,12 @@ static const struct known {
     clx_quirks quirks;
 } known[] = {
     /* Its interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets
-     * them not inlined; for the other option see storage.cl. */
-    {"Oclgrind", "", 0, ANY, {.language = "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 "}},
+     * them not inlined; for the other options see storage.cl and team.cl. */
+    {"Oclgrind",
+     "",
+     0,
+     ANY,
+     {.language = "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 -DBARRIERS_INLINE=0 "}},
     /* Seen in 6.0: in a work-group of 1 or 2 items a function of sub-groups is an undefined symbol
      * (__pocl_work_group_alloca), and the process ends. 4.0 brought these functions; 7.0 has no compilation
      * of its own for small groups. */
