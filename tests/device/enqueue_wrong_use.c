@@ -135,8 +135,36 @@ static void wrong_arguments(void **state) {
     owner_close(&o);
 }
 
+/* The workspace of the most rows that a plan may have is no device's: a call without one of its own is
+ * refused. */
+static void workspace_beyond_the_device(void **state) {
+    (void)state;
+    owner o;
+    clxent_plan *plan = NULL;
+    clxent_desc desc = CLXENT_DESC_INIT;
+    assert_true(owner_open(&o, 0));
+    desc.rows = INT64_MAX / 8192;
+    desc.classes = CALL_CLASSES;
+    assert_int_equal(clxent_plan_create(&plan, o.ctx, &desc), CLXENT_OK);
+    size_t bytes = 0;
+    assert_int_equal(clxent_workspace_bytes(plan, &bytes), CLXENT_OK);
+    assert_in_range(bytes, (uint64_t)desc.rows * 8, INT64_MAX);
+    device_call call;
+    call_open(&o, &call, 3, true);
+    clxent_buffers b = call_buffers(&call);
+    b.rows = CALL_ROWS;
+    assert_int_equal(clxent_enqueue(plan, &b, 0, NULL, NULL), CLXENT_ERR_MEMORY);
+    assert_says(clxent_ctx_last_error(o.ctx),
+                "workspace|1125899906842623 rows|largest is|make plans of fewer rows");
+    assert_untouched(&o, &call);
+    call_close(&call);
+    clxent_plan_destroy(plan);
+    owner_close(&o);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workspace_beyond_the_device),
         cmocka_unit_test(wrong_calls_are_refused),
         cmocka_unit_test(wrong_arguments),
     };
