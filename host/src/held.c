@@ -7,7 +7,7 @@
 
 enum { LEAST_CAPACITY = 64 };
 
-static void release_completed(clx_held *held, const clx_cl *cl) {
+void clx_held_release_completed(clx_held *held, const clx_cl *cl) {
     size_t kept = 0;
     for (size_t i = 0; i < held->count; i++) {
         cl_int status = CL_QUEUED; /* where the driver does not say */
@@ -22,7 +22,7 @@ static void release_completed(clx_held *held, const clx_cl *cl) {
 
 clxent_status clx_held_reserve(clx_held *held, size_t more, const clx_cl *cl, clxent_error *err) {
     if (held->capacity - held->count >= more) return CLXENT_OK;
-    release_completed(held, cl);
+    clx_held_release_completed(held, cl);
     /* Half is to be free, so that the events are not looked through at every call. */
     size_t capacity = held->capacity ? held->capacity : LEAST_CAPACITY;
     while (capacity < 2 * (held->count + more)) capacity *= 2;

@@ -65,6 +65,7 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
             status = clx_fail_cl(&ctx->error, code, "clFinish(%s)", all[i].name);
         replace(&ctx->cl, all[i].last, NULL);
     }
+    clx_held_release_completed(&ctx->held, &ctx->cl);
     return status;
 }
 

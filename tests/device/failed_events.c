@@ -5,6 +5,7 @@
  * and later calls of the plan are right, in their order. */
 #include "device_call.h"
 #include "leave.h"
+#include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -141,6 +142,7 @@ static void an_event_that_has_failed(void **state) {
         expect_status("enqueue", o.ctx, clxent_enqueue(plan, &b, 2, gates, &done), CLXENT_ERR_OPENCL);
         assert_null(done);
         const char *message = clxent_ctx_last_error(o.ctx);
+        said(message);
         if (!strstr(message, "wait[1] of 2 has failed with status -5")) fail_msg("%s", message);
         assert_cl(clFinish(o.queue));
         expect_good_call(&o, plan);

@@ -7,6 +7,8 @@
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: an OpenCL 1.2 device has no other */
 #include <clxent/clxent_opencl.h>
 
+#include "said.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,6 +66,7 @@ static int is_refusal(clxent_status status, const char *message) {
     char parent[32], self[32];
     snprintf(parent, sizeof parent, "process %ld,", opener);
     snprintf(self, sizeof self, "process %ld,", (long)getpid());
+    said(message);
     const int good = status == CLXENT_ERR_FORK && strstr(message, parent) && strstr(message, self) &&
                      strstr(message, "after fork()");
     return good ? 1 : complain("refusal", status, message);
@@ -283,6 +286,19 @@ static int in_clxent_dtype_size(const opened *o) {
     return clxent_dtype_size(CLXENT_F32) == 4;
 }
 
+#define NAMES(type, value, text)                                        \
+    static int in_clxent_##type##_name(const opened *o) {               \
+        (void)o;                                                        \
+        return strcmp(clxent_##type##_name(CLXENT_##value), text) == 0; \
+    }
+NAMES(op, CROSS_ENTROPY, "cross-entropy")
+NAMES(dtype, F32, "f32")
+NAMES(reduction, MEAN, "mean")
+NAMES(targets, TARGETS_CLASS, "class")
+NAMES(empty_mean, EMPTY_MEAN_ZERO, "zero")
+NAMES(schedule, SCHEDULE_AUTO, "auto")
+#undef NAMES
+
 #define SETS(type)                                        \
     static int in_clxent_##type##_init(const opened *o) { \
         (void)o;                                          \
@@ -324,17 +340,23 @@ static const struct {
     FUNCTION(clxent_ctx_tuning),
     FUNCTION(clxent_desc_init),
     FUNCTION(clxent_device_info_init),
+    FUNCTION(clxent_dtype_name),
     FUNCTION(clxent_dtype_size),
+    FUNCTION(clxent_empty_mean_name),
     FUNCTION(clxent_enqueue),
     FUNCTION(clxent_list_devices),
+    FUNCTION(clxent_op_name),
     FUNCTION(clxent_plan_create),
     FUNCTION(clxent_plan_destroy),
     FUNCTION(clxent_plan_scalars),
     FUNCTION(clxent_plan_schedule),
+    FUNCTION(clxent_reduction_name),
     FUNCTION(clxent_run),
     FUNCTION(clxent_scalars_init),
+    FUNCTION(clxent_schedule_name),
     FUNCTION(clxent_status_name),
     FUNCTION(clxent_status_text),
+    FUNCTION(clxent_targets_name),
     FUNCTION(clxent_tuning_init),
     FUNCTION(clxent_version),
     FUNCTION(clxent_workspace_bytes),

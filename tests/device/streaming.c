@@ -10,6 +10,7 @@
 #include "leave.h"
 #include "record.h"
 #include "rng.h"
+#include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,6 +129,7 @@ static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     u.most_bytes = most_buffer_bytes();
     u.kernels = count("clEnqueueNDRangeKernel");
     snprintf(u.message, sizeof u.message, "%s", clxent_ctx_last_error(ctx));
+    if (u.status != CLXENT_OK) said(u.message);
     clxent_plan_destroy(plan);
     clxent_ctx_destroy(ctx);
     if (memory_bytes) assert_in_range(u.most_bytes, 0, memory_bytes);
