@@ -11,8 +11,8 @@ typedef struct clx_held {
     size_t count, capacity;
 } clx_held;
 
-/* Releases the events that have completed. One whose command failed stays until clx_held_release(): the thread
- * that made it fail may be using it still. */
+/* Releases the events that have completed. One whose command failed stays until clx_held_release(): the
+ * thread that made it fail may be using it still. */
 void clx_held_release_completed(clx_held *held, const clx_cl *cl);
 
 /* Makes room for so many more, where the completed ones take it. */
