@@ -281,7 +281,7 @@ static void on_other_tunings(void **state) {
         {sizeof(clxent_tuning), 8, 16, 32, 32, 4, 2, 128, 100, 64, 8},
     };
     enum { TUNINGS = sizeof tunings / sizeof *tunings };
-    const int step = 50;
+    const int step = 60;
     if (expect_effort() != EFFORT_FULL) skip(); /* each a compilation */
     for (int i = 0; i < TUNINGS; i++) {
         print_message("tuning %d:\n", i);
