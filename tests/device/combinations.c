@@ -38,7 +38,7 @@ static const int values_of[OPTIONS] = {4, 4, 3, 4, 4, 4, 2, 2, 2, 2, 2, 2, 4};
 /* Less than a vector, some and a rest, whole ones, several tiles. */
 static const int64_t class_counts[] = {3, 33, 64, 257};
 
-enum { CELLS = OPTIONS * 4, CANDIDATES = 60, FRUITLESS = 60 };
+enum { CELLS = OPTIONS * 4, CANDIDATES = 1000, FRUITLESS = 10 };
 
 typedef struct problem {
     int value[OPTIONS];

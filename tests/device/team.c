@@ -42,8 +42,15 @@ static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
 static uint64_t seed;
 
 static void run_trial(const variant *v, int64_t classes, clxent_schedule schedule, rng *r) {
-    const trial_limits limits = {
-        .classes = classes, .rows = 40, .elements = 30000, .schedule = schedule, .device = &device};
+    /* each with and without is another program: some variants have it, and combinations.c everything */
+    const int64_t number = v - variants;
+    const trial_limits limits = {.classes = classes,
+                                 .rows = 40,
+                                 .elements = 30000,
+                                 .schedule = schedule,
+                                 .device = &device,
+                                 .scale = number % 2 ? ALWAYS : NEVER,
+                                 .strided = number == 3 ? ALWAYS : NEVER};
     assert_true(trial_run(ctx, v, &limits, r));
 }
 
