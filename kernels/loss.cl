@@ -327,8 +327,8 @@ static void write_kept(const call *k, const row_at *at, const row_sums *r, const
         FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
         from = kept->from[i % KEPT_REFS];
         part.spread = grad->spread * exp(IN_Z(k, kept->ref[i % KEPT_REFS] - r->ref));
-        part.at_ref = i + 1 == kept->count ? REAL(1) : REAL_NAN;
     }
+    part.at_ref = grad->at_ref;
 #endif
     FOR_ROW(from, (uint)k->p->classes, WRITE)
 #undef WRITE

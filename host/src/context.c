@@ -32,6 +32,12 @@ static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options
     return CLXENT_OK;
 }
 
+/* What follows from the device that the context has. */
+static void take_device(clxent_ctx *ctx) {
+    ctx->tuning = clx_tuning_of(&ctx->info);
+    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
+}
+
 clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
     clxent_ctx *ctx = NULL;
     cl_int code = CL_SUCCESS;
@@ -54,8 +60,7 @@ clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *opti
         ctx->queue = NULL;
         goto fail;
     }
-    ctx->tuning = clx_tuning_of(&ctx->info);
-    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
+    take_device(ctx);
     *out = ctx;
     return CLXENT_OK;
 fail:
@@ -105,8 +110,7 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
         goto fail;
     }
     ctx->queue = queue;
-    ctx->tuning = clx_tuning_of(&ctx->info);
-    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
+    take_device(ctx);
     *out = ctx;
     return CLXENT_OK;
 fail:

@@ -129,3 +129,9 @@ void call_check(const owner *o, const device_call *call, cl_event after, size_t 
     memset(result + AT_WORKSPACE, CANARY, workspace_bytes);
     assert_memory_equal(result, call->image, CALL_BYTES);
 }
+
+cl_int status_of(cl_event event) {
+    cl_int status = CL_QUEUED;
+    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL));
+    return status;
+}

@@ -55,6 +55,9 @@ clxent_buffers call_buffers(const device_call *call);
  * was written, but for `workspace_bytes`. */
 void call_check(const owner *o, const device_call *call, cl_event after, size_t workspace_bytes);
 
+/* How far the event's command is: CL_COMPLETE, or a negative number where it failed. */
+cl_int status_of(cl_event event);
+
 #define assert_cl(code) assert_cl_at((code), #code, __FILE__, __LINE__)
 void assert_cl_at(cl_int code, const char *what, const char *file, int line);
 

@@ -23,12 +23,6 @@ static void enqueue(const owner *o, clxent_plan *plan, const clxent_buffers *b, 
     expect_status("enqueue", o->ctx, clxent_enqueue(plan, b, n_wait, wait, event), CLXENT_OK);
 }
 
-static cl_int status_of(cl_event event) {
-    cl_int status = CL_QUEUED;
-    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL));
-    return status;
-}
-
 static cl_ulong time_of(cl_event event, cl_profiling_info what) {
     cl_ulong time = 0;
     assert_cl(clGetEventProfilingInfo(event, what, sizeof time, &time, NULL));

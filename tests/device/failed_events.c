@@ -24,12 +24,6 @@ static cl_event make_gate(const owner *o) {
     return gate;
 }
 
-static cl_int status_of(cl_event event) {
-    cl_int status = CL_QUEUED;
-    assert_cl(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL));
-    return status;
-}
-
 static void enqueue(const owner *o, clxent_plan *plan, const clxent_buffers *b, const cl_event *gate,
                     cl_event *event) {
     expect_status("enqueue", o->ctx, clxent_enqueue(plan, b, gate ? 1 : 0, gate, event), CLXENT_OK);
