@@ -14,6 +14,8 @@
 /* clang-format off */
 static const clx_tuned_device clx_tuned_devices[] = {
     /*         device  vendor  group: width, tile, short, size  wide: width, tile  lane few split: part, teams */
+    /* An interpreter, which takes as long for an item without a class as for one with four: few items. */
+    CLX_TUNED("oclgrind", "",         4,     4,    8,     16,         16,    8,    16,  32,        16384, 1)
     /* PoCL 3.1, two cores with AVX-512: LANE and WIDE are alike at 96 classes with a gradient, at 128 without. */
     CLX_TUNED("pocl",  "",            4,     4,    64,    64,         16,    8,    64,  112,     16384, 1)
     /* llvmpipe and what is new: small groups, since a CPU runs a group's items one after the other. */

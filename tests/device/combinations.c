@@ -129,7 +129,7 @@ static void try(const problem *p, rng *r) {
     const int64_t classes = class_counts[v[CLASSES]];
     const trial_limits limits = {.classes = classes,
                                  .rows = 40,
-                                 .elements = 600,
+                                 .elements = expect_effort() == EFFORT_TINY ? 300 : 600,
                                  .schedule = (clxent_schedule)(CLXENT_SCHEDULE_AUTO + 1 + v[SCHEDULE]),
                                  .device = &run.device,
                                  .scale = v[SCALE] ? ALWAYS : NEVER,
