@@ -147,13 +147,14 @@ static void run_all(const fault_scenario *scenario, fault_kind kind) {
     enum { WAYS = 6 };
     const test_effort effort = expect_effort();
     const int ways = kind == FAULT_OPENCL && expect_long() ? WAYS : 1;
+    const int stride = expect_long() ? 1 : effort != EFFORT_FULL ? 7 : scenario->stride;
     long calls = 0;
     loop.kind = kind;
     loop.absorbed_entries = scenario->absorbed;
     loop.tried = loop.absorbed = 0;
     for (int lasting = 0; lasting < 2; lasting++)
         for (int way = 0; way < ways; way++)
-            for (long wanted = 1;; wanted += effort == EFFORT_FULL ? 1 : 7) {
+            for (long wanted = 1;; wanted += lasting && !expect_long() ? 3 * stride : stride) {
                 const bool reached = run_with(scenario, wanted, lasting, ways > 1 ? way : (int)wanted);
                 calls = board->calls;
                 if (!reached) break;

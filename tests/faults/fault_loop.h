@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fails every call of a scenario, one after the other: the scenario runs with call 1 failing, then call 2,
- * until a run in which nothing was left to fail. Each call once, and once more with all that follow it.
+ * until a run in which nothing was left to fail. Each call once, and once more with all that follow it; in
+ * the short form one in three of the latter, where those that follow are seldom reached.
  *
  * In each run: a step that fails says so with a status and a message that names the call; nothing of OpenCL
  * and no memory is left at the end; and where one call alone failed, the same step succeeds when it is tried
@@ -18,6 +19,7 @@ typedef struct fault_scenario {
     const char *name;
     void (*run)(void);
     const char *absorbed; /* entries whose failure need not be reported, beside releases: "clA clB" */
+    int stride; /* each STRIDE-th call fails; in the long form each. Above 1: much resembles another */
 } fault_scenario;
 
 /* A call of the library, tried again as far as the loop wants that. `message` is read after each attempt. */

@@ -347,24 +347,24 @@ static void export_and_import(void) {
 
 int main(int argc, char **argv) {
     static const fault_scenario scenarios[] = {
-        {"list", list, "clGetPlatformInfo"}, /* the name is for the message that there is no device */
-        {"list_two", list_two, "clGetPlatformInfo clGetDeviceInfo"},
-        {"create", create, "clGetPlatformInfo"},
-        {"create_from_queue", create_from_queue, NULL},
-        {"plan_lane", plan_lane, NULL},
-        {"plan_split", plan_split, NULL},
+        {"list", list, "clGetPlatformInfo", 1}, /* the name is for the message that there is no device */
+        {"list_two", list_two, "clGetPlatformInfo clGetDeviceInfo", 1},
+        {"create", create, "clGetPlatformInfo", 1},
+        {"create_from_queue", create_from_queue, NULL, 1},
+        {"plan_lane", plan_lane, NULL, 1},
+        {"plan_split", plan_split, NULL, 1},
         /* an event of which a driver does not tell whether it is complete is held on to */
-        {"run_lane", run_lane, "clGetEventInfo"},
-        {"run_group", run_group, "clGetEventInfo"},
-        {"run_wide", run_wide, "clGetEventInfo"},
-        {"run_split", run_split, "clGetEventInfo"},
-        {"stream", stream, "clGetEventInfo"},
-        {"enqueue_in_order", enqueue_in_order, NULL},
-        {"enqueue_out_of_order", enqueue_out_of_order, NULL},
-        {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL},
+        {"run_lane", run_lane, "clGetEventInfo", 3},
+        {"run_group", run_group, "clGetEventInfo", 3},
+        {"run_wide", run_wide, "clGetEventInfo", 3},
+        {"run_split", run_split, "clGetEventInfo", 1},
+        {"stream", stream, "clGetEventInfo", 3},
+        {"enqueue_in_order", enqueue_in_order, NULL, 1},
+        {"enqueue_out_of_order", enqueue_out_of_order, NULL, 2},
+        {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},
         /* what a driver does not take from an import is compiled */
         {"export_and_import", export_and_import,
-         "clCreateProgramWithBinary clBuildProgram clCreateKernel clGetKernelWorkGroupInfo"},
+         "clCreateProgramWithBinary clBuildProgram clCreateKernel clGetKernelWorkGroupInfo", 1},
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return fault_loops("faults", scenarios, sizeof scenarios / sizeof *scenarios, compile_all);
