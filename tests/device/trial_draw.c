@@ -93,13 +93,20 @@ static void draw_shape(trial *t, const trial_limits *limits, rng *r) {
 
 /* ------------------------------------------------------------------------------- scalars --------- */
 
-/* The scalars as the device gets them: in the plan, or in the call with others in the plan. */
+/* The scalars as the device gets them: in the plan, or in the call with others in the plan. These ask for the
+ * same program (rules_reduction.c has a call that asks for another). */
 static void draw_scalars(trial *t, const trial_limits *limits, rng *r) {
     const variant *v = t->v;
     clxent_scalars s = CLXENT_SCALARS_INIT, decoy = CLXENT_SCALARS_INIT;
-    if (v->op != CLXENT_NLL && choose(limits->scale, 0.5, r)) s.logit_scale = rng_uniform(r, 0.3, 2.0);
+    if (v->op != CLXENT_NLL && choose(limits->scale, 0.5, r)) {
+        s.logit_scale = rng_uniform(r, 0.3, 2.0);
+        decoy.logit_scale = 2.5;
+    }
     if (v->softcap) s.softcap = decoy.softcap = rng_uniform(r, 1.0, 50.0);
-    if (v->smoothing) s.label_smoothing = rng_chance(r, 0.1) ? 1.0 : rng_uniform(r, 0.0, 0.3);
+    if (v->smoothing) {
+        s.label_smoothing = rng_chance(r, 0.1) ? 1.0 : rng_uniform(r, 0.0, 0.3);
+        decoy.label_smoothing = 0.7;
+    }
     if (v->op == CLXENT_CROSS_ENTROPY && rng_chance(r, 0.4)) s.z_loss = rng_uniform(r, 0.0, 0.01);
     if (rng_chance(r, 0.5)) s.grad_output = rng_uniform(r, -3.0, 3.0);
     t->scalars = s;
@@ -389,6 +396,31 @@ static void draw_outputs(trial *t, const trial_limits *limits, rng *r) {
     a->grad = a->logits;
 }
 
+/* The plan is told of them, and compiles no program but the one that the call takes. */
+static void name_outputs(trial *t) {
+    const clxent_arrays *a = &t->arrays;
+    const struct {
+        const clxent_array *array;
+        uint32_t bit;
+    } outputs[] = {
+        {&a->loss, CLXENT_OUT_LOSS},
+        {&a->row_loss, CLXENT_OUT_ROW_LOSS},
+        {&a->log_prob, CLXENT_OUT_LOG_PROB},
+        {&a->lse, CLXENT_OUT_LSE},
+        {&a->lse_residual, CLXENT_OUT_LSE_RESIDUAL},
+        {&a->argmax, CLXENT_OUT_ARGMAX},
+        {&a->rank, CLXENT_OUT_RANK},
+        {&a->entropy, CLXENT_OUT_ENTROPY},
+        {&a->log_probs, CLXENT_OUT_LOG_PROBS},
+        {&a->probs, CLXENT_OUT_PROBS},
+        {&a->grad, CLXENT_OUT_GRAD},
+        {&a->counts, CLXENT_OUT_COUNTS},
+    };
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (outputs[i].array->data) t->desc.outputs |= outputs[i].bit;
+    if (t->v->op == CLXENT_NLL) t->desc.outputs &= ~(uint32_t)CLXENT_OUT_LOG_PROBS; /* an input */
+}
+
 /* ------------------------------------------------------------------------------- the trial ------- */
 
 static void set_reference(trial *t) {
@@ -478,6 +510,7 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
         draw_class_targets(t, &rare, special, r);
     draw_weights(t, r);
     draw_outputs(t, limits, r);
+    name_outputs(t);
     set_reference(t);
     t->expect = reference_count(&t->p).bad ? CLXENT_ERR_TARGET : CLXENT_OK;
     describe(t);
