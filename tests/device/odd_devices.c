@@ -80,7 +80,8 @@ static void check_variant(void **state) {
     const variant *v = *state;
     if (v->logits == CLXENT_F64 && !expect_long() && !refuses("f64")) skip();
     if (odd.ctx == NULL || (v->logits == CLXENT_F64 && !odd.device.fp64 && !refuses("f64"))) skip();
-    rng r = rng_start(7 + (uint64_t)(v - variants));
+    const int64_t number = v - variants;
+    rng r = rng_start(7 + (uint64_t)number);
     for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++) {
         /* a vector kernel takes a minute to compile there */
         if (schedule >= CLXENT_SCHEDULE_WIDE && expect_effort() != EFFORT_FULL) continue;
@@ -90,7 +91,10 @@ static void check_variant(void **state) {
                                          .fewest = shapes[i].rows,
                                          .elements = (int64_t)1 << 17,
                                          .schedule = (clxent_schedule)schedule,
-                                         .device = &odd.device};
+                                         .device = &odd.device,
+                                         /* each with and without is another program */
+                                         .scale = number % 2 ? ALWAYS : NEVER,
+                                         .strided = number % 3 == 1 ? ALWAYS : NEVER};
             run_trial(v, &limits, &r);
         }
     }

@@ -46,7 +46,8 @@ static const struct property {
     {"vector_width", CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, UINT, NULL},
     {"sub_groups", CL_DEVICE_MAX_NUM_SUB_GROUPS, UINT, NULL},
     {"driver", CL_DRIVER_VERSION, VERSION, ""},
-    {"fma", 0, BOOL, NULL}, /* nobody asks: programs that call it do not build */
+    {"fma", 0, BOOL, NULL},       /* nobody asks: programs that call it do not build */
+    {"optimizer", 0, BOOL, NULL}, /* nobody asks: programs are built without, in a third of the time */
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
@@ -190,11 +191,15 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
 static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_device_id *devices,
                                 const char *options, void(CL_CALLBACK *notified)(cl_program, void *),
                                 void *user) {
-    char older[1024];
+    char plain[1024], older[1024 + 16];
     unsigned long long version;
     if (is_zero("compiler")) return CL_COMPILER_NOT_AVAILABLE;
     if (is_zero("fp64") && options && strstr(options, "_F64=1")) return CL_BUILD_PROGRAM_FAILURE;
     if (is_zero("fma") && (!options || !strstr(options, "-DFMA=0"))) return CL_BUILD_PROGRAM_FAILURE;
+    if (is_zero("optimizer")) {
+        snprintf(plain, sizeof plain, "-cl-opt-disable %s", options ? options : "");
+        options = plain;
+    }
     if (given("opencl", &version) && version < 12) {
         if (options && strstr(options, "-cl-std=CL1.2")) return CL_INVALID_BUILD_OPTIONS;
         snprintf(older, sizeof older, "-cl-std=CL1.1 %s", options ? options : "");
