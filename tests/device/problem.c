@@ -3,6 +3,8 @@
  * Runs small problems and tables of rules; see problem.h. The device is the one that the environment
  * selects (CLXENT_DEVICE, OCL_ICD_VENDORS). */
 #include "problem.h"
+
+#include "asked.h"
 #include "leave.h"
 #include "said.h"
 
@@ -102,10 +104,12 @@ clxent_plan *make_plan(const clxent_desc *desc) {
 }
 
 void solve(problem *p) {
-    clxent_plan *plan = make_plan(&p->desc);
     clxent_schedule used = CLXENT_SCHEDULE_AUTO;
-    assert_int_equal(clxent_plan_schedule(plan, &used), CLXENT_OK);
+    clxent_desc desc = p->desc;
     bind_outputs(p);
+    if (desc.outputs == 0) desc.outputs = asked_outputs(&desc, &p->arrays);
+    clxent_plan *plan = make_plan(&desc);
+    assert_int_equal(clxent_plan_schedule(plan, &used), CLXENT_OK);
     const clxent_status status = clxent_run(plan, &p->arrays);
     clxent_plan_destroy(plan);
     if (status != p->expect) {

@@ -6,6 +6,7 @@
  * fits is refused with the least that is needed; logits larger than any buffer of the device, in memory that
  * cannot be written. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include "asked.h"
 #include "expect.h"
 #include "leave.h"
 #include "record.h"
@@ -111,6 +112,29 @@ typedef struct use {
     char message[2048];
 } use;
 
+/* The compiled programs of the last run, for the next one's context; for a compiler that is slow and a driver
+ * that exports without compiling once more. */
+static struct {
+    void *data;
+    size_t bytes;
+} programs;
+
+static void import_programs(clxent_ctx *ctx) {
+    if (programs.data == NULL) return;
+    expect_status("import", ctx, clxent_ctx_import_programs(ctx, programs.data, programs.bytes), CLXENT_OK);
+}
+
+static void export_programs(clxent_ctx *ctx) {
+    if (expect_effort() != EFFORT_SMALL || clxent_ctx_programs_compiled(ctx) == 0) return;
+    size_t bytes = 0;
+    expect_status("size of programs", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &bytes), CLXENT_OK);
+    free(programs.data);
+    programs.data = malloc(bytes);
+    assert_non_null(programs.data);
+    programs.bytes = bytes;
+    expect_status("export", ctx, clxent_ctx_export_programs(ctx, programs.data, bytes, &bytes), CLXENT_OK);
+}
+
 static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     static use u;
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
@@ -119,10 +143,13 @@ static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     clxent_plan *plan = NULL;
     options.memory_bytes = memory_bytes;
     if (clxent_ctx_create(&ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
-    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &v->desc), CLXENT_OK);
+    import_programs(ctx);
     clxent_arrays a = CLXENT_ARRAYS_INIT;
     memset(out, 0x5a, sizeof *out);
     bind(&a, v, out);
+    clxent_desc desc = v->desc;
+    desc.outputs = asked_outputs(&desc, &a);
+    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
     start_recording();
     u.status = clxent_run(plan, &a);
     stop_recording();
@@ -130,6 +157,7 @@ static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     u.kernels = count("clEnqueueNDRangeKernel");
     snprintf(u.message, sizeof u.message, "%s", clxent_ctx_last_error(ctx));
     if (u.status != CLXENT_OK) said(u.message);
+    export_programs(ctx);
     clxent_plan_destroy(plan);
     clxent_ctx_destroy(ctx);
     if (memory_bytes) assert_in_range(u.most_bytes, 0, memory_bytes);
@@ -371,6 +399,7 @@ static void logits_larger_than_a_buffer(void **state) {
 static int print_count(void **state) {
     (void)state;
     print_message("%d calls in blocks of rows, each with the bits of one call\n", compared);
+    free(programs.data);
     return 0;
 }
 

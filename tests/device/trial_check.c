@@ -167,7 +167,7 @@ void trial_check_saved(trial *t, clxent_ctx *ctx) {
     if (t->desc.op != CLXENT_CROSS_ENTROPY || !a->lse.data || !a->grad.data || t->in_place) return;
     clxent_desc desc = t->desc;
     desc.flags = CLXENT_GRAD_FROM_LSE;
-    desc.outputs = CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
+    desc.outputs &= CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
     clxent_plan *plan = NULL;
     expect_status("clxent_plan_create, gradient from lse", ctx, clxent_plan_create(&plan, ctx, &desc),
                   CLXENT_OK);

@@ -5,6 +5,8 @@
  */
 #include "trial.h"
 
+#include "asked.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -396,31 +398,6 @@ static void draw_outputs(trial *t, const trial_limits *limits, rng *r) {
     a->grad = a->logits;
 }
 
-/* The plan is told of them, and compiles no program but the one that the call takes. */
-static void name_outputs(trial *t) {
-    const clxent_arrays *a = &t->arrays;
-    const struct {
-        const clxent_array *array;
-        uint32_t bit;
-    } outputs[] = {
-        {&a->loss, CLXENT_OUT_LOSS},
-        {&a->row_loss, CLXENT_OUT_ROW_LOSS},
-        {&a->log_prob, CLXENT_OUT_LOG_PROB},
-        {&a->lse, CLXENT_OUT_LSE},
-        {&a->lse_residual, CLXENT_OUT_LSE_RESIDUAL},
-        {&a->argmax, CLXENT_OUT_ARGMAX},
-        {&a->rank, CLXENT_OUT_RANK},
-        {&a->entropy, CLXENT_OUT_ENTROPY},
-        {&a->log_probs, CLXENT_OUT_LOG_PROBS},
-        {&a->probs, CLXENT_OUT_PROBS},
-        {&a->grad, CLXENT_OUT_GRAD},
-        {&a->counts, CLXENT_OUT_COUNTS},
-    };
-    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
-        if (outputs[i].array->data) t->desc.outputs |= outputs[i].bit;
-    if (t->v->op == CLXENT_NLL) t->desc.outputs &= ~(uint32_t)CLXENT_OUT_LOG_PROBS; /* an input */
-}
-
 /* ------------------------------------------------------------------------------- the trial ------- */
 
 static void set_reference(trial *t) {
@@ -510,7 +487,7 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
         draw_class_targets(t, &rare, special, r);
     draw_weights(t, r);
     draw_outputs(t, limits, r);
-    name_outputs(t);
+    d->outputs = asked_outputs(d, &t->arrays);
     set_reference(t);
     t->expect = reference_count(&t->p).bad ? CLXENT_ERR_TARGET : CLXENT_OK;
     describe(t);
