@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * exp_of(d), for what is summed and stored a class, tanh_of(y), for the softcap, log_of_sum(), for a row.
- * With EXP_POLYNOMIAL, for CPU devices and f32, by a polynomial that vectorizes, without table or branch (the
- * logarithm only where rows are lanes); else the device's functions.
+ * With EXP_POLYNOMIAL, for CPU devices and f32, by a polynomial that vectorizes, without table or branch; the
+ * logarithm so on every device, whose own may be less exact. Else, and for f64, the device's functions.
  *
  * exp(d) = 2^n 2^f with n the integer nearest to d log2(e), f the rest, in [-1/2, 1/2]. Adding EXP_SHIFT
  * rounds to n and leaves n + 127 in the low bits of the sum, which are 2^n's exponent. 2^f is 1 + f q(f), q
@@ -84,19 +84,19 @@ static exp_constants exp_constants_of(real one) {
 
 /* log(sum); where near_1, from sum - 1, which has more digits. For finite, normal sums > 0. */
 static rowreal log_of_sum(rowreal sum, rowmask near_1, rowreal less_1) {
-#if EXP_POLYNOMIAL && !REAL_F64 && ROWS > 1
-    const maskv bits = AS_MASKV(sum);
-    const maskv n = (bits - 0x3f3504f3) >> 23; /* the bits of sqrt(1/2) */
-    const realv f = near_1 ? less_1 : AS_REALV(bits - (n << 23)) - 1;
-    const realv s = f / (f + 2), z = s * s;
-    realv r = fma(z, REALV(2 / 9.0f), REALV(2 / 7.0f));
-    r = fma(r, z, REALV(2 / 5.0f));
-    r = fma(r, z, REALV(2 / 3.0f)) * z;
-    const realv power = TO_REALV(n);
-    const realv low = fma(power, REALV(-2.12194440e-4f), -s * (f - r)); /* log(2) in two parts, */
-    return fma(power, REALV(0.693359375f), f + low);                    /* the larger one exact */
-#else
+#if REAL_F64
     return near_1 ? log1p(less_1) : log(sum);
+#else
+    const rowmask bits = AS_ROWMASK(sum);
+    const rowmask n = (bits - 0x3f3504f3) >> 23; /* the bits of sqrt(1/2) */
+    const rowreal f = near_1 ? less_1 : AS_ROWREAL(bits - (n << 23)) - 1;
+    const rowreal s = f / (f + 2), z = s * s;
+    rowreal r = fma(z, ROWREAL(2 / 9.0f), ROWREAL(2 / 7.0f));
+    r = fma(r, z, ROWREAL(2 / 5.0f));
+    r = fma(r, z, ROWREAL(2 / 3.0f)) * z;
+    const rowreal power = TO_ROWREAL(n);
+    const rowreal low = fma(power, ROWREAL(-2.12194440e-4f), -s * (f - r)); /* log(2) in two parts, */
+    return fma(power, ROWREAL(0.693359375f), f + low);                      /* the larger one exact */
 #endif
 }
 

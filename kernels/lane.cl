@@ -19,7 +19,7 @@
 #include "rows.cl"
 
 __kernel void lane_rows(CALL_ARGUMENTS) {
-    call k = CALL_INIT;
+    OPEN_CALL(k);
     long row = params.first_row + (long)get_global_id(0) * CLX_ITEM_ROWS;
     const long end = min(params.end_row, row + CLX_ITEM_ROWS);
     for (; row < end; row += ROWS) {
@@ -29,7 +29,7 @@ __kernel void lane_rows(CALL_ARGUMENTS) {
 }
 #else
 __kernel void lane_rows(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long row = params.first_row + (long)get_global_id(0);
     if (row < params.end_row) score_row(&k, row);
 }

@@ -60,12 +60,12 @@ static void add_loss(const call *k, rowmask counted, rowreal x) {
 /* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. */
 static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
 #if SOFTCAP
-    const long_sum d = {deviation_1(k, x, ref), 0};
+    const long_sum d = long_sum_of(deviation_1(k, x, ref));
 #else
     const rowreal scale = k->logit_scale;
-    long_sum plain = {x, ROWREAL(0)};
+    long_sum plain = long_sum_of(x);
     long_sum_add(&plain, -ref);
-    long_sum d = {scale * plain.sum, ROWREAL(0)};
+    long_sum d = long_sum_of(scale * plain.sum);
     d.low = fma(scale, plain.sum, -d.sum) + scale * plain.low;
 #endif
     return d;
@@ -117,6 +117,12 @@ typedef struct row_grad {
     rowreal masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
 } row_grad;
 
+static row_grad no_grad(void) {
+    row_grad g;
+    g.spread = g.u_factor = g.target = g.q_sum = g.z = g.beside = g.at_ref = g.masked = 0;
+    return g;
+}
+
 /* What z-loss s adds to spread: 2 s lse share scale / sum. A large s is made small before, and large again
  * behind the product, which may fit where 2 s does not. */
 static rowreal z_loss_spread(const call *k, const row_sums *r, rowreal share) {
@@ -126,7 +132,9 @@ static rowreal z_loss_spread(const call *k, const row_sums *r, rowreal share) {
 
 static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) {
     rowreal g = k->grad_scalar;
-    row_grad grad = {g, 0, 0, 0, 0, 0, 1, 0};
+    row_grad grad = no_grad();
+    grad.spread = g;
+    grad.at_ref = 1;
 #if OP == OP_LOG_SOFTMAX
     grad.u_factor = -g;
     grad.q_sum = grad.spread = -g * r.u;
@@ -200,7 +208,9 @@ static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r
     const rowreal d = deviation_1(k, x, r->ref);
     const rowreal e = first_lane(exp_of_deviation(k, r, (realv)(d)));
 #if FROM_LSE
-    const rowreal others = -expm1(fmin(d - r->lse_residual, ROWREAL(0)));
+    /* 1 - exp(log_p) with all its digits near 0; not by expm1(), for which see call.cl */
+    const rowreal log_p = fmin(d - r->lse_residual, ROWREAL(0));
+    const rowreal others = -tanh(log_p / 2) * (1 + exp(log_p));
 #else
     const rowreal others = (r->rest + (1 - e)) * r->inverse_sum;
 #endif
@@ -394,7 +404,7 @@ static void write_numbers(const call *k, long row, const row_task *t, row_sums r
     if (t->read) write_description(k, row, r);
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
     if (t->counted) {
-        const long_sum x_part = {t->x_target, 0};
+        const long_sum x_part = long_sum_of(t->x_target);
         write_counted_loss(k, row, t->target, r,
                            OP == OP_NLL ? x_part : target_deviation(k, t->x_target, r.ref));
     } else {
@@ -409,7 +419,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
     const row_at *at = &t->at;
     const bool last = at->to == (uint)k->p->classes;
     const uint end = last ? (uint)k->p->classes_padded : at->to;
-    row_grad grad = {0, 0, 0, 0, 0, 0, 0, 0};
+    row_grad grad = no_grad();
     if (t->has_grad) grad = row_gradient(k, row, t->target, r);
 #if OP == OP_NLL
     if (HAS(k, grad)) fill_gradient(k, at, at->from, end, REAL(0));
@@ -431,7 +441,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
 /* All of one row. */
 HAS_BARRIER static void score_row(const call *k, long row) {
     const row_task t = find_task(k, row, true);
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = no_sums();
     row_kept kept;
     start_keeping(k, &kept, KEEP && t.has_grad && !is_described(k));
 #if OP != OP_NLL

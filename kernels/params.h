@@ -57,30 +57,50 @@ enum {                 /* bits of clx_params.flags */
        CLX_KEEP_ROWS = 8 /* rows store their loss in the scratch, to be reduced after them */
 };
 
+/* The first argument of every kernel. X(type, name), but for the places of the arrays. */
+#define CLX_PARAMS_MAP(X)                                                                                  \
+    X(clx_i64, rows)      /* of the call */                                                                \
+    X(clx_i64, first_row) /* of this launch; the work-items count from it, teams of reduce.cl in chunks */ \
+    X(clx_i64, end_row)                                                                                    \
+    X(clx_i64, classes)                                                                                    \
+    X(clx_i64, classes_padded)                                                                             \
+    X(clx_i64, inner)                                                                                      \
+    X(clx_i64, logits_stride) /* elements from one outer index to the next of each (N,C) array */          \
+    X(clx_i64, grad_stride)                                                                                \
+    X(clx_i64, targets_stride)                                                                             \
+    X(clx_i64, log_probs_stride)                                                                           \
+    X(clx_i64, grad_output_stride)                                                                         \
+    X(clx_i64, sequence_length)                                                                            \
+    X(clx_i64, tokens_per_sequence)                                                                        \
+    X(clx_i64, ignore_index)                                                                               \
+    X(clx_i64, totals_at) /* where things are in the workspace (plan.c), in bytes */                       \
+    X(clx_i64, count_partials_at)                                                                          \
+    X(clx_i64, loss_partials_at)                                                                           \
+    X(clx_i64,                                                                                             \
+      row_ce_at) /* of what is kept of some rows at a time: where row 0's would be, may be negative; */    \
+    X(clx_i64, row_z_at) /* these two in reals */                                                          \
+    X(clx_i64, row_parts_at)                                                                               \
+    X(clx_i64, parts)        /* split: teams a row, */                                                     \
+    X(clx_i64, part_classes) /* and the classes of each but the last */                                    \
+    X(clx_bits, label_smoothing)                                                                           \
+    X(clx_bits, z_loss)                                                                                    \
+    X(clx_bits, softcap)                                                                                   \
+    X(clx_bits, logit_scale)                                                                               \
+    X(clx_bits, grad_output)                                                                               \
+    X(clx_bits, class_unit) /* the least power of two above classes, its inverse */                        \
+    X(clx_i32, present)     /* bit i: array i is there */                                                  \
+    X(clx_i32, flags)                                                                                      \
+    X(clx_i32, reduction)                                                                                  \
+    X(clx_i32, targets)                                                                                    \
+    X(clx_i32, targets_int) /* the integer type of targets */                                              \
+    X(clx_i32, segment_int)                                                                                \
+    X(clx_i32, held_at)      /* local memory for the second pass: bytes behind the scratch's start, */     \
+    X(clx_i32, held_vectors) /* and for how many vectors; scan_item.cl, scan_team.cl */
+#define CLX_PARAMS_FIELD(type, name) type name;
+
 typedef struct clx_params {
-    clx_i64 rows;      /* of the call */
-    clx_i64 first_row; /* of this launch; the work-items count from it, teams of reduce.cl in chunks */
-    clx_i64 end_row;
-    clx_i64 classes, classes_padded, inner;
-    /* elements from one outer index to the next of each (N,C) array */
-    clx_i64 logits_stride, grad_stride, targets_stride, log_probs_stride, grad_output_stride;
-    clx_i64 sequence_length, tokens_per_sequence;
-    clx_i64 ignore_index;
     clx_i64 at[CLX_ARRAYS]; /* where each array starts in its buffer, in its elements; may be negative */
-    /* Where things are in the workspace (plan.c), in bytes. What is kept of a row is there for some rows at a
-     * time alone: these say where row 0's would be, in reals and in bytes, and may be negative. */
-    clx_i64 totals_at, count_partials_at, loss_partials_at;
-    clx_i64 row_ce_at, row_z_at, row_parts_at;
-    clx_i64 parts, part_classes; /* split: teams a row, and the classes of each but the last */
-    clx_bits label_smoothing, z_loss, softcap, logit_scale, grad_output;
-    clx_bits class_unit; /* the least power of two above classes, its inverse */
-    clx_i32 present;     /* bit i: array i is there */
-    clx_i32 flags;
-    clx_i32 reduction, targets;
-    clx_i32 targets_int, segment_int; /* the integer type of targets and segment */
-    /* Where local memory has a place for what a row's second pass needs, bytes behind the scratch's start,
-     * and for how many vectors; see scan_item.cl, scan_team.cl. */
-    clx_i32 held_at, held_vectors;
+    CLX_PARAMS_MAP(CLX_PARAMS_FIELD)
 } clx_params;
 
 /* Bytes of what split.cl keeps of a part of a row, at most. */

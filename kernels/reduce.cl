@@ -65,7 +65,10 @@ typedef struct tally {
 } tally;
 
 static tally empty_tally(void) {
-    tally t = {0, 0, 0, LONG_MAX, {0, 0}, {0, 0}};
+    tally t;
+    t.counted = t.ignored = t.bad = 0;
+    t.first_bad = LONG_MAX;
+    t.divisor = t.z_divisor = long_sum_of(0);
     return t;
 }
 
@@ -102,8 +105,11 @@ static void store_tally(tally t, __global clx_counts *out) {
 }
 
 static tally load_tally(__global const clx_counts *c) {
-    tally t = {c->counted, c->ignored, c->bad, c->first_bad, {0, 0}, {0, 0}};
-    if (c->first_bad < 0) t.first_bad = LONG_MAX;
+    tally t;
+    t.counted = c->counted;
+    t.ignored = c->ignored;
+    t.bad = c->bad;
+    t.first_bad = c->first_bad < 0 ? LONG_MAX : c->first_bad;
     t.divisor.sum = REAL_OF(c->divisor);
     t.divisor.low = REAL_OF(c->divisor_low);
     t.z_divisor.sum = REAL_OF(c->z_divisor);
@@ -133,7 +139,7 @@ static void finish_tally(const call *k, tally t) {
 }
 
 __kernel void count_rows(CALL_ARGUMENTS) {
-    call k = CALL_INIT;
+    OPEN_CALL(k);
     const long chunk = own_chunk(&params);
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
     const bool weighted = HAS(&k, row_weight) || HAS(&k, class_weight);
@@ -171,7 +177,7 @@ __kernel void count_rows(CALL_ARGUMENTS) {
 
 /* The chunks' tallies together. */
 __kernel void finish_count(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long chunks = chunk_count(&params);
     __global const clx_counts *partials = (__global const clx_counts *)(workspace + params.count_partials_at);
     tally t = empty_tally();
@@ -186,6 +192,12 @@ __kernel void finish_count(CALL_ARGUMENTS) {
 typedef struct loss_sums {
     long_sum ce, z;
 } loss_sums;
+
+static loss_sums no_losses(void) {
+    loss_sums s;
+    s.ce = s.z = long_sum_of(0);
+    return s;
+}
 
 static loss_sums merge_losses(loss_sums a, loss_sums b) {
     long_sum_merge(&a.ce, b.ce);
@@ -210,11 +222,11 @@ static void finish_sums(const call *k, loss_sums sums) {
 }
 
 __kernel void sum_losses(CALL_ARGUMENTS) {
-    call k = CALL_INIT;
+    OPEN_CALL(k);
     const long chunk = own_chunk(&params);
     const long end = min(params.rows, (chunk + 1) * CLX_CHUNK_ROWS);
     __global const real *kept = (__global const real *)workspace;
-    loss_sums sums = {{0, 0}, {0, 0}};
+    loss_sums sums = no_losses();
     for (long row = chunk * CLX_CHUNK_ROWS + team_item() * ROWS; row < end; row += team_items() * ROWS) {
         k.live = (int)min((long)ROWS, end - row);
         long_sum_add(&sums.ce, LOAD_ROWS(&k, kept, params.row_ce_at + row));
@@ -236,11 +248,11 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
 
 /* The chunks' sums together. */
 __kernel void finish_loss(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long chunks = chunk_count(&params);
     __global const clx_loss_sums *partials =
         (__global const clx_loss_sums *)(workspace + params.loss_partials_at);
-    loss_sums sums = {{0, 0}, {0, 0}};
+    loss_sums sums = no_losses();
     for (long chunk = team_item(); chunk < chunks; chunk += team_items()) {
         __global const clx_loss_sums *c = partials + chunk;
         loss_sums others = {{REAL_OF(c->ce), REAL_OF(c->ce_low)}, {REAL_OF(c->z), REAL_OF(c->z_low)}};

@@ -162,6 +162,17 @@ typedef struct row_scan {
     uint best_tile;
 } row_scan;
 
+static row_scan no_scan(void) {
+    row_scan s;
+    s.met = 0;
+    s.ref = s.own = 0;
+    s.exp = s.u = s.dot = s.ent = no_block_sum();
+    s.before = (maskv)0;
+    s.best = -REAL_INF;
+    s.best_tile = 0;
+    return s;
+}
+
 /* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
 static realv u_of_probability(const call *k, realv weight, realv t) {
     return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes));
@@ -179,7 +190,7 @@ typedef struct row_at {
 
 static row_at find_row(const call *k, long row) {
     const clx_params *p = k->p;
-    row_at at = {0, 0, 0, 0, 0, 0, 0, (uint)p->classes};
+    row_at at;
     at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
     at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
     at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
@@ -188,8 +199,12 @@ static row_at find_row(const call *k, long row) {
     at.u = AT(k, grad_output, row_start(k, row, p->grad_output_stride));
 #elif U == U_PROBABILITY
     at.u = AT(k, targets, row_start(k, row, p->targets_stride));
+#else
+    at.u = 0;
 #endif
     at.class_weight = AT(k, class_weight, 0);
+    at.from = 0;
+    at.to = (uint)p->classes;
     return at;
 }
 
@@ -253,8 +268,13 @@ typedef struct block_terms {
     realv exp, u, dot, ent;
     maskv before;
 } block_terms;
-#define NO_TERMS \
-    { REALV(0), REALV(0), REALV(0), REALV(0), (maskv)0 }
+
+static block_terms no_terms(void) {
+    block_terms b;
+    b.exp = b.u = b.dot = b.ent = REALV(0);
+    b.before = (maskv)0;
+    return b;
+}
 
 /* What rank compares a row's classes with: the target's logit and class. */
 typedef struct rank_target {
@@ -362,12 +382,19 @@ typedef struct row_sums {
     rowreal rest; /* sum exp(z - ref) without one class at ref: what a confident row's 1 would hide */
 } row_sums;
 
+static row_sums no_sums(void) {
+    row_sums r;
+    r.ref = r.log_sum = r.inverse_sum = r.lse = r.lse_residual = r.u = r.dot = r.entropy = r.rest = 0;
+    r.argmax = r.before = 0;
+    return r;
+}
+
 #if FROM_LSE
 /* The row as the forward pass saved it, for a gradient made later; without u. What rounding took off lse is
  * a factor, which costs the exponents no rounding; where it is large (lse beyond 3e7), log_sum, which is
  * taken off them: exp() of either alone may be 0 or infinite. */
 static row_sums saved_row(const call *k, long row) {
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = no_sums();
     r.ref = GET_ROWS(k, lse, row);
     r.lse = r.ref;
     const rowreal residual = HAS(k, lse_residual) ? GET_ROWS(k, lse_residual, row) : ROWREAL(0);
@@ -386,7 +413,7 @@ HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, b
     row_sums r = saved_row(k, row);
 #if U != U_NONE
     const uint step = WIDTH * (uint)team_items();
-    block_sum u = {REALV(0), REALV(0)};
+    block_sum u = no_block_sum();
     const uint to = read ? at->to : 0;
     FOR_VECTORS(WIDTH * (uint)team_item(), to, to, { block_sum_add(&u, load_u(k, at, c, lanes)); })
     r.u = team_sum(block_sum_value(u), k->scratch);
@@ -469,7 +496,9 @@ DEFINE_SUB_GROUP_FOLD(team_part, row_part, sub_group_part, sum = part_add(sum, o
 
 /* What the team's items have met, together. `kept`: its logits are no more. */
 HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
-    row_part p = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_part p;
+    p.u = p.dot = p.ent = 0;
+    p.before = p.nans = 0;
     p.ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
     if (p.ref > s.ref || !s.met) rebase(k, &s, p.ref);
     p.own = s.own;
@@ -500,7 +529,7 @@ HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s,
 
 /* The row from all its parts. */
 static row_sums finish_row(const call *k, row_part p) {
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r;
     const rowreal nan_ = ROWREAL(REAL_NAN);
     const rowreal sum = p.exp + p.own;
     const rowmask plain = (sum > 0) & (p.ref < REAL_INF);     /* not NaN, not 0 */
@@ -510,7 +539,7 @@ static row_sums finish_row(const call *k, row_part p) {
     r.inverse_sum = plain ? 1 / sum : nan_;
     /* the z of ref, + log_sum: lse is what of it one number holds, lse_residual the rest */
     const rowreal z = IN_Z(k, r.ref);
-    long_sum parts = {z, ROWREAL(0)};
+    long_sum parts = long_sum_of(z);
 #if SCALED && !SOFTCAP
     parts.low = fma(r.ref, ROWREAL(k->logit_scale), -z);
 #endif

@@ -34,9 +34,9 @@ static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) 
  * class y, known beforehand with STATS, else found on the way. */
 static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, rank_target *target) {
     rowreal equals = 0, found = target->x;
-    block_terms sum = NO_TERMS;
+    block_terms sum = no_terms();
     for (int from = 0; from < at->count; from += CHAIN) {
-        block_terms b = NO_TERMS;
+        block_terms b = no_terms();
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
             const uint c = at->tile + (uint)i;
@@ -69,8 +69,7 @@ static void scan_best(row_part *p, const row_at *at) {
 
 static row_scan scan_rows(const call *k, row_at *at, row_part *best, rank_target *target) {
     const uint classes = (uint)k->p->classes;
-    const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {0, 0, 0, zero, zero, zero, zero, (maskv)0, 0, 0};
+    row_scan s = no_scan();
     at->has_exp = classes <= TILE && HAS(k, grad);
     for (uint c = 0; c < classes; c += TILE) {
         hold_tile(k, at, c);
@@ -121,7 +120,7 @@ static row_part sum_rows(const call *k, row_at *at, rank_target *target) {
 #if FROM_LSE && U != U_NONE
 /* What the saved row lacks: the sum of u. */
 static rowreal sum_u(const call *k, row_at *at) {
-    block_sum u = {REALV(0), REALV(0)};
+    block_sum u = no_block_sum();
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
         hold_tile(k, at, c);
         for (int i = 0; i < at->count; i++) block_sum_add(&u, load_u(k, at, c + (uint)i, WIDTH));
@@ -206,8 +205,8 @@ static void score_rows(const call *k, long row) {
     const row_target target = resolve_target(k, row);
     const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;
     rows_task t;
-    row_sums r = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    row_grad grad = {0, 0, 0, 0, 0, 0, 0, 0};
+    row_sums r = no_sums();
+    row_grad grad = no_grad();
     t.counted = target.state == ROW_COUNTED;
     t.y = TO_MASKV(target.y);
     rank_target goal = {REALV(0), t.y};
@@ -227,7 +226,7 @@ static void score_rows(const call *k, long row) {
     write_description(k, row, r);
 #endif
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
-    const long_sum x_part = {goal.x, 0};
+    const long_sum x_part = long_sum_of(goal.x);
     write_counted_loss(k, row, target, r, OP == OP_NLL ? x_part : target_deviation(k, goal.x, r.ref));
     if (HAS(k, rank)) PUT_ROWS_LONG(k, rank, row, TO_ROWLONG(t.counted) ? r.before : ROWLONG(0));
 #endif

@@ -59,7 +59,7 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
  * are too, which takes a CPU half the time; a NaN goes either way.) all_ones: every u is 1. */
 ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
                                           uint tile, bool all_ones, rank_target target) {
-    block_terms b = NO_TERMS;
+    block_terms b = no_terms();
     maskv top = AS_MASKV(REALV(-REAL_INF));
     realv x[TILE], e[TILE];
     _Pragma("unroll") for (uint v = 0; v < TILE; v++) {
@@ -112,7 +112,7 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
 #endif
     }
     const real own = moves ? top : REAL_NAN;
-    block_terms b = NO_TERMS;
+    block_terms b = no_terms();
     FOR_WHOLE_VECTORS(tile, whole, { scan_own_vector(k, s, kept, at, &b, &equals, c, lanes, own, target); })
     if (has_rest) scan_own_vector(k, s, kept, at, &b, &equals, rest, (int)(to - rest), own, target);
     add_block(s, &b);
@@ -124,8 +124,8 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
 static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
     const uint to = read ? at->to : at->from;
     const bool all_ones = U == U_WEIGHT && !HAS(k, class_weight);
-    const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, at->from};
+    row_scan s = no_scan();
+    s.best_tile = at->from;
     for (uint tile = at->from; tile < to; tile += TILE * WIDTH) {
         const bool usual = s.met && to - tile >= TILE * WIDTH && !HAS(k, argmax);
         const bool done = !usual     ? false

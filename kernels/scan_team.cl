@@ -133,7 +133,7 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
                         uint end, bool moved, real own, rank_target target) {
     realv equals = REALV(0);
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
-        block_terms b = NO_TERMS;
+        block_terms b = no_terms();
         _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
             const uint c = round_class(tile, v);
             const realv x = kept->tile[v];
@@ -152,8 +152,8 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
 
 /* The team's classes; none of them where !read. */
 static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
-    const block_sum zero = {REALV(0), REALV(0)};
-    row_scan s = {false, 0, 0, zero, zero, zero, zero, (maskv)0, -REAL_INF, round_class(at->from, 0)};
+    row_scan s = no_scan();
+    s.best_tile = round_class(at->from, 0);
     if (!read) return s;
     kept->held_vectors = (uint)k->p->held_vectors;
 

@@ -50,7 +50,7 @@ static void take_part(const call *k, row_task *t, int part) {
 }
 
 __kernel void split_scan(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
     if (row >= params.end_row) return;
@@ -66,7 +66,7 @@ __kernel void split_scan(CALL_ARGUMENTS) {
 }
 
 __kernel void split_rows(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
     if (row >= params.end_row) return;

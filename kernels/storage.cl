@@ -99,6 +99,9 @@ typedef int rowmask;
 typedef long rowlong;
 #define ROW_TRUE   1
 #define TO_ROWMASK (rowmask)
+#define TO_ROWREAL (rowreal)
+#define AS_ROWMASK as_int /* of an f32 */
+#define AS_ROWREAL as_float
 #define TO_ROWLONG (rowlong)
 #else
 typedef realv rowreal;
@@ -106,6 +109,9 @@ typedef maskv rowmask;
 typedef CLX_V(long) rowlong;
 #define ROW_TRUE   ((rowmask)-1)
 #define TO_ROWMASK CLX_JOIN(convert_, CLX_V(MASK_NAME))
+#define TO_ROWREAL TO_REALV
+#define AS_ROWMASK AS_MASKV
+#define AS_ROWREAL AS_REALV
 #define TO_ROWLONG CLX_JOIN(convert_, CLX_V(long))
 #endif
 #define TO_MASKV   CLX_JOIN(convert_, CLX_V(MASK_NAME))

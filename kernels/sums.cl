@@ -12,6 +12,13 @@ typedef struct long_sum {
     rowreal sum, low;
 } long_sum;
 
+static long_sum long_sum_of(rowreal x) {
+    long_sum s;
+    s.sum = x;
+    s.low = 0;
+    return s;
+}
+
 static void long_sum_add(long_sum *s, rowreal x) {
     rowreal total = s->sum + x;
     rowreal x_part = total - s->sum;
@@ -31,6 +38,12 @@ static rowreal long_sum_value(long_sum s) {
 typedef struct block_sum {
     realv sum, low;
 } block_sum;
+
+static block_sum no_block_sum(void) {
+    block_sum s;
+    s.sum = s.low = REALV(0);
+    return s;
+}
 
 static void block_sum_add(block_sum *s, realv block) {
     realv corrected = block - s->low;

@@ -19,7 +19,7 @@
 #include "loss.cl"
 
 __kernel void wide_rows(CALL_ARGUMENTS) {
-    const call k = CALL_INIT;
+    OPEN_CALL(k);
     const long row = params.first_row + (long)get_global_id(0);
     if (row < params.end_row) score_row(&k, row);
 }

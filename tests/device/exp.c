@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, the polynomials of CPU devices, and the fma() of
+ * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, by their polynomials, and the fma() of
  * kernels/fma.cl, evaluated on the device and held against double: the bounds on which numerics.md builds.
  * test_exp [STEP]   takes every STEP-th float of the range instead of a few of a hundred: 1 for all of them.
  */
@@ -74,7 +74,7 @@ static const char source[] =
     "    STORE(exp_of(&constants, v), exps);\n"
     "    STORE(tanh_of(&constants, v), tanhs);\n"
     "}\n"
-    "#if ROWS > 1\n"
+    "#if ROWS > 1 || WIDTH == 1\n"
     "__kernel void logarithms(__global const float *x, __global float *logs, __global float *logs1p,\n"
     "                         float one) {\n"
     "    const realv v = LOAD(x);\n"
@@ -261,16 +261,14 @@ static void check_logs(functions *f, size_t count, int which, worst *w) {
 }
 
 /* Every step-th float of a sum from 7/8 to 2^31; of what one is over 1, from 2^-63 to 1/8. */
-static void logarithms_of_sums(void **state) {
-    (void)state;
+static void sweep_logarithms(int rows) {
     static const struct {
         float first, last;
         worst worst;
     } parts[] = {[LOG] = {0.875F, 0x1p31F, {"log, units in the last place", 0.9, 0, 0}},
                  [LOG1P] = {0x1p-63F, 0.125F, {"log1p, units in the last place", 0.7, 0, 0}}};
-    if (expect_effort() != EFFORT_FULL) skip(); /* only CPU devices, which are fast, have rows as lanes */
     const uint32_t step = step_of_sweep();
-    functions *f = open_functions("logarithms", 16, 16);
+    functions *f = open_functions("logarithms", rows, rows);
     for (int which = LOG; which <= LOG1P; which++) {
         worst w = parts[which].worst;
         size_t count = 0;
@@ -281,10 +279,21 @@ static void logarithms_of_sums(void **state) {
             count = 0;
         }
         check_logs(f, count, which, &w);
-        print_message("every %u-th: %s: %.3g, at %.9g\n", (unsigned)step, w.what, w.off * w.bound,
-                      (double)w.at);
+        print_message("width %d, every %u-th: %s: %.3g, at %.9g\n", rows, (unsigned)step, w.what,
+                      w.off * w.bound, (double)w.at);
     }
     close_functions(f);
+}
+
+static void logarithms_one_by_one(void **state) {
+    (void)state;
+    sweep_logarithms(1);
+}
+
+static void logarithms_of_rows(void **state) {
+    (void)state;
+    if (expect_effort() != EFFORT_FULL) skip(); /* only CPU devices, which are fast, have rows as lanes */
+    sweep_logarithms(16);
 }
 
 /* fma() of sums: the rest of a product to the last bit, any sum within a unit in the last place. */
@@ -358,9 +367,10 @@ int main(int argc, char **argv) {
         bench.step = (uint32_t)step;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(special_one_by_one), cmocka_unit_test(special_in_vectors),
-        cmocka_unit_test(floats_one_by_one),  cmocka_unit_test(floats_in_vectors),
-        cmocka_unit_test(logarithms_of_sums), cmocka_unit_test(fma_of_sums),
+        cmocka_unit_test(special_one_by_one),    cmocka_unit_test(special_in_vectors),
+        cmocka_unit_test(floats_one_by_one),     cmocka_unit_test(floats_in_vectors),
+        cmocka_unit_test(logarithms_one_by_one), cmocka_unit_test(logarithms_of_rows),
+        cmocka_unit_test(fma_of_sums),
     };
     return leave(cmocka_run_group_tests_name("exp", tests, open_device, close_device));
 }
