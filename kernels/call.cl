@@ -46,38 +46,19 @@ typedef struct call {
  * called, nor log(), log1p() and expm1(), which have tables there. */
 #define PLACE_OF(index, name) given.at[index],
 #define FIELD_OF(type, name)  given.name,
-#define OPEN_CALL(k)                                                                 \
-    const clx_params params = {{CLX_ARRAY_MAP(PLACE_OF)}, CLX_PARAMS_MAP(FIELD_OF)}; \
-    call k = {&params,                                                               \
-              logits,                                                                \
-              targets,                                                               \
-              class_weight,                                                          \
-              row_weight,                                                            \
-              segment,                                                               \
-              grad_output,                                                           \
-              loss,                                                                  \
-              row_loss,                                                              \
-              log_prob,                                                              \
-              lse,                                                                   \
-              lse_residual,                                                          \
-              argmax,                                                                \
-              rank,                                                                  \
-              entropy,                                                               \
-              log_probs,                                                             \
-              probs,                                                                 \
-              grad,                                                                  \
-              counts,                                                                \
-              workspace,                                                             \
-              scratch,                                                               \
-              params.present,                                                        \
-              REAL_OF(params.label_smoothing),                                       \
-              REAL_OF(params.z_loss),                                                \
-              REAL_OF(params.softcap),                                               \
-              REAL_OF(params.logit_scale),                                           \
-              REAL_OF(params.grad_output),                                           \
-              REAL_OF(params.class_unit),                                            \
-              exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)),              \
-              ROWS}
+#define PARAMS_INIT \
+    { {CLX_ARRAY_MAP(PLACE_OF)}, CLX_PARAMS_MAP(FIELD_OF) }
+#define CALL_INIT                                                                                           \
+    {                                                                                                       \
+        &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
+            lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
+            params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
+            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output),              \
+            REAL_OF(params.class_unit), exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS      \
+    }
+#define OPEN_CALL(k)                       \
+    const clx_params params = PARAMS_INIT; \
+    call k = CALL_INIT
 
 #define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)
 /* Where element `i` of an array stands. */
