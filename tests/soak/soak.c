@@ -176,7 +176,8 @@ static int open_all(void **state) {
     return 0;
 }
 
-static int close_all(void **state) {
+/* The last test, and not a teardown, whose failure cmocka does not count. */
+static void nothing_holds_the_queue(void **state) {
     (void)state;
     for (int i = 0; i < IN_FLIGHT; i++) assert_cl(clReleaseMemObject(soak.slots[i].image));
     for (int i = 0; i < soak.job_count; i++) job_close(&soak.jobs[i]);
@@ -186,9 +187,8 @@ static int close_all(void **state) {
     soak.owner.ctx = NULL;
     cl_uint queue = 0;
     assert_cl(clGetCommandQueueInfo(soak.owner.queue, CL_QUEUE_REFERENCE_COUNT, sizeof queue, &queue, NULL));
-    expect_integer("references to the queue at the end", 0, queue, 1);
+    expect_integer("references to the queue", 0, queue, 1);
     owner_close(&soak.owner);
-    return 0;
 }
 
 static void expect_growth(const char *during, long grown, long allowed) {
@@ -238,7 +238,8 @@ static void contexts_leave_nothing(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(calls_leave_memory_flat),
-                                       cmocka_unit_test(contexts_leave_nothing)};
+                                       cmocka_unit_test(contexts_leave_nothing),
+                                       cmocka_unit_test(nothing_holds_the_queue)};
     if (argc > 1) {
         char *end;
         calls = strtol(argv[1], &end, 10);
@@ -247,5 +248,5 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    return leave(cmocka_run_group_tests_name("soak", tests, open_all, close_all));
+    return leave(cmocka_run_group_tests_name("soak", tests, open_all, NULL));
 }
