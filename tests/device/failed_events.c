@@ -51,6 +51,29 @@ static void expect_good_call(const owner *o, clxent_plan *plan) {
     call_close(&call);
 }
 
+/* Whether the queue fails whatever comes behind a failure, a marker of the test's own too: Mesa's from 24 on.
+ * There is no next call on such a queue; one on a new queue must be good. */
+static bool is_lost(cl_command_queue queue) {
+    cl_event marker = NULL;
+    const bool lost = clFinish(queue) != CL_SUCCESS ||
+                      clEnqueueMarkerWithWaitList(queue, 0, NULL, &marker) != CL_SUCCESS ||
+                      clWaitForEvents(1, &marker) != CL_SUCCESS;
+    if (marker) clReleaseEvent(marker);
+    if (lost && expect_effort() == EFFORT_FULL) fail_msg("the queue is lost"); /* not PoCL's */
+    if (lost) print_message("the queue is lost\n");
+    return lost;
+}
+
+static void expect_good_next_call(owner *o, clxent_plan **plan, cl_command_queue_properties properties) {
+    if (is_lost(o->queue)) {
+        clxent_plan_destroy(*plan);
+        owner_close(o);
+        assert_true(owner_open(o, properties));
+        *plan = owner_plan(o);
+    }
+    expect_good_call(o, *plan);
+}
+
 /* Two calls, the first behind an event that then fails; with and without their events, on the plan's
  * workspace and on their own; a command of the program's behind them. */
 static void an_event_fails(const owner *o, clxent_plan *plan, bool with_events, bool own_workspaces) {
@@ -71,8 +94,7 @@ static void an_event_fails(const owner *o, clxent_plan *plan, bool with_events, 
     assert_cl(clFlush(o->queue));
     assert_cl(clSetUserEventStatus(gate, FAILURE));
     for (int k = 0; k < CALLS; k++) end(&done[k]);
-    assert_cl(clFinish(o->queue));
-    expect_good_call(o, plan);
+    clFinish(o->queue); /* fails where the queue is lost */
     assert_cl(clReleaseEvent(gate));
     for (int k = 0; k < CALLS; k++) call_close(&calls[k]);
 }
@@ -86,8 +108,10 @@ static void awaited_events_that_fail(void **state) {
         if (!owner_open(&o, queues[i])) continue;
         clxent_plan *plan = owner_plan(&o);
         for (int round = 0; round < rounds; round++)
-            for (int which = 0; which < 4; which++)
+            for (int which = 0; which < 4; which++) {
                 an_event_fails(&o, plan, (which & 1) != 0, (which & 2) != 0);
+                expect_good_next_call(&o, &plan, queues[i]);
+            }
         clxent_plan_destroy(plan);
         owner_close(&o);
     }
@@ -110,11 +134,11 @@ static void a_command_before_fails(void **state) {
     assert_cl(clFlush(o.queue));
     assert_cl(clSetUserEventStatus(gate, FAILURE));
     end(&done);
-    assert_cl(clFinish(o.queue));
+    clFinish(o.queue); /* fails where the queue is lost */
     end(&written);
-    expect_good_call(&o, plan);
     assert_cl(clReleaseEvent(gate));
     call_close(&call);
+    expect_good_next_call(&o, &plan, 0);
     clxent_plan_destroy(plan);
     owner_close(&o);
 }
@@ -169,8 +193,10 @@ static void a_failure_between_two_calls(void **state) {
     assert_int_not_equal(status_of(done[0]), CL_COMPLETE);
     assert_int_not_equal(status_of(done[2]), CL_COMPLETE);
     assert_cl(clSetUserEventStatus(gates[0], CL_COMPLETE));
-    for (int k = 0; k < CALLS; k += 2) call_check(&o, &calls[k], done[k], 0);
-    assert_int_equal(status_of(done[2]), CL_COMPLETE);
+    if (!is_lost(o.queue)) {
+        for (int k = 0; k < CALLS; k += 2) call_check(&o, &calls[k], done[k], 0);
+        assert_int_equal(status_of(done[2]), CL_COMPLETE);
+    }
     for (int k = 0; k < CALLS; k++) {
         end(&done[k]);
         call_close(&calls[k]);
