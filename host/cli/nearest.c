@@ -38,6 +38,9 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 void nearest_offer(nearest *n, const char *name) {
     const size_t length = strlen(name);
     if (n->length > NEAREST_LENGTH || length > NEAREST_LENGTH) return;
+    const size_t apart =
+        n->length < length ? length - n->length : n->length - length; /* the least distance */
+    if (apart >= n->distance) return;
     const size_t from = distance(n->given, n->length, name, length);
     if (from >= n->distance) return;
     n->found = name;

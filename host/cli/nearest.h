@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define NEAREST_LENGTH 32 /* names that are longer are never near */
+#define NEAREST_LENGTH 64 /* names that are longer are never near */
 
 typedef struct nearest {
     const char *given; /* not terminated */

@@ -7,17 +7,19 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the name's ending begins, of a format that the tool reads or writes; NULL: it has none of those. */
+/* Where the name's ending begins, of a format that the tool reads or writes, or that a reader would take it
+ * for; in capitals or not. NULL: it has none of those. */
 static const char *find_ending(const char *path) {
-    static const char *const endings[] = {".npy", ".json", ".svg"};
+    static const char *const endings[] = {".npy", ".npz", ".json", ".svg", ".csv", ".pt", ".pth", ".h5"};
     const char *safetensors = tensor_safetensors_end(path);
     if (safetensors) return safetensors - strlen(".safetensors");
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         const size_t length = strlen(path), ending = strlen(endings[i]);
-        if (length >= ending && strcmp(path + length - ending, endings[i]) == 0)
+        if (length >= ending && strcasecmp(path + length - ending, endings[i]) == 0)
             return path + length - ending;
     }
     return NULL;
@@ -38,7 +40,7 @@ int output_name_check(const char *path, const char *format, const char *option, 
             option, format);
     const char *ending = find_ending(path);
     const size_t length = ending ? strcspn(ending, ":") : 0; /* without a tensor's name */
-    if (ending && strncmp(ending, format, length + 1) != 0)
+    if (ending && strncasecmp(ending, format, length + 1) != 0)
         return tool_error(command, EXIT_USAGE, "--%s %s: what is written is %s, not %.*s; name it %.*s%s",
                           option, path, format, (int)length, ending, (int)(ending - path), path, format);
     const bool is_output = is_stream(path, STDOUT_FILENO);

@@ -4,6 +4,7 @@
  * then the data, to which the offsets are relative. The data hold every tensor once, without holes.
  */
 #include "json_memory.h"
+#include "nearest.h"
 #include "tensor_format.h"
 
 #include <inttypes.h>
@@ -83,14 +84,18 @@ static int parse_entry(tensor *t, const json_t *entry, const char *name, const u
     return 0;
 }
 
-/* "no tensor named 'x'", and what there is. */
+/* "no tensor named 'x'", what there is, and which may have been meant: of the first MOST_OFFERED, since a
+ * file may have millions. */
 static int no_such_tensor(json_t *header, const char *name, const tensor_source *source) {
-    char list[700] = "";
+    enum { MOST_OFFERED = 10000 };
+    char list[700] = "", meant[NEAREST_TEXT];
+    nearest near = nearest_to(name ? name : "", name ? strlen(name) : 0);
     size_t used = 0, tensors = 0;
     const char *key;
     json_t *entry;
     json_object_foreach(header, key, entry) {
         if (strcmp(key, "__metadata__") == 0) continue;
+        if (tensors < MOST_OFFERED) nearest_offer(&near, key);
         if (tensors++ < NAMES_LISTED && used < sizeof list - 1) {
             const int added = snprintf(list + used, sizeof list - used, "%s%.60s", used ? ", " : "", key);
             used += (size_t)added;
@@ -101,8 +106,8 @@ static int no_such_tensor(json_t *header, const char *name, const tensor_source 
     if (!name || !*name)
         return tensor_fail(source, "which tensor? Write FILE.safetensors:NAME; the file has %zu: %s%s",
                            tensors, list, more);
-    return tensor_fail(source, "no tensor is named '%.100s'; the file has %zu: %s%s", name, tensors, list,
-                       more);
+    return tensor_fail(source, "no tensor is named '%.100s'; the file has %zu: %s%s%s", name, tensors, list,
+                       more, nearest_text(&near, "", meant));
 }
 
 /* The name of the only tensor; NULL: there are more, or none. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -129,11 +130,12 @@ static int place(tensor *t, const tensor_source *source, void *mapping, size_t o
 
 const char *tensor_safetensors_end(const char *spec) {
     static const char suffix[] = ".safetensors";
-    while ((spec = strstr(spec, suffix)) != NULL) {
-        spec += sizeof suffix - 1;
-        if (*spec == ':' || *spec == '\0') break;
+    const size_t length = sizeof suffix - 1;
+    for (; *spec; spec++) {
+        const int is_here = strncasecmp(spec, suffix, length) == 0;
+        if (is_here && (spec[length] == ':' || spec[length] == '\0')) return spec + length;
     }
-    return spec;
+    return NULL;
 }
 
 int tensor_open(tensor *out, const char *spec, char *err, size_t err_size) {
