@@ -43,7 +43,7 @@ typedef struct call {
 /* A kernel begins with OPEN_CALL(k): the call k, and its params. The fields are read here, one by one, and
  * nowhere else: Mesa 22.3 warns of a kernel argument that is read under a condition, and may read it wrong.
  * Some are hidden: under a condition, for its sake, no struct begins as {0, 0}, get_global_id() is not
- * called, nor log(), log1p() and expm1(), which have tables there. */
+ * called, nor log(), log1p() and expm1(), which have tables there (but for f64, which it has not). */
 #define PLACE_OF(index, name) given.at[index],
 #define FIELD_OF(type, name)  given.name,
 #define PARAMS_INIT \

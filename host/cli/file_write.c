@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,10 +162,16 @@ int file_replace(int folder, const char *path, mode_t mode, const file_part *par
     return code;
 }
 
+/* A pipe may wait for its reader, and lose it: what was printed is out before, and write() fails where a
+ * signal would end the tool. */
 static int write_in_place(const char *path, const file_part *parts, int count) {
+    struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
+    fflush(stdout); /* a failure is still there at the end, main.c looks */
     const int file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (file < 0) return errno;
+    sigaction(SIGPIPE, &ignored, &before);
     int code = write_parts(file, parts, count);
+    sigaction(SIGPIPE, &before, NULL);
     if (close(file) != 0 && !code) code = errno;
     return code;
 }

@@ -191,21 +191,16 @@ static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, 
 static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_device_id *devices,
                                 const char *options, void(CL_CALLBACK *notified)(cl_program, void *),
                                 void *user) {
-    char plain[1024], older[1024 + 16];
+    char changed[1024];
     unsigned long long version;
     if (is_zero("compiler")) return CL_COMPILER_NOT_AVAILABLE;
     if (is_zero("fp64") && options && strstr(options, "_F64=1")) return CL_BUILD_PROGRAM_FAILURE;
     if (is_zero("fma") && (!options || !strstr(options, "-DFMA=0"))) return CL_BUILD_PROGRAM_FAILURE;
-    if (is_zero("optimizer")) {
-        snprintf(plain, sizeof plain, "-cl-opt-disable %s", options ? options : "");
-        options = plain;
-    }
-    if (given("opencl", &version) && version < 12) {
-        if (options && strstr(options, "-cl-std=CL1.2")) return CL_INVALID_BUILD_OPTIONS;
-        snprintf(older, sizeof older, "-cl-std=CL1.1 %s", options ? options : "");
-        options = older;
-    }
-    return driver->clBuildProgram(program, count, devices, options, notified, user);
+    const int is_old = given("opencl", &version) && version < 12;
+    if (is_old && options && strstr(options, "-cl-std=CL1.2")) return CL_INVALID_BUILD_OPTIONS;
+    snprintf(changed, sizeof changed, "%s%s%s", is_old ? "-cl-std=CL1.1 " : "",
+             is_zero("optimizer") ? "-cl-opt-disable " : "", options ? options : "");
+    return driver->clBuildProgram(program, count, devices, changed, notified, user);
 }
 
 /* The local memory that kernels were given as arguments. */
