@@ -27,7 +27,7 @@ typedef struct call {
     int present; /* bit CLX_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
-    real class_unit; /* a power of two near 1 / classes */
+    real class_unit; /* a power of two, 1 / (2 classes) at most */
     exp_constants exp;
     int live; /* rows that are worked on: ROWS but at the end */
 } call;
@@ -205,26 +205,27 @@ static rowreal weigh(rowreal weight, rowreal x) {
     return (weight == 0) & isinf(x) ? ROWREAL(0) : weight * x;
 }
 
-static __global const clx_counts *totals_of(const call *c) {
-    return (__global const clx_counts *)(c->workspace + c->p->totals_at);
+static __global const clx_totals *totals_of(const call *c) {
+    return (__global const clx_totals *)(c->workspace + c->p->totals_at);
 }
 
-/* The divisor of a mean, a sum in two parts, 0 made NaN: what is divided by it is NaN then. 1 for the other
- * reductions. */
-static real mean_divisor(const call *c, __global const clx_bits *sum, __global const clx_bits *low) {
-    if (c->p->reduction != CLX_MEAN) return REAL(1);
-    real d = REAL_OF(*sum) + REAL_OF(*low);
-    return d == 0 ? REAL_NAN : d;
+/* The divisor of a mean; 1 for the other reductions. */
+static wide mean_divisor(const call *c, __global const clx_bits *value, __global const clx_bits *unit) {
+    const bool is_mean = c->p->reduction == CLX_MEAN;
+    wide d;
+    d.value = is_mean ? REAL_OF(*value) : REAL(1);
+    d.unit = is_mean ? REAL_OF(*unit) : REAL(1);
+    return d;
 }
 
-static real ce_divisor(const call *c) {
-    __global const clx_counts *totals = totals_of(c);
-    return mean_divisor(c, &totals->divisor, &totals->divisor_low);
+static wide ce_divisor(const call *c) {
+    __global const clx_totals *totals = totals_of(c);
+    return mean_divisor(c, &totals->divisor, &totals->divisor_unit);
 }
 
-static real z_divisor(const call *c) {
-    __global const clx_counts *totals = totals_of(c);
-    return mean_divisor(c, &totals->z_divisor, &totals->z_divisor_low);
+static wide z_divisor(const call *c) {
+    __global const clx_totals *totals = totals_of(c);
+    return mean_divisor(c, &totals->z_divisor, &totals->z_divisor_unit);
 }
 
 #endif

@@ -57,34 +57,42 @@ static void add_loss(const call *k, rowmask counted, rowreal x) {
 #endif
 }
 
-/* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. */
+/* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. The
+ * difference of two halves fits. */
 static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
 #if SOFTCAP
     const long_sum d = long_sum_of(deviation_1(k, x, ref));
 #else
     const rowreal scale = k->logit_scale;
-    long_sum plain = long_sum_of(x);
-    long_sum_add(&plain, -ref);
-    long_sum d = long_sum_of(scale * plain.sum);
-    d.low = fma(scale, plain.sum, -d.sum) + scale * plain.low;
+    long_sum halves = long_sum_of(x / 2);
+    long_sum_add(&halves, -ref / 2);
+    long_sum d = long_sum_of(scale * halves.sum);
+    d.low = (fma(scale, halves.sum, -d.sum) + scale * halves.low) * 2;
+    d.sum *= 2;
 #endif
     return d;
 }
 
+/* share sum_c u_c (lse - z_c), from the sums in U_UNIT; with lse - z_c = log_sum + (ref - z_c). */
+static rowreal over_classes(const call *k, row_sums r, real share) {
+    const real in_unit = share / U_UNIT(k);
+    return in_unit * r.u * r.log_sum + IN_Z(k, in_unit) * r.dot;
+}
+
 /* Scores a row, with 0 if it is not counted; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse -
- * z_c), or sum_c q_c (lse - z_c), and s lse^2; with lse - z_c = log_sum + (ref - z_c). */
+ * z_c), or sum_c q_c (lse - z_c), and s lse^2. */
 static void write_counted_loss(const call *k, long row, row_target t, row_sums r, long_sum d) {
     const rowreal zero = ROWREAL(0), nan_ = ROWREAL(REAL_NAN);
     const rowmask counted = t.state == ROW_COUNTED, has_softmax = !isnan(r.log_sum);
     long_sum_add(&d, -r.log_sum);
     rowreal log_prob = has_softmax ? long_sum_value(d) : nan_;
 #if OP == OP_CROSS_ENTROPY && U == U_PROBABILITY
-    rowreal ce = r.u * r.log_sum + r.dot;
+    rowreal ce = over_classes(k, r, REAL(1));
 #else
     rowreal ce = weigh((1 - k->label_smoothing) * t.weight, -log_prob);
 #endif
 #if OP == OP_CROSS_ENTROPY && U == U_WEIGHT
-    ce += k->label_smoothing / (REAL(k->p->classes) * DOT_UNIT(k)) * (DOT_UNIT(k) * r.u * r.log_sum + r.dot);
+    ce += over_classes(k, r, k->label_smoothing / REAL(k->p->classes));
 #endif
     ce = has_softmax ? weigh(t.row_weight, ce) : weigh(t.row_weight, nan_);
     ce = counted ? ce : zero;
@@ -96,9 +104,9 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
     }
     write_loss(k, row, log_prob, ce, z);
     if ((k->p->flags & CLX_ATOMIC) && HAS(k, loss)) {
-        ce /= ce_divisor(k);
-        if (k->z_loss != 0) ce += z / z_divisor(k);
-        add_loss(k, counted, ce);
+        rowreal x = wide_quotient(wide_of(ce), ce_divisor(k));
+        if (k->z_loss != 0) x += wide_quotient(wide_of(z), z_divisor(k));
+        add_loss(k, counted, x);
     }
 }
 
@@ -108,26 +116,29 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
  *
  * spread = q_sum / sum + z, q_sum the sum of all q_c, the target's own included, and z of z-loss. Where a
  * class has nearly all of the probability, spread e_c and q_c are nearly the same: 1 - p_c comes from the
- * others' exponentials then, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c). */
+ * others' exponentials then, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c), that of softmax
+ * p_c (u_c (1 - p_c) - sum of the others' u p).
+ *
+ * All of them in `unit`: LARGE where z fits only once it is multiplied by e_c. */
 typedef struct row_grad {
     rowreal spread, u_factor, target;
     rowreal q_sum, z;
-    rowreal beside; /* class targets: the part of spread that is not the target's own */
+    rowreal beside; /* class targets: the part of spread that is not the target's own; target is all of its */
     rowreal at_ref; /* e_c of a class at ref: 1, or NaN where exponentials are relative to an older one */
     rowreal masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
+    rowreal unit;
 } row_grad;
 
 static row_grad no_grad(void) {
     row_grad g;
     g.spread = g.u_factor = g.target = g.q_sum = g.z = g.beside = g.at_ref = g.masked = 0;
+    g.unit = 1;
     return g;
 }
 
-/* What z-loss s adds to spread: 2 s lse share scale / sum. A large s is made small before, and large again
- * behind the product, which may fit where 2 s does not. */
+/* What z-loss s adds to spread: 2 s lse share scale / sum. */
 static rowreal z_loss_spread(const call *k, const row_sums *r, rowreal share) {
-    const real small = k->z_loss > 1 ? REAL(0x1p-64f) : REAL(1);
-    return share * (k->z_loss * small) * r->lse * (k->logit_scale * r->inverse_sum) * (2 / small);
+    return share * k->z_loss * r->lse * (k->logit_scale * r->inverse_sum) * 2;
 }
 
 static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) {
@@ -141,23 +152,34 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
 #elif OP == OP_CROSS_ENTROPY || OP == OP_NLL
     if (HAS(k, grad_output))
         g *= k->p->reduction == CLX_NONE ? GET_ROWS(k, grad_output, row) : ROWREAL(GET(k, grad_output, 0));
-    rowreal share = g * t.row_weight / ce_divisor(k);
+    if (k->z_loss != 0) {
+        const wide divisor = z_divisor(k);
+        const rowreal z_share = g * t.row_weight / divisor.value / divisor.unit;
+        grad.z = z_loss_spread(k, &r, z_share);
+        grad.unit = isinf(grad.z) ? ROWREAL(LARGE) : ROWREAL(1);
+        grad.z = z_loss_spread(k, &r, z_share / grad.unit);
+    }
+    /* weights are as large as their divisor: both in its unit */
+    const wide divisor = ce_divisor(k);
+    const rowreal share = g / grad.unit * t.row_weight / divisor.value;
     rowreal q_sum = 0;
 #if U == U_PROBABILITY
-    grad.u_factor = share;
-    q_sum = r.u;
+    grad.u_factor = share / divisor.unit;
+    q_sum = r.u / U_UNIT(k);
 #else
-    grad.target = share * ((1 - k->label_smoothing) * t.weight);
     q_sum = (1 - k->label_smoothing) * t.weight;
+    rowreal of_others = 0;
 #if U == U_WEIGHT
-    real smoothing = k->label_smoothing / REAL(k->p->classes);
-    grad.u_factor = share * smoothing;
-    grad.beside = share * (smoothing * r.u);
-    q_sum += smoothing * r.u;
+    const real smoothing = k->label_smoothing / REAL(k->p->classes);
+    grad.u_factor = share * (smoothing / divisor.unit);
+    q_sum += smoothing * t.weight;
+    of_others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
 #endif
+    grad.target = share * (q_sum / divisor.unit);
+    grad.beside = share * (of_others / divisor.unit);
+    q_sum += of_others;
 #endif
-    grad.q_sum = grad.spread = share * q_sum;
-    if (k->z_loss != 0) grad.z = z_loss_spread(k, &r, g * t.row_weight / z_divisor(k));
+    grad.q_sum = grad.spread = share * (q_sum / divisor.unit);
 #endif
     grad.spread *= k->logit_scale * r.inverse_sum;
     grad.spread += grad.z;
@@ -182,13 +204,17 @@ static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
 /* `q`: u_c for softmax. */
 static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
 #if OP == OP_SOFTMAX
-    return grad->spread * e * (q - r->u);
-#elif (U == U_PROBABILITY || U == U_GRAD_OUTPUT) && !FROM_LSE
+    const realv at_ref =
+        grad->spread * r->inverse_sum * ((q * r->rest - ((realv)(r->dot) - q)) - (realv)(r->u_beside));
+    return e == (realv)(grad->at_ref) ? at_ref : grad->spread * e * (q - r->u);
+#else
+    realv g = fma((realv)(grad->spread), e, -q);
+#if (U == U_PROBABILITY || U == U_GRAD_OUTPUT) && !FROM_LSE
     const realv at_ref =
         fma(grad->q_sum - q, (realv)(r->inverse_sum), grad->z - q * (r->rest * r->inverse_sum));
-    return e == (realv)(grad->at_ref) ? at_ref : fma((realv)(grad->spread), e, -q);
-#else
-    return fma((realv)(grad->spread), e, -q);
+    g = e == (realv)(grad->at_ref) ? at_ref : g;
+#endif
+    return OP == OP_CROSS_ENTROPY ? g * grad->unit : g;
 #endif
 }
 
@@ -202,7 +228,7 @@ static realv slope_of(const call *k, realv x) {
 #endif
 }
 
-/* By the logit x of a target's class: beside e - target (1 - p) - u_factor w. */
+/* By the logit x of a target's class: beside e - target (1 - p). */
 static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r, const row_grad *grad,
                                   rowreal x) {
     const rowreal d = deviation_1(k, x, r->ref);
@@ -214,7 +240,7 @@ static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r
 #else
     const rowreal others = (r->rest + (1 - e)) * r->inverse_sum;
 #endif
-    rowreal g = fma(grad->beside, e, -(grad->target * others)) - grad->u_factor * t.weight;
+    rowreal g = fma(grad->beside, e, -(grad->target * others)) * grad->unit;
     g *= first_lane(slope_of(k, (realv)(x)));
     return (x == -REAL_INF) | isnan(grad->spread) ? grad->masked : g;
 }

@@ -44,7 +44,7 @@ enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
 
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
-enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 64 };
+enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 96 };
 
 enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */
 enum { CLX_CLASS = 0, CLX_PROBABILITY = 1, CLX_NEXT_TOKEN = 2 };            /* clxent_targets */
@@ -87,7 +87,7 @@ enum {                 /* bits of clx_params.flags */
     X(clx_bits, softcap)                                                                                   \
     X(clx_bits, logit_scale)                                                                               \
     X(clx_bits, grad_output)                                                                               \
-    X(clx_bits, class_unit) /* the least power of two above classes, its inverse */                        \
+    X(clx_bits, class_unit) /* a power of two, 1 / (2 classes) at most */                                  \
     X(clx_i32, present)     /* bit i: array i is there */                                                  \
     X(clx_i32, flags)                                                                                      \
     X(clx_i32, reduction)                                                                                  \
@@ -112,16 +112,28 @@ enum { CLX_CHUNK_ROWS = 1024 };
 /* Rows of a work-item that has rows side by side, of lane.cl. */
 enum { CLX_ITEM_ROWS = 128 };
 
-/* What the rows of a call, or of a chunk, amount to. The divisors are sums in two parts, sum + low. */
+/* A wide_sum of sums.cl. */
+typedef struct clx_wide_sum {
+    clx_bits sum, low, large, large_low;
+} clx_wide_sum;
+
+/* What the rows of a chunk amount to. */
 typedef struct clx_counts {
     clx_i64 counted, ignored, bad, first_bad; /* first_bad: -1 for none */
-    clx_bits divisor, divisor_low;            /* of cross entropy: sum of r w_y (probabilities: of r) */
-    clx_bits z_divisor, z_divisor_low;        /* of z-loss: sum of r */
+    clx_wide_sum divisor;                     /* of cross entropy: sum of r w_y (probabilities: of r) */
+    clx_wide_sum z_divisor;                   /* of z-loss: sum of r */
 } clx_counts;
+
+/* What the rows of a call amount to. */
+typedef struct clx_totals {
+    clx_i64 counted, ignored, bad, first_bad;
+    clx_bits divisor, divisor_unit; /* the product of both; NaN in place of 0 */
+    clx_bits z_divisor, z_divisor_unit;
+} clx_totals;
 
 /* Sums of row losses of a chunk. */
 typedef struct clx_loss_sums {
-    clx_bits ce, ce_low, z, z_low;
+    clx_wide_sum ce, z;
 } clx_loss_sums;
 
 #endif

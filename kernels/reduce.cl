@@ -52,23 +52,40 @@ static long own_chunk(const clx_params *p) {
 DEFINE_AHEAD(longs_ahead, long, rowlong)
 DEFINE_AHEAD(reals_ahead, real, rowreal)
 
-static long_sum sum_ahead(long_sum s, int by) {
-    const long_sum ahead = {reals_ahead(s.sum, by), reals_ahead(s.low, by)};
+static wide_sum sum_ahead(wide_sum s, int by) {
+    const wide_sum ahead = {{reals_ahead(s.plain.sum, by), reals_ahead(s.plain.low, by)},
+                            {reals_ahead(s.large.sum, by), reals_ahead(s.large.low, by)}};
     return ahead;
+}
+
+static void store_sum(wide_sum s, __global clx_wide_sum *out) {
+    out->sum = BITS_OF(FIRST_ROW(s.plain.sum));
+    out->low = BITS_OF(FIRST_ROW(s.plain.low));
+    out->large = BITS_OF(FIRST_ROW(s.large.sum));
+    out->large_low = BITS_OF(FIRST_ROW(s.large.low));
+}
+
+static wide_sum load_sum(__global const clx_wide_sum *stored) {
+    wide_sum s;
+    s.plain.sum = REAL_OF(stored->sum);
+    s.plain.low = REAL_OF(stored->low);
+    s.large.sum = REAL_OF(stored->large);
+    s.large.low = REAL_OF(stored->large_low);
+    return s;
 }
 
 /* ---------------------------------------------------------------- before the rows ------------------- */
 
 typedef struct tally {
     rowlong counted, ignored, bad, first_bad; /* first_bad: LONG_MAX for none */
-    long_sum divisor, z_divisor;
+    wide_sum divisor, z_divisor;
 } tally;
 
 static tally empty_tally(void) {
     tally t;
     t.counted = t.ignored = t.bad = 0;
     t.first_bad = LONG_MAX;
-    t.divisor = t.z_divisor = long_sum_of(0);
+    t.divisor = t.z_divisor = wide_sum_of(0);
     return t;
 }
 
@@ -77,8 +94,8 @@ static tally merge_tallies(tally a, tally b) {
     a.ignored += b.ignored;
     a.bad += b.bad;
     a.first_bad = min(a.first_bad, b.first_bad);
-    long_sum_merge(&a.divisor, b.divisor);
-    long_sum_merge(&a.z_divisor, b.z_divisor);
+    wide_sum_merge(&a.divisor, b.divisor);
+    wide_sum_merge(&a.z_divisor, b.z_divisor);
     return a;
 }
 
@@ -92,16 +109,20 @@ static tally tally_ahead(tally t, int by) {
 
 DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
 
+/* Of clx_counts and of clx_totals. */
+#define STORE_COUNTS(t, out)                                       \
+    {                                                              \
+        const long first_bad = FIRST_ROW((t).first_bad);           \
+        (out)->counted = FIRST_ROW((t).counted);                   \
+        (out)->ignored = FIRST_ROW((t).ignored);                   \
+        (out)->bad = FIRST_ROW((t).bad);                           \
+        (out)->first_bad = first_bad == LONG_MAX ? -1 : first_bad; \
+    }
+
 static void store_tally(tally t, __global clx_counts *out) {
-    const long first_bad = FIRST_ROW(t.first_bad);
-    out->counted = FIRST_ROW(t.counted);
-    out->ignored = FIRST_ROW(t.ignored);
-    out->bad = FIRST_ROW(t.bad);
-    out->first_bad = first_bad == LONG_MAX ? -1 : first_bad;
-    out->divisor = BITS_OF(FIRST_ROW(t.divisor.sum));
-    out->divisor_low = BITS_OF(FIRST_ROW(t.divisor.low));
-    out->z_divisor = BITS_OF(FIRST_ROW(t.z_divisor.sum));
-    out->z_divisor_low = BITS_OF(FIRST_ROW(t.z_divisor.low));
+    STORE_COUNTS(t, out)
+    store_sum(t.divisor, &out->divisor);
+    store_sum(t.z_divisor, &out->z_divisor);
 }
 
 static tally load_tally(__global const clx_counts *c) {
@@ -110,10 +131,8 @@ static tally load_tally(__global const clx_counts *c) {
     t.ignored = c->ignored;
     t.bad = c->bad;
     t.first_bad = c->first_bad < 0 ? LONG_MAX : c->first_bad;
-    t.divisor.sum = REAL_OF(c->divisor);
-    t.divisor.low = REAL_OF(c->divisor_low);
-    t.z_divisor.sum = REAL_OF(c->z_divisor);
-    t.z_divisor.low = REAL_OF(c->z_divisor_low);
+    t.divisor = load_sum(&c->divisor);
+    t.z_divisor = load_sum(&c->z_divisor);
     return t;
 }
 
@@ -122,11 +141,21 @@ static real empty_mean(const clx_params *p) {
     return p->flags & CLX_EMPTY_ZERO ? REAL(0) : REAL_NAN;
 }
 
+/* What is divided by a divisor of 0 is NaN. */
+static void store_divisor(wide_sum sum, __global clx_bits *value, __global clx_bits *unit) {
+    const wide d = wide_sum_value(sum);
+    const real x = FIRST_ROW(d.value);
+    *value = BITS_OF(x == 0 ? REAL_NAN : x);
+    *unit = BITS_OF(FIRST_ROW(d.unit));
+}
+
 /* All rows' tally, where it is needed: the totals, counts, and with CLX_ATOMIC the value that rows add to. */
 static void finish_tally(const call *k, tally t) {
     const clx_params *p = k->p;
-    __global clx_counts *totals = (__global clx_counts *)(k->workspace + p->totals_at);
-    store_tally(t, totals);
+    __global clx_totals *totals = (__global clx_totals *)(k->workspace + p->totals_at);
+    STORE_COUNTS(t, totals)
+    store_divisor(t.divisor, &totals->divisor, &totals->divisor_unit);
+    store_divisor(t.z_divisor, &totals->z_divisor, &totals->z_divisor_unit);
     if (HAS(k, counts)) {
         __global long *out = k->counts + AT(k, counts, 0);
         out[0] = totals->counted;
@@ -155,14 +184,14 @@ __kernel void count_rows(CALL_ARGUMENTS) {
         bad += is_bad ? (rowmask)1 : (rowmask)0;
         first_bad = is_bad ? min(first_bad, in_chunk) : first_bad;
         if (weighted) {
-            long_sum_add(&t.divisor, is_counted ? target.row_weight * target.weight : ROWREAL(0));
-            long_sum_add(&t.z_divisor, is_counted ? target.row_weight : ROWREAL(0));
+            wide_sum_add(&t.divisor, is_counted ? target.row_weight * target.weight : ROWREAL(0));
+            wide_sum_add(&t.z_divisor, is_counted ? target.row_weight : ROWREAL(0));
         }
     }
     t.counted = TO_ROWLONG(counted);
     t.ignored = TO_ROWLONG(ignored);
     t.bad = TO_ROWLONG(bad);
-    if (!weighted) t.divisor.sum = t.z_divisor.sum = TO_REALV(counted);
+    if (!weighted) t.divisor = t.z_divisor = wide_sum_of(TO_REALV(counted));
     /* (compared as ints: Mesa 22.3 gets `long < 1024 ? ... : LONG_MAX` wrong) */
     const rowlong none = TO_ROWLONG(first_bad == (rowmask)CLX_CHUNK_ROWS);
     t.first_bad = none ? (rowlong)LONG_MAX : TO_ROWLONG(first_bad) + chunk * CLX_CHUNK_ROWS;
@@ -190,18 +219,18 @@ __kernel void finish_count(CALL_ARGUMENTS) {
 /* ---------------------------------------------------------------- after the rows -------------------- */
 
 typedef struct loss_sums {
-    long_sum ce, z;
+    wide_sum ce, z;
 } loss_sums;
 
 static loss_sums no_losses(void) {
     loss_sums s;
-    s.ce = s.z = long_sum_of(0);
+    s.ce = s.z = wide_sum_of(0);
     return s;
 }
 
 static loss_sums merge_losses(loss_sums a, loss_sums b) {
-    long_sum_merge(&a.ce, b.ce);
-    long_sum_merge(&a.z, b.z);
+    wide_sum_merge(&a.ce, b.ce);
+    wide_sum_merge(&a.z, b.z);
     return a;
 }
 
@@ -215,8 +244,8 @@ DEFINE_TEAM_FOLD(team_losses, loss_sums, sum = merge_losses(sum, other))
 /* The loss, from the sums over all rows. */
 static void finish_sums(const call *k, loss_sums sums) {
     const clx_params *p = k->p;
-    rowreal value = long_sum_value(sums.ce) / ce_divisor(k);
-    if (k->z_loss != 0) value += long_sum_value(sums.z) / z_divisor(k);
+    rowreal value = wide_quotient(wide_sum_value(sums.ce), ce_divisor(k));
+    if (k->z_loss != 0) value += wide_quotient(wide_sum_value(sums.z), z_divisor(k));
     if (p->reduction == CLX_MEAN && totals_of(k)->counted == 0) value = empty_mean(p);
     k->loss[AT(k, loss, 0)] = FIRST_ROW(value);
 }
@@ -229,8 +258,8 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
     loss_sums sums = no_losses();
     for (long row = chunk * CLX_CHUNK_ROWS + team_item() * ROWS; row < end; row += team_items() * ROWS) {
         k.live = (int)min((long)ROWS, end - row);
-        long_sum_add(&sums.ce, LOAD_ROWS(&k, kept, params.row_ce_at + row));
-        if (k.z_loss != 0) long_sum_add(&sums.z, LOAD_ROWS(&k, kept, params.row_z_at + row));
+        wide_sum_add(&sums.ce, LOAD_ROWS(&k, kept, params.row_ce_at + row));
+        if (k.z_loss != 0) wide_sum_add(&sums.z, LOAD_ROWS(&k, kept, params.row_z_at + row));
     }
     sums = team_losses(sums, k.scratch);
     for (int by = ROWS / 2; by > 0; by /= 2) sums = merge_losses(sums, losses_ahead(sums, by));
@@ -239,10 +268,8 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
         finish_sums(&k, sums);
     } else {
         __global clx_loss_sums *out = (__global clx_loss_sums *)(workspace + params.loss_partials_at) + chunk;
-        out->ce = BITS_OF(FIRST_ROW(sums.ce.sum));
-        out->ce_low = BITS_OF(FIRST_ROW(sums.ce.low));
-        out->z = BITS_OF(FIRST_ROW(sums.z.sum));
-        out->z_low = BITS_OF(FIRST_ROW(sums.z.low));
+        store_sum(sums.ce, &out->ce);
+        store_sum(sums.z, &out->z);
     }
 }
 
@@ -254,8 +281,7 @@ __kernel void finish_loss(CALL_ARGUMENTS) {
         (__global const clx_loss_sums *)(workspace + params.loss_partials_at);
     loss_sums sums = no_losses();
     for (long chunk = team_item(); chunk < chunks; chunk += team_items()) {
-        __global const clx_loss_sums *c = partials + chunk;
-        loss_sums others = {{REAL_OF(c->ce), REAL_OF(c->ce_low)}, {REAL_OF(c->z), REAL_OF(c->z_low)}};
+        const loss_sums others = {load_sum(&partials[chunk].ce), load_sum(&partials[chunk].z)};
         sums = merge_losses(sums, others);
     }
     sums = team_losses(sums, k.scratch);

@@ -139,13 +139,10 @@ DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
  * which one class has all but 1/9 of the probability has that class at ref. */
 #define REBASE_ABOVE REAL(2)
 
-/* Label smoothing divides its sum over the classes by their number. The sum is kept that small, or masks of
- * -FLT_MAX would make it infinite. A power of two, so that no digit changes. */
-#if U == U_WEIGHT
-#define DOT_UNIT(k) ((k)->class_unit)
-#else
-#define DOT_UNIT(k) REAL(1)
-#endif
+/* The unit of cross entropy's sums over the classes, in front of each term, or masks of -FLT_MAX would make
+ * them infinite: the smoothing term is divided by the classes in the end, and probabilities add up to 1. A
+ * power of two, so that no digit changes. */
+#define U_UNIT(k) (OP != OP_CROSS_ENTROPY ? REAL(1) : U == U_WEIGHT ? (k)->class_unit : REAL(0.25f))
 
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
@@ -154,8 +151,8 @@ typedef struct row_scan {
     rowreal own; /* how many equal to it were met with it; kept out of exp, so that a sum of little more than
                   * 1 keeps its digits */
     block_sum exp; /* sum exp(z - ref) of the others */
-    block_sum u;   /* sum u; for softmax sum u exp(z - ref) */
-    block_sum dot; /* sum u (ref - z), times DOT_UNIT */
+    block_sum u;   /* sum u; cross entropy: in U_UNIT; softmax: sum u exp(z - ref) of those not at ref */
+    block_sum dot; /* cross entropy: sum u (ref - x), in U_UNIT; softmax: sum u of those at ref */
     block_sum ent; /* sum exp(z - ref) (ref - z) */
     maskv before;  /* of each lane */
     real best;     /* the largest logit, NaNs passed over, and the first tile that has it */
@@ -245,10 +242,12 @@ static void rebase(const call *k, row_scan *s, rowreal ref) {
     block_sum_add(&s->ent, moved * (s->exp.sum - s->exp.low));
 #endif
 #if U != U_NONE && OP == OP_SOFTMAX
+    block_sum_add(&s->u, s->dot.sum - s->dot.low);
     block_sum_scale(&s->u, factor);
-#elif U != U_NONE
-    const realv u = s->u.sum - s->u.low;
-    block_sum_add(&s->dot, u == REALV(0) ? REALV(0) : (shift * DOT_UNIT(k)) * u);
+    s->dot = no_block_sum();
+#elif U != U_NONE && OP == OP_CROSS_ENTROPY
+    const rowreal half_shift = s->met ? ref / 2 - s->ref / 2 : ROWREAL(0);
+    block_sum_add(&s->dot, half_shift * (2 * (s->u.sum - s->u.low)));
 #endif
     block_sum_scale(&s->exp, factor);
     s->own = 0;
@@ -307,10 +306,20 @@ static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv
     const realv e = exp_of(&k->exp, d);
 #if U != U_NONE
 #if OP == OP_SOFTMAX
-    b->u += e == REALV(0) ? REALV(0) : e * u;
-#else
+    const realv at_ref = d == REALV(0) ? u : REALV(0);
+    b->u += (e == REALV(0)) | (d == REALV(0)) ? REALV(0) : e * u;
+    b->dot += at_ref;
+#elif OP == OP_LOG_SOFTMAX
     b->u += u;
-    b->dot = u == REALV(0) ? b->dot : fma(u * DOT_UNIT(k), -d, b->dot);
+#else
+    const realv unit = REALV(U_UNIT(k));
+    b->u = fma(u, unit, b->u);
+#if SOFTCAP
+    const realv below = unit * -d;
+#else
+    const realv below = fma(x, -unit, (realv)(s->ref * U_UNIT(k)));
+#endif
+    b->dot = u == REALV(0) ? b->dot : fma(u, below, b->dot);
 #endif
 #endif
 #if STATS
@@ -377,14 +386,16 @@ static int first_nan(const call *k, const row_at *at) {
 typedef struct row_sums {
     rowreal ref, log_sum, inverse_sum; /* inverse_sum: 1 / sum exp(z - ref) */
     rowreal lse, lse_residual;
-    rowreal u, dot, entropy; /* u of softmax: sum u p */
+    rowreal u, dot, entropy; /* as a part's, at its end; u of softmax: sum u p */
+    rowreal u_beside;        /* softmax: sum u exp(z - ref) of those not at ref */
     rowlong argmax, before;
     rowreal rest; /* sum exp(z - ref) without one class at ref: what a confident row's 1 would hide */
 } row_sums;
 
 static row_sums no_sums(void) {
     row_sums r;
-    r.ref = r.log_sum = r.inverse_sum = r.lse = r.lse_residual = r.u = r.dot = r.entropy = r.rest = 0;
+    r.ref = r.log_sum = r.inverse_sum = r.lse = r.lse_residual = r.entropy = r.rest = 0;
+    r.u = r.u_beside = r.dot = 0;
     r.argmax = r.before = 0;
     return r;
 }
@@ -415,7 +426,8 @@ HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, b
     const uint step = WIDTH * (uint)team_items();
     block_sum u = no_block_sum();
     const uint to = read ? at->to : 0;
-    FOR_VECTORS(WIDTH * (uint)team_item(), to, to, { block_sum_add(&u, load_u(k, at, c, lanes)); })
+    FOR_VECTORS(WIDTH * (uint)team_item(), to, to,
+                { block_sum_add(&u, U_UNIT(k) * load_u(k, at, c, lanes)); })
     r.u = team_sum(block_sum_value(u), k->scratch);
 #endif
     return r;
@@ -444,10 +456,12 @@ static row_part part_rebased(const call *k, row_part p, real ref) {
         p.exp += p.own;
         p.ent *= factor;
         if (factor > 0) p.ent += shift * factor * p.exp;
-        if (OP == OP_SOFTMAX)
-            p.u *= factor;
-        else if (U != U_NONE)
-            p.dot += weigh(p.u, shift * DOT_UNIT(k));
+        if (OP == OP_SOFTMAX) {
+            p.u = (p.u + p.dot) * factor;
+            p.dot = 0;
+        } else if (U != U_NONE) {
+            p.dot += (ref / 2 - p.ref / 2) * (2 * p.u);
+        }
         p.exp *= factor;
         p.own = 0;
     }
@@ -549,7 +563,8 @@ static row_sums finish_row(const call *k, row_part p) {
     /* not plain: nothing but masked classes; +inf without a NaN; a NaN */
     const rowmask infinite = (r.ref == REAL_INF) & !p.nans;
     r.lse = plain ? lse : sum == 0 ? ROWREAL(-REAL_INF) : infinite ? ROWREAL(REAL_INF) : nan_;
-    r.u = OP == OP_SOFTMAX ? p.u * r.inverse_sum : p.u;
+    r.u = OP == OP_SOFTMAX ? (p.u + p.dot) * r.inverse_sum : p.u;
+    r.u_beside = p.u;
     r.dot = p.dot;
     r.entropy = r.log_sum + p.ent * r.inverse_sum;
     r.argmax = TO_ROWLONG(p.best_at);

@@ -123,7 +123,7 @@ static rowreal sum_u(const call *k, row_at *at) {
     block_sum u = no_block_sum();
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
         hold_tile(k, at, c);
-        for (int i = 0; i < at->count; i++) block_sum_add(&u, load_u(k, at, c + (uint)i, WIDTH));
+        for (int i = 0; i < at->count; i++) block_sum_add(&u, U_UNIT(k) * load_u(k, at, c + (uint)i, WIDTH));
     }
     return block_sum_value(u);
 }

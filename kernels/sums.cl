@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums that keep what rounding takes off, in two forms: `long_sum` for many terms of any sign (Knuth's
- * two-sum; the result is as good as a sum in twice the precision), `block_sum` for few large blocks (Kahan).
- * Both stay infinite or NaN once a term makes them so. Neither survives a compiler that reassociates:
+ * Sums that keep what rounding takes off, in three forms: `long_sum` for many terms of any sign (Knuth's
+ * two-sum; the result is as good as a sum in twice the precision), `wide_sum` for such a sum that may be
+ * beyond the largest number, `block_sum` for few large blocks (Kahan).
+ * All stay infinite or NaN once a term makes them so. Neither survives a compiler that reassociates:
  * build without -cl-unsafe-math-optimizations and -cl-fast-relaxed-math. */
 #ifndef CLX_SUMS_CL
 #define CLX_SUMS_CL
@@ -33,6 +34,64 @@ static void long_sum_merge(long_sum *s, long_sum other) {
 
 static rowreal long_sum_value(long_sum s) {
     return isfinite(s.sum) ? s.sum + s.low : s.sum;
+}
+
+/* A power of two so large that what is in units of it does not overflow. */
+#if REAL_F64
+#define LARGE 0x1p512
+#else
+#define LARGE 0x1p64f
+#endif
+
+/* Terms of LARGE and more are added up apart, in units of it: a mean of numbers near the largest one is a
+ * number, though their sum is not. */
+typedef struct wide_sum {
+    long_sum plain, large;
+} wide_sum;
+
+static wide_sum wide_sum_of(rowreal plain) {
+    wide_sum s;
+    s.plain = long_sum_of(plain);
+    s.large = long_sum_of(0);
+    return s;
+}
+
+static void wide_sum_add(wide_sum *s, rowreal x) {
+    const rowmask is_large = fabs(x) >= LARGE;
+    long_sum_add(&s->plain, is_large ? ROWREAL(0) : x);
+    long_sum_add(&s->large, is_large ? x * (1 / LARGE) : ROWREAL(0));
+}
+
+static void wide_sum_merge(wide_sum *s, wide_sum other) {
+    long_sum_merge(&s->plain, other.plain);
+    long_sum_merge(&s->large, other.large);
+}
+
+/* A number in units of 1 or of LARGE. */
+typedef struct wide {
+    rowreal value, unit;
+} wide;
+
+static wide wide_sum_value(wide_sum s) {
+    const rowmask is_large = s.large.sum != 0;
+    long_sum all = s.large;
+    long_sum_add(&all, s.plain.sum * (1 / LARGE));
+    all.low += s.plain.low * (1 / LARGE);
+    wide w;
+    w.value = is_large ? long_sum_value(all) : long_sum_value(s.plain);
+    w.unit = is_large ? ROWREAL(LARGE) : ROWREAL(1);
+    return w;
+}
+
+static wide wide_of(rowreal x) {
+    wide w;
+    w.value = x;
+    w.unit = 1;
+    return w;
+}
+
+static rowreal wide_quotient(wide a, wide b) {
+    return a.value / b.value * (a.unit / b.unit);
 }
 
 typedef struct block_sum {

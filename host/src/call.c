@@ -399,7 +399,7 @@ static clx_bits bits_of(const clxent_desc *d, double x) {
 static double class_unit(int64_t classes) {
     int exponent;
     (void)frexp((double)classes, &exponent);
-    return ldexp(1.0, -exponent);
+    return ldexp(1.0, -exponent - 1);
 }
 
 clx_params clx_call_params(const clxent_plan *plan, const clx_call *call) {

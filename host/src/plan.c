@@ -34,7 +34,7 @@ clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t k
     const int64_t kept_bytes = clx_divided_up(kept * real_bytes, bits_bytes) * bits_bytes;
     clx_workspace w = {0};
     w.totals_at = 0;
-    w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_counts);
+    w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_totals);
     w.loss_partials_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
     w.row_ce_at = w.loss_partials_at + chunks * (int64_t)sizeof(clx_loss_sums);
     w.row_z_at = w.row_ce_at + kept_bytes;
