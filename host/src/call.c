@@ -208,8 +208,10 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
     if (start % size != 0)
         return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s starts at %s %" PRIuPTR ", not a multiple of %zu, the size of %s", name,
-                        slot->host ? "address" : "offset", start, size, clxent_dtype_name(slot->dtype));
+                        slot->host
+                            ? "%s starts at address 0x%" PRIxPTR ", not a multiple of %zu, the size of %s"
+                            : "%s starts at offset %" PRIuPTR ", not a multiple of %zu, the size of %s",
+                        name, start, size, clxent_dtype_name(slot->dtype));
     return CLXENT_OK;
 }
 
