@@ -287,17 +287,19 @@ int inputs_target(const inputs *in, int64_t row, int64_t *target) {
     return *target >= 0 && *target < d->classes;
 }
 
-int inputs_bad_target(const inputs *in, const int64_t counts[4], const char *message,
-                      const tool_command *command) {
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command) {
     const tensor *t = &in->targets.tensor;
-    const int64_t at = target_place(in, counts[3]);
-    char index[TENSOR_SHAPE_TEXT], more[48] = "";
-    tensor_index_text(index, t->ndim, t->shape, at);
-    if (in->desc.targets == CLXENT_TARGETS_CLASS)
-        return tool_error(command, EXIT_DATA, "%s (%s%s)", message, in->targets.path, index);
-    if (counts[2] > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", counts[2] - 1);
-    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s", in->targets.path,
-                      index, integer_at(t->dtype, t->data, at), in->desc.classes, more);
+    const int64_t at = target_place(in, counts[3]), others = counts[2] - 1;
+    const int64_t target = integer_at(t->dtype, t->data, at);
+    char index[TENSOR_SHAPE_TEXT], more[64] = "", cure[64] = "";
+    if (others > 0)
+        snprintf(more, sizeof more, "; %" PRId64 " more row%s such a target", others,
+                 others > 1 ? "s have" : " has");
+    if (target < 0 && !in->desc.use_ignore_index) /* what marks padding, most likely */
+        snprintf(cure, sizeof cure, "; --ignore-index %" PRId64 " leaves such rows out", target);
+    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s%s",
+                      in->targets.path, tensor_index_text(index, t->ndim, t->shape, at), target,
+                      in->desc.classes, more, cure);
 }
 
 /* Warns of the first one of an operand that is not finite, and says how many more there are. */

@@ -33,10 +33,8 @@ void inputs_close(inputs *in);
 /* Whether the row is scored by the targets' rules, and against which class. Class and next-token targets. */
 int inputs_target(const inputs *in, int64_t row, int64_t *target);
 
-/* Prints where the first bad target stands in its file, of a run that counted some; EXIT_DATA. `message` is
- * the library's. */
-int inputs_bad_target(const inputs *in, const int64_t counts[4], const char *message,
-                      const tool_command *command);
+/* Prints where the first bad target stands in its file, of a run that counted some; EXIT_DATA. */
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command);
 
 /* Weights that are not finite are not refused, but their first is named, with what became of the loss. */
 void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command);
