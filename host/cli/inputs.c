@@ -49,6 +49,19 @@ static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
 }
 
+/* Memory for the operand in another type or number, and the array that it is handed over as. */
+static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                   const tool_command *command) {
+    const size_t size = clxent_dtype_size(dtype);
+    const size_t bytes = (size_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
+    o->converted = malloc(bytes ? bytes : 1);
+    if (!o->converted)
+        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
+                          bytes, clxent_dtype_name(dtype));
+    *array = CLXENT_ARRAY(o->converted, bytes);
+    return EXIT_GOOD;
+}
+
 /* The operand as an array of the given type, converted when it is of another. */
 static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
     const tensor *t = &o->tensor;
@@ -56,15 +69,19 @@ static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const 
         *array = CLXENT_ARRAY(t->data, t->bytes);
         return EXIT_GOOD;
     }
+    const int failed = convert(array, o, dtype, t->count, command);
+    if (!failed) values_convert(dtype, o->converted, t->dtype, t->data, t->count);
+    return failed;
+}
+
+/* The only element of the operand, `count` times. */
+static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                              const tool_command *command) {
     const size_t size = clxent_dtype_size(dtype);
-    const size_t bytes = (size_t)t->count <= SIZE_MAX / size ? (size_t)t->count * size : SIZE_MAX;
-    o->converted = malloc(bytes ? bytes : 1);
-    if (!o->converted)
-        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
-                          bytes, clxent_dtype_name(dtype));
-    values_convert(dtype, o->converted, t->dtype, t->data, t->count);
-    *array = CLXENT_ARRAY(o->converted, bytes);
-    return EXIT_GOOD;
+    const int failed = convert(array, o, dtype, count, command);
+    for (int64_t i = 0; i < count && !failed; i++)
+        values_convert(dtype, (char *)o->converted + (size_t)i * size, o->tensor.dtype, o->tensor.data, 1);
+    return failed;
 }
 
 static int open_logits(inputs *in, const tool_options *options, const tool_command *command) {
@@ -205,19 +222,14 @@ static int open_real(inputs *in, operand *o, clxent_array *array, const char *pa
     return hand_over(array, o, in->real, command);
 }
 
-/* One number for mean and sum. For none one a row, or one number for them all. */
+/* One number for mean and sum. For none one a row, or one number for them all, which each then gets. */
 static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
     operand *o = &in->grad_output;
     int failed = open_operand(o, options->grad_output, command);
     if (failed) return failed;
     if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
-    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1) {
-        in->desc.grad_output = value_at(o->tensor.dtype, o->tensor.data, 0);
-        if (!isfinite(in->desc.grad_output))
-            return tool_error(command, EXIT_DATA, "%s is %g: one number for all rows must be finite", o->path,
-                              value_shown(in->desc.grad_output));
-        return EXIT_GOOD;
-    }
+    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
+        return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
         char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
         if (in->desc.reduction == CLXENT_NONE)
@@ -302,21 +314,18 @@ int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_comm
                       in->desc.classes, more, cure);
 }
 
-/* Warns of the first one of an operand that is not finite, and says how many more there are. */
-static void warn_of(const operand *o, const clxent_array *given, clxent_dtype real, const char *rule,
+/* Warns of the first one of an operand that is not finite in the type in which it was handed over, and says
+ * how many more there are. */
+static void warn_of(const operand *o, const clxent_array *given, clxent_dtype type, const char *rule,
                     const char *consequence, const tool_command *command) {
     const tensor *t = &o->tensor;
-    int64_t first = -1, others = 0;
-    for (int64_t i = 0; given->data && i < t->count; i++) {
-        if (isfinite(value_at(real, given->data, i))) continue;
-        others += first >= 0;
-        if (first < 0) first = i;
-    }
-    if (first < 0) return;
+    int64_t first = 0;
+    const int64_t found = given->data ? values_not_finite(type, given->data, t->count, &first) : 0;
+    if (!found) return;
     const double value = value_at(t->dtype, t->data, first);
     char index[TENSOR_SHAPE_TEXT], as[32] = "", more[48] = "";
-    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(real));
-    if (others) snprintf(more, sizeof more, ", and %" PRId64 " more", others);
+    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(type));
+    if (found > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", found - 1);
     tool_error(command, EXIT_GOOD, "warning: %s%s is %g%s%s: %s must be finite%s", o->path,
                tensor_index_text(index, t->ndim, t->shape, first), value_shown(value), as, more, rule,
                consequence);
@@ -332,9 +341,11 @@ void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command 
     else if (lost)
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));
-    const clxent_array *weight = &in->arrays.class_weight, *row_weight = &in->arrays.row_weight;
-    warn_of(&in->weight, weight, in->real, "class weights", consequence, command);
-    warn_of(&in->row_weight, row_weight, in->real, "row weights", consequence, command);
-    warn_of(&in->grad_output, &in->arrays.grad_output, in->real, "grad_output",
+    const clxent_arrays *a = &in->arrays;
+    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY)
+        warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
+    warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);
+    warn_of(&in->row_weight, &a->row_weight, in->real, "row weights", consequence, command);
+    warn_of(&in->grad_output, &a->grad_output, in->real, "grad_output",
             "; a gradient that it multiplies is not", command);
 }

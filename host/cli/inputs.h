@@ -36,7 +36,8 @@ int inputs_target(const inputs *in, int64_t row, int64_t *target);
 /* Prints where the first bad target stands in its file, of a run that counted some; EXIT_DATA. */
 int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command);
 
-/* Weights that are not finite are not refused, but their first is named, with what became of the loss. */
+/* Probabilities, weights and a grad_output that are not finite are not refused, but the first of each is
+ * named, with what became of the loss. */
 void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command);
 
 #endif
