@@ -278,6 +278,15 @@ void inputs_close(inputs *in) {
     }
 }
 
+int inputs_fit_device(const inputs *in, const session *s) {
+    if (in->desc.logits_dtype != CLXENT_F64 || s->options->dtype || s->device.fp64) return EXIT_GOOD;
+    tool_error(s->command, EXIT_DEVICE,
+               "%s is f64, and the device \"%s\" has no f64 (cl_khr_fp64); --dtype f32 converts it",
+               in->logits.path, s->device.name);
+    session_advise(s, CLXENT_ERR_UNSUPPORTED);
+    return EXIT_DEVICE;
+}
+
 /* Which element of the targets is the row's; -1: it has none. */
 static int64_t target_place(const inputs *in, int64_t row) {
     const clxent_desc *d = &in->desc;

@@ -7,6 +7,7 @@
 #define CLXENT_CLI_INPUTS_H
 
 #include "options.h"
+#include "session.h"
 #include "tensor.h"
 
 /* One file's tensor, and a copy of it in another type where that was needed. */
@@ -29,6 +30,10 @@ typedef struct inputs {
 /* EXIT_GOOD, or what to exit with, a message printed. inputs_close() is to be called either way. */
 int inputs_open(inputs *in, clxent_op op, const tool_command *command, const tool_options *options);
 void inputs_close(inputs *in);
+
+/* Whether the device has the type that the files are handed over in: EXIT_GOOD, or what to exit with, a
+ * message printed. Of a --dtype that was given the library says it. */
+int inputs_fit_device(const inputs *in, const session *s);
 
 /* Whether the row is scored by the targets' rules, and against which class. Class and next-token targets. */
 int inputs_target(const inputs *in, int64_t row, int64_t *target);

@@ -122,6 +122,7 @@ static score score_rows(const job *j) {
 static int compute_and_report(job *j) {
     const tensor *logits = &j->in.logits.tensor;
     int failed = session_open(&j->session, j->command, j->options);
+    if (!failed) failed = inputs_fit_device(&j->in, &j->session);
     if (!failed) failed = add_outputs(j);
     if (failed) return failed;
 
