@@ -18,15 +18,17 @@ static int open_operand(operand *to, const char *path, const tool_command *comma
     return tool_error(command, EXIT_DATA, "%s", message);
 }
 
-static int not_floating(const operand *o, const tool_command *command) {
+/* `hint`: what was meant, most likely; or "". */
+static int not_floating(const operand *o, const char *hint, const tool_command *command) {
     return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64", o->path,
-                      clxent_dtype_name(o->tensor.dtype));
+                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
 }
 
-static int not_integer(const operand *o, const tool_command *command) {
-    return tool_error(command, EXIT_DATA, "%s: type %s is not an integer type; expected i64, i32, u16 or u8",
-                      o->path, clxent_dtype_name(o->tensor.dtype));
+static int not_integer(const operand *o, const char *hint, const tool_command *command) {
+    return tool_error(command, EXIT_DATA,
+                      "%s: type %s is not an integer type; expected i64, i32, u16 or u8%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
 }
 
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
@@ -84,13 +86,23 @@ static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtyp
     return failed;
 }
 
+/* Of integers where logits should be: a hint when the targets, not opened yet, are floating. */
+static const char *swap_hint(const tool_options *options) {
+    char message[1400];
+    tensor t;
+    if (!options->targets || tensor_open(&t, options->targets, message, sizeof message) != 0) return "";
+    const int floating = dtype_is_floating(t.dtype);
+    tensor_close(&t);
+    return floating ? "; --targets is of one: are the two files swapped?" : "";
+}
+
 static int open_logits(inputs *in, const tool_options *options, const tool_command *command) {
     operand *logits = &in->logits;
     const tensor *t = &logits->tensor;
     char text[TENSOR_SHAPE_TEXT];
     int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
     if (failed) return failed;
-    if (!dtype_is_floating(t->dtype)) return not_floating(logits, command);
+    if (!dtype_is_floating(t->dtype)) return not_floating(logits, swap_hint(options), command);
     if (t->ndim == 0)
         return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
                           logits->path);
@@ -148,17 +160,19 @@ static int fit_tokens(inputs *in, const tool_options *options, const tool_comman
     return EXIT_GOOD;
 }
 
-/* Floating targets that are none: class numbers, most likely, saved in a floating type. */
+/* Floating targets that are none: class numbers, most likely, saved in a floating type; or, where the logits
+ * are of the shape of the targets' rows, the one file in the other's place. */
 static int not_probabilities(const inputs *in, const tool_command *command) {
     char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT], rows[TENSOR_SHAPE_TEXT];
-    const tensor *t = &in->targets.tensor;
+    const tensor *t = &in->targets.tensor, *l = &in->logits.tensor;
+    const int swapped = t->ndim == l->ndim + 1 && same_shape(l, t->ndim - 1, t->shape);
     return tool_error(
         command, EXIT_DATA,
         "%s: type %s and shape %s: floating targets are probabilities, of the logits' shape %s; "
-        "class numbers are of type i64, i32, u16 or u8, and shape %s",
+        "class numbers are of type i64, i32, u16 or u8, and shape %s%s",
         in->targets.path, clxent_dtype_name(t->dtype), tensor_shape_text(has, t->ndim, t->shape),
-        tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
-        tensor_shape_text(rows, in->rows_ndim, in->rows_shape));
+        tensor_shape_text(logits, l->ndim, l->shape), tensor_shape_text(rows, in->rows_ndim, in->rows_shape),
+        swapped ? "; are --logits and --targets swapped?" : "");
 }
 
 static int open_targets(inputs *in, const tool_options *options, const tool_command *command) {
@@ -169,7 +183,9 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
     if (failed) return failed;
 
     if (dtype_is_floating(t->dtype)) {
-        if (in->desc.op == CLXENT_NLL || options->next_token) return not_integer(targets, command);
+        if (in->desc.op == CLXENT_NLL)
+            return not_integer(targets, "; nll takes class numbers, clxent loss also probabilities", command);
+        if (options->next_token) return not_integer(targets, "; --next-token takes tokens", command);
         if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
             return tool_error(command, EXIT_USAGE,
@@ -202,7 +218,7 @@ static int open_segment(inputs *in, const tool_options *options, const tool_comm
     const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
     const int failed = open_operand(&in->segment, options->segment, command);
     if (failed) return failed;
-    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, command);
+    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, "", command);
     if (!same_shape(t, tokens->ndim, tokens->shape))
         return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
                            command);
@@ -216,7 +232,7 @@ static int open_real(inputs *in, operand *o, clxent_array *array, const char *pa
     char text[TENSOR_SHAPE_TEXT];
     const int failed = open_operand(o, path, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
     if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
         return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
     return hand_over(array, o, in->real, command);
@@ -227,7 +243,7 @@ static int open_grad_output(inputs *in, const tool_options *options, const tool_
     operand *o = &in->grad_output;
     int failed = open_operand(o, options->grad_output, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
     if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
         return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
