@@ -12,4 +12,7 @@
  * /dev/null, may be an output and standard output at once. */
 int output_name_check(const char *path, const char *format, const char *option, const tool_command *command);
 
+/* Whether it can be written, as far as is known before: EXIT_GOOD, or EXIT_DATA with a message printed. */
+int output_place_check(const char *path, const tool_command *command);
+
 #endif
