@@ -322,21 +322,26 @@ static const char *file_of(const tool_options *o, const tool_command *command, i
     return *(const char *const *)((const char *)o + table[row].at);
 }
 
-/* An output in a file of its own. */
+/* An output in a file of its own: no other output's, and no input's. */
 static int check_output(const tool_options *o, const tool_command *command, int row, const char *file) {
     const char *name = table[row].name, *format = table[row].format ? table[row].format : ".npy";
     const int failed = output_name_check(file, format, name, command);
     if (failed) return failed;
     for (int i = 0; i < ROWS; i++) {
         const char *output = i < row ? file_of(o, command, i, OUTPUT) : NULL;
+        const char *input = file_of(o, command, i, INPUT);
         if (output && file_is_same(output, file))
             return tool_error(command, EXIT_USAGE, "--%s and --%s would both be written to %s", table[i].name,
                               name, file);
+        if (input && output_is_input(file, input))
+            return tool_error(command, EXIT_USAGE,
+                              "--%s %s: this is the file of --%s, which it would replace; name another", name,
+                              file, table[i].name);
     }
     return EXIT_GOOD;
 }
 
-/* What only the whole line shows: what is missing, and one file for two outputs. */
+/* What only the whole line shows: what is missing, and one file for two. */
 static int check(const tool_options *o, const tool_command *command) {
     for (int i = 0; i < ROWS; i++) {
         const char *output = file_of(o, command, i, OUTPUT);

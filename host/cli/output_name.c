@@ -6,7 +6,6 @@
 #include "file_write.h"
 #include "tensor.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -52,6 +51,16 @@ int output_name_check(const char *path, const char *format, const char *option, 
                           path, is_output ? "output" : "error",
                           is_output ? "the report is printed" : "messages are printed");
     return EXIT_GOOD;
+}
+
+bool output_is_input(const char *path, const char *input) {
+    struct stat a, b;
+    const char *end = tensor_safetensors_end(input);
+    char *file = end ? strndup(input, (size_t)(end - input)) : strdup(input);
+    const bool is_one =
+        file && stat(path, &a) == 0 && stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(file);
+    return is_one;
 }
 
 int output_place_check(const char *path, const tool_command *command) {
