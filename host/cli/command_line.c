@@ -11,7 +11,7 @@
 #define FILES                                                                                 \
     "F is x.npy (versions 1 to 3, C order) or x.safetensors:TENSOR, where it has one tensor " \
     "x.safetensors.\n"                                                                        \
-    "Outputs are .npy; none is computed that is not asked for.\n"
+    "Outputs are .npy; none is computed that is not asked for, and none takes an input's place.\n"
 
 static const tool_command commands[] = {
     {"devices", COMMAND_DEVICES, "what there is to compute on, and which is used",

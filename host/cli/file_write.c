@@ -176,15 +176,40 @@ static int write_in_place(const char *path, const file_part *parts, int count) {
     return code;
 }
 
-int file_write(const char *path, const file_part *parts, int count) {
+/* What is no regular file; or one that its path does not lead to: of /proc, and removed. */
+static bool is_in_place(const char *path, const char *target) {
     struct stat is, was;
+    return stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || stat(target, &was) != 0 ||
+                                    is.st_dev != was.st_dev || is.st_ino != was.st_ino);
+}
+
+int file_write(const char *path, const file_part *parts, int count) {
     char *target = follow(path);
     if (!target) return errno;
-    /* A regular file that its path does not lead to: one of /proc that has been removed. */
-    const bool in_place = stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || stat(target, &was) != 0 ||
-                                                   is.st_dev != was.st_dev || is.st_ino != was.st_ino);
-    const int code =
-        in_place ? write_in_place(path, parts, count) : file_replace(AT_FDCWD, target, 0666, parts, count);
+    const int code = is_in_place(path, target) ? write_in_place(path, parts, count)
+                                               : file_replace(AT_FDCWD, target, 0666, parts, count);
+    free(target);
+    return code;
+}
+
+int file_write_check(const char *path, char **folder) {
+    struct stat is;
+    int code = 0;
+    *folder = NULL;
+    char *target = follow(path);
+    if (!target) return errno;
+    if (is_in_place(path, target)) {
+        if (access(path, W_OK) != 0) code = errno;
+        if (stat(path, &is) == 0 && S_ISDIR(is.st_mode)) code = EISDIR;
+    } else {
+        char *above = beside(target, strchr(target, '/') ? "" : ".");
+        code = !above ? ENOMEM : access(above, W_OK | X_OK) != 0 ? errno : 0;
+        if (!code && stat(target, &is) != 0 && errno != ENOENT) code = errno; /* a name too long, ... */
+        if (above && code && strcmp(target, path) != 0)
+            *folder = above;
+        else
+            free(above);
+    }
     free(target);
     return code;
 }

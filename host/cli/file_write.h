@@ -24,6 +24,10 @@ int file_replace(int folder, const char *path, mode_t mode, const file_part *par
  * A device or pipe is written in place. */
 int file_write(const char *path, const file_part *parts, int count);
 
+/* What file_write() would fail with, as far as permissions and folders tell before it: an errno value, or 0.
+ * *folder, to be freed: the one that is at fault where a link at `path` leads into it; else NULL. */
+int file_write_check(const char *path, char **folder);
+
 /* Whether two paths lead to one file, which need not be there yet. False where a folder is not there. */
 bool file_is_same(const char *path, const char *other);
 

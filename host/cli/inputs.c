@@ -18,15 +18,17 @@ static int open_operand(operand *to, const char *path, const tool_command *comma
     return tool_error(command, EXIT_DATA, "%s", message);
 }
 
-static int not_floating(const operand *o, const tool_command *command) {
+/* `hint`: what was meant, most likely; or "". */
+static int not_floating(const operand *o, const char *hint, const tool_command *command) {
     return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64", o->path,
-                      clxent_dtype_name(o->tensor.dtype));
+                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
 }
 
-static int not_integer(const operand *o, const tool_command *command) {
-    return tool_error(command, EXIT_DATA, "%s: type %s is not an integer type; expected i64, i32, u16 or u8",
-                      o->path, clxent_dtype_name(o->tensor.dtype));
+static int not_integer(const operand *o, const char *hint, const tool_command *command) {
+    return tool_error(command, EXIT_DATA,
+                      "%s: type %s is not an integer type; expected i64, i32, u16 or u8%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
 }
 
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
@@ -49,6 +51,19 @@ static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
 }
 
+/* Memory for the operand in another type or number, and the array that it is handed over as. */
+static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                   const tool_command *command) {
+    const size_t size = clxent_dtype_size(dtype);
+    const size_t bytes = (size_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
+    o->converted = malloc(bytes ? bytes : 1);
+    if (!o->converted)
+        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
+                          bytes, clxent_dtype_name(dtype));
+    *array = CLXENT_ARRAY(o->converted, bytes);
+    return EXIT_GOOD;
+}
+
 /* The operand as an array of the given type, converted when it is of another. */
 static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
     const tensor *t = &o->tensor;
@@ -56,15 +71,29 @@ static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const 
         *array = CLXENT_ARRAY(t->data, t->bytes);
         return EXIT_GOOD;
     }
+    const int failed = convert(array, o, dtype, t->count, command);
+    if (!failed) values_convert(dtype, o->converted, t->dtype, t->data, t->count);
+    return failed;
+}
+
+/* The only element of the operand, `count` times. */
+static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                              const tool_command *command) {
     const size_t size = clxent_dtype_size(dtype);
-    const size_t bytes = (size_t)t->count <= SIZE_MAX / size ? (size_t)t->count * size : SIZE_MAX;
-    o->converted = malloc(bytes ? bytes : 1);
-    if (!o->converted)
-        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
-                          bytes, clxent_dtype_name(dtype));
-    values_convert(dtype, o->converted, t->dtype, t->data, t->count);
-    *array = CLXENT_ARRAY(o->converted, bytes);
-    return EXIT_GOOD;
+    const int failed = convert(array, o, dtype, count, command);
+    for (int64_t i = 0; i < count && !failed; i++)
+        values_convert(dtype, (char *)o->converted + (size_t)i * size, o->tensor.dtype, o->tensor.data, 1);
+    return failed;
+}
+
+/* Of integers where logits should be: a hint when the targets, not opened yet, are floating. */
+static const char *swap_hint(const tool_options *options) {
+    char message[1400];
+    tensor t;
+    if (!options->targets || tensor_open(&t, options->targets, message, sizeof message) != 0) return "";
+    const int floating = dtype_is_floating(t.dtype);
+    tensor_close(&t);
+    return floating ? "; --targets is of one: are the two files swapped?" : "";
 }
 
 static int open_logits(inputs *in, const tool_options *options, const tool_command *command) {
@@ -73,7 +102,7 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     char text[TENSOR_SHAPE_TEXT];
     int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
     if (failed) return failed;
-    if (!dtype_is_floating(t->dtype)) return not_floating(logits, command);
+    if (!dtype_is_floating(t->dtype)) return not_floating(logits, swap_hint(options), command);
     if (t->ndim == 0)
         return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
                           logits->path);
@@ -131,17 +160,19 @@ static int fit_tokens(inputs *in, const tool_options *options, const tool_comman
     return EXIT_GOOD;
 }
 
-/* Floating targets that are none: class numbers, most likely, saved in a floating type. */
+/* Floating targets that are none: class numbers, most likely, saved in a floating type; or, where the logits
+ * are of the shape of the targets' rows, the one file in the other's place. */
 static int not_probabilities(const inputs *in, const tool_command *command) {
     char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT], rows[TENSOR_SHAPE_TEXT];
-    const tensor *t = &in->targets.tensor;
+    const tensor *t = &in->targets.tensor, *l = &in->logits.tensor;
+    const int swapped = t->ndim == l->ndim + 1 && same_shape(l, t->ndim - 1, t->shape);
     return tool_error(
         command, EXIT_DATA,
         "%s: type %s and shape %s: floating targets are probabilities, of the logits' shape %s; "
-        "class numbers are of type i64, i32, u16 or u8, and shape %s",
+        "class numbers are of type i64, i32, u16 or u8, and shape %s%s",
         in->targets.path, clxent_dtype_name(t->dtype), tensor_shape_text(has, t->ndim, t->shape),
-        tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
-        tensor_shape_text(rows, in->rows_ndim, in->rows_shape));
+        tensor_shape_text(logits, l->ndim, l->shape), tensor_shape_text(rows, in->rows_ndim, in->rows_shape),
+        swapped ? "; are --logits and --targets swapped?" : "");
 }
 
 static int open_targets(inputs *in, const tool_options *options, const tool_command *command) {
@@ -152,7 +183,9 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
     if (failed) return failed;
 
     if (dtype_is_floating(t->dtype)) {
-        if (in->desc.op == CLXENT_NLL || options->next_token) return not_integer(targets, command);
+        if (in->desc.op == CLXENT_NLL)
+            return not_integer(targets, "; nll takes class numbers, clxent loss also probabilities", command);
+        if (options->next_token) return not_integer(targets, "; --next-token takes tokens", command);
         if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
             return tool_error(command, EXIT_USAGE,
@@ -185,7 +218,7 @@ static int open_segment(inputs *in, const tool_options *options, const tool_comm
     const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
     const int failed = open_operand(&in->segment, options->segment, command);
     if (failed) return failed;
-    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, command);
+    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, "", command);
     if (!same_shape(t, tokens->ndim, tokens->shape))
         return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
                            command);
@@ -199,25 +232,20 @@ static int open_real(inputs *in, operand *o, clxent_array *array, const char *pa
     char text[TENSOR_SHAPE_TEXT];
     const int failed = open_operand(o, path, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
     if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
         return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
     return hand_over(array, o, in->real, command);
 }
 
-/* One number for mean and sum. For none one a row, or one number for them all. */
+/* One number for mean and sum. For none one a row, or one number for them all, which each then gets. */
 static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
     operand *o = &in->grad_output;
     int failed = open_operand(o, options->grad_output, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, command);
-    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1) {
-        in->desc.grad_output = value_at(o->tensor.dtype, o->tensor.data, 0);
-        if (!isfinite(in->desc.grad_output))
-            return tool_error(command, EXIT_DATA, "%s is %g: one number for all rows must be finite", o->path,
-                              value_shown(in->desc.grad_output));
-        return EXIT_GOOD;
-    }
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
+        return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
         char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
         if (in->desc.reduction == CLXENT_NONE)
@@ -266,6 +294,15 @@ void inputs_close(inputs *in) {
     }
 }
 
+int inputs_fit_device(const inputs *in, const session *s) {
+    if (in->desc.logits_dtype != CLXENT_F64 || s->options->dtype || s->device.fp64) return EXIT_GOOD;
+    tool_error(s->command, EXIT_DEVICE,
+               "%s is f64, and the device \"%s\" has no f64 (cl_khr_fp64); --dtype f32 converts it",
+               in->logits.path, s->device.name);
+    session_advise(s, CLXENT_ERR_UNSUPPORTED);
+    return EXIT_DEVICE;
+}
+
 /* Which element of the targets is the row's; -1: it has none. */
 static int64_t target_place(const inputs *in, int64_t row) {
     const clxent_desc *d = &in->desc;
@@ -287,34 +324,33 @@ int inputs_target(const inputs *in, int64_t row, int64_t *target) {
     return *target >= 0 && *target < d->classes;
 }
 
-int inputs_bad_target(const inputs *in, const int64_t counts[4], const char *message,
-                      const tool_command *command) {
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command) {
     const tensor *t = &in->targets.tensor;
-    const int64_t at = target_place(in, counts[3]);
-    char index[TENSOR_SHAPE_TEXT], more[48] = "";
-    tensor_index_text(index, t->ndim, t->shape, at);
-    if (in->desc.targets == CLXENT_TARGETS_CLASS)
-        return tool_error(command, EXIT_DATA, "%s (%s%s)", message, in->targets.path, index);
-    if (counts[2] > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", counts[2] - 1);
-    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s", in->targets.path,
-                      index, integer_at(t->dtype, t->data, at), in->desc.classes, more);
+    const int64_t at = target_place(in, counts[3]), others = counts[2] - 1;
+    const int64_t target = integer_at(t->dtype, t->data, at);
+    char index[TENSOR_SHAPE_TEXT], more[64] = "", cure[64] = "";
+    if (others > 0)
+        snprintf(more, sizeof more, "; %" PRId64 " more row%s such a target", others,
+                 others > 1 ? "s have" : " has");
+    if (target < 0 && !in->desc.use_ignore_index) /* what marks padding, most likely */
+        snprintf(cure, sizeof cure, "; --ignore-index %" PRId64 " leaves such rows out", target);
+    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s%s",
+                      in->targets.path, tensor_index_text(index, t->ndim, t->shape, at), target,
+                      in->desc.classes, more, cure);
 }
 
-/* Warns of the first one of an operand that is not finite, and says how many more there are. */
-static void warn_of(const operand *o, const clxent_array *given, clxent_dtype real, const char *rule,
+/* Warns of the first one of an operand that is not finite in the type in which it was handed over, and says
+ * how many more there are. */
+static void warn_of(const operand *o, const clxent_array *given, clxent_dtype type, const char *rule,
                     const char *consequence, const tool_command *command) {
     const tensor *t = &o->tensor;
-    int64_t first = -1, others = 0;
-    for (int64_t i = 0; given->data && i < t->count; i++) {
-        if (isfinite(value_at(real, given->data, i))) continue;
-        others += first >= 0;
-        if (first < 0) first = i;
-    }
-    if (first < 0) return;
+    int64_t first = 0;
+    const int64_t found = given->data ? values_not_finite(type, given->data, t->count, &first) : 0;
+    if (!found) return;
     const double value = value_at(t->dtype, t->data, first);
     char index[TENSOR_SHAPE_TEXT], as[32] = "", more[48] = "";
-    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(real));
-    if (others) snprintf(more, sizeof more, ", and %" PRId64 " more", others);
+    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(type));
+    if (found > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", found - 1);
     tool_error(command, EXIT_GOOD, "warning: %s%s is %g%s%s: %s must be finite%s", o->path,
                tensor_index_text(index, t->ndim, t->shape, first), value_shown(value), as, more, rule,
                consequence);
@@ -330,9 +366,11 @@ void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command 
     else if (lost)
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));
-    const clxent_array *weight = &in->arrays.class_weight, *row_weight = &in->arrays.row_weight;
-    warn_of(&in->weight, weight, in->real, "class weights", consequence, command);
-    warn_of(&in->row_weight, row_weight, in->real, "row weights", consequence, command);
-    warn_of(&in->grad_output, &in->arrays.grad_output, in->real, "grad_output",
+    const clxent_arrays *a = &in->arrays;
+    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY)
+        warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
+    warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);
+    warn_of(&in->row_weight, &a->row_weight, in->real, "row weights", consequence, command);
+    warn_of(&in->grad_output, &a->grad_output, in->real, "grad_output",
             "; a gradient that it multiplies is not", command);
 }

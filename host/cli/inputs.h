@@ -7,6 +7,7 @@
 #define CLXENT_CLI_INPUTS_H
 
 #include "options.h"
+#include "session.h"
 #include "tensor.h"
 
 /* One file's tensor, and a copy of it in another type where that was needed. */
@@ -30,15 +31,18 @@ typedef struct inputs {
 int inputs_open(inputs *in, clxent_op op, const tool_command *command, const tool_options *options);
 void inputs_close(inputs *in);
 
+/* Whether the device has the type that the files are handed over in: EXIT_GOOD, or what to exit with, a
+ * message printed. Of a --dtype that was given the library says it. */
+int inputs_fit_device(const inputs *in, const session *s);
+
 /* Whether the row is scored by the targets' rules, and against which class. Class and next-token targets. */
 int inputs_target(const inputs *in, int64_t row, int64_t *target);
 
-/* Prints where the first bad target stands in its file, of a run that counted some; EXIT_DATA. `message` is
- * the library's. */
-int inputs_bad_target(const inputs *in, const int64_t counts[4], const char *message,
-                      const tool_command *command);
+/* Prints where the first bad target stands in its file, of a run that counted some; EXIT_DATA. */
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command);
 
-/* Weights that are not finite are not refused, but their first is named, with what became of the loss. */
+/* Probabilities, weights and a grad_output that are not finite are not refused, but the first of each is
+ * named, with what became of the loss. */
 void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command);
 
 #endif

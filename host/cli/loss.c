@@ -122,6 +122,7 @@ static score score_rows(const job *j) {
 static int compute_and_report(job *j) {
     const tensor *logits = &j->in.logits.tensor;
     int failed = session_open(&j->session, j->command, j->options);
+    if (!failed) failed = inputs_fit_device(&j->in, &j->session);
     if (!failed) failed = add_outputs(j);
     if (failed) return failed;
 
@@ -131,9 +132,7 @@ static int compute_and_report(job *j) {
     const clxent_status status = session_run(&j->session, &j->in.desc, &j->in.arrays, &j->report.seconds);
     if (status != CLXENT_OK && status != CLXENT_ERR_TARGET) return session_failed(&j->session, status);
     /* With a bad target all else is computed, written and printed. */
-    if (status == CLXENT_ERR_TARGET)
-        failed =
-            inputs_bad_target(&j->in, j->report.counts, clxent_ctx_last_error(j->session.ctx), j->command);
+    if (status == CLXENT_ERR_TARGET) failed = inputs_bad_target(&j->in, j->report.counts, j->command);
     inputs_warn(&j->in, &j->in.arrays.loss, j->command);
 
     if (j->in.desc.op == CLXENT_NLL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `clxent` tool: has the command line parsed, runs the command. It uses the public headers alone.
+ * The `clxent` tool: has the command line parsed and its outputs looked at, runs the command. It uses the
+ * public headers alone.
  */
 #include "command_line.h"
 #include "interrupt.h"
@@ -17,7 +18,8 @@ int main(int argc, char **argv) {
     json_memory_watch();
     interrupt_watch();
     int code = command_line_parse(argc, argv, &command, &options);
-    if (command) code = command->run(command, &options);
+    if (command) code = options_check_outputs(&options, command);
+    if (command && !code) code = command->run(command, &options);
     if (!report_is_complete()) {
         fprintf(stderr, "clxent: no host memory for what --json prints\n");
         if (!code) code = EXIT_DEVICE;

@@ -35,9 +35,21 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     return rows[a_length % 3][b_length];
 }
 
+/* Of "label-smoothing" people remember "smoothing". */
+static void offer_whole(nearest *n, const char *name, size_t length) {
+    enum { LEAST = 3 }; /* letters that say something */
+    if (n->length < LEAST || n->is_end) return;
+    for (size_t at = 0; at + n->length <= length; at++) {
+        if (strncmp(name + at, n->given, n->length) != 0) continue;
+        n->is_end = at + n->length == length;
+        if (n->is_end || !n->whole) n->whole = name;
+    }
+}
+
 void nearest_offer(nearest *n, const char *name) {
     const size_t length = strlen(name);
     if (n->length > NEAREST_LENGTH || length > NEAREST_LENGTH) return;
+    offer_whole(n, name, length);
     const size_t apart =
         n->length < length ? length - n->length : n->length - length; /* the least distance */
     if (apart >= n->distance) return;
@@ -49,6 +61,7 @@ void nearest_offer(nearest *n, const char *name) {
 
 const char *nearest_text(const nearest *n, const char *before, char text[NEAREST_TEXT]) {
     text[0] = '\0';
-    if (n->found) snprintf(text, NEAREST_TEXT, "; did you mean %s%s?", before, n->found);
+    const char *meant = n->found ? n->found : n->whole;
+    if (meant) snprintf(text, NEAREST_TEXT, "; did you mean %s%s?", before, meant);
     return text;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * "Did you mean": of the names that there are, the one that a mistyped name is nearest to.
+ * "Did you mean": of the names that there are, the one that a mistyped name is nearest to, or else is a part
+ * of.
  */
 #ifndef CLXENT_CLI_NEAREST_H
 #define CLXENT_CLI_NEAREST_H
@@ -14,9 +15,11 @@ typedef struct nearest {
     size_t length;
     const char *found; /* NULL: none is near */
     size_t distance;
+    const char *whole; /* of which `given` is the end or, if of none, a part; NULL: of no name */
+    int is_end;
 } nearest;
 
-/* Then nearest_offer() for each name there is; of equally near ones the first stays. */
+/* Then nearest_offer() for each name there is; of equally good ones the first stays. */
 nearest nearest_to(const char *given, size_t length);
 void nearest_offer(nearest *n, const char *name);
 

@@ -68,10 +68,31 @@ static int take_word(cursor *c, const char *word) {
     return 1;
 }
 
+/* How NumPy makes an array that is read of one of this type; "" where it does not. */
+static const char *cure_of(const char *descr) {
+    if (*descr == '>' && descr[1])
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+            if (strcmp(descr + 1, types[i].descr + 1) == 0)
+                return "; save array.astype(array.dtype.newbyteorder('<'))";
+    switch (*descr ? descr[1] : '\0') {
+    case 'i':
+    case 'u':
+    case 'b':
+        return "; save array.astype('int64')";
+    case 'f':
+    case 'V': /* types that NumPy does not have itself, such as bfloat16 */
+        return "; save array.astype('float32')";
+    default:
+        return "";
+    }
+}
+
 static int parse_descr(cursor *c, tensor *t) {
     char descr[64];
     if (peek(c) == '[')
-        return tensor_fail(c->source, "offset %zu: structured types are not read; accepted: " ACCEPTED,
+        return tensor_fail(c->source,
+                           "offset %zu: structured types are not read; accepted: " ACCEPTED
+                           "; save a field, array['name']",
                            c->at);
     const size_t at = c->at;
     if (take_string(c, descr, sizeof descr, "a type such as '<f4'") != 0) return -1;
@@ -80,8 +101,10 @@ static int parse_descr(cursor *c, tensor *t) {
     if (strcmp(descr, "<u1") == 0) t->dtype = CLXENT_U8;
     if (t->dtype) return 0;
     if (descr[0] == '>')
-        return tensor_fail(c->source, "offset %zu: type '%s' is big-endian; accepted: " ACCEPTED, at, descr);
-    return tensor_fail(c->source, "offset %zu: type '%s' is not read; accepted: " ACCEPTED, at, descr);
+        return tensor_fail(c->source, "offset %zu: type '%s' is big-endian; accepted: " ACCEPTED "%s", at,
+                           descr, cure_of(descr));
+    return tensor_fail(c->source, "offset %zu: type '%s' is not read; accepted: " ACCEPTED "%s", at, descr,
+                       cure_of(descr));
 }
 
 static int is_digit(int c) {
@@ -171,8 +194,8 @@ static int is_c_order(const tensor *t) {
 int npy_parse(tensor *t, size_t *offset, const tensor_source *source) {
     const unsigned char *bytes = source->bytes;
     if (source->size < MAGIC_LENGTH || memcmp(bytes, MAGIC, MAGIC_LENGTH) != 0)
-        return tensor_fail(source, "offset 0: not a .npy file: its first %d bytes are not \\x93NUMPY",
-                           MAGIC_LENGTH);
+        return tensor_fail(source, "offset 0: not a .npy file: its first %d bytes are not \\x93NUMPY%s",
+                           MAGIC_LENGTH, tensor_content(source));
     if (source->size < 8) return tensor_fail(source, "offset 6: the file ends before its format version");
     const int version = bytes[6];
     if (version < 1 || version > 3)

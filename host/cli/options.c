@@ -316,25 +316,39 @@ static int unknown_letter(const tool_command *command, char **argv) {
                       (unsigned char)optopt, meant);
 }
 
-/* What only the whole line shows: what is missing, and two outputs in one file. */
+/* The file that was given for an option of this kind; NULL: none, or an option of another kind or command. */
+static const char *file_of(const tool_options *o, const tool_command *command, int row, option_kind kind) {
+    if (!(table[row].commands & command->bit) || table[row].kind != kind) return NULL;
+    return *(const char *const *)((const char *)o + table[row].at);
+}
+
+/* An output in a file of its own: no other output's, and no input's. */
+static int check_output(const tool_options *o, const tool_command *command, int row, const char *file) {
+    const char *name = table[row].name, *format = table[row].format ? table[row].format : ".npy";
+    const int failed = output_name_check(file, format, name, command);
+    if (failed) return failed;
+    for (int i = 0; i < ROWS; i++) {
+        const char *output = i < row ? file_of(o, command, i, OUTPUT) : NULL;
+        const char *input = file_of(o, command, i, INPUT);
+        if (output && file_is_same(output, file))
+            return tool_error(command, EXIT_USAGE, "--%s and --%s would both be written to %s", table[i].name,
+                              name, file);
+        if (input && output_is_input(file, input))
+            return tool_error(command, EXIT_USAGE,
+                              "--%s %s: this is the file of --%s, which it would replace; name another", name,
+                              file, table[i].name);
+    }
+    return EXIT_GOOD;
+}
+
+/* What only the whole line shows: what is missing, and one file for two. */
 static int check(const tool_options *o, const tool_command *command) {
     for (int i = 0; i < ROWS; i++) {
-        if (!(table[i].commands & command->bit)) continue;
-        if (table[i].kind != INPUT && table[i].kind != OUTPUT) continue;
-        const char *file = *(const char *const *)((const char *)o + table[i].at);
-        if (!file && (table[i].required & command->bit))
+        const char *output = file_of(o, command, i, OUTPUT);
+        if (!output && !file_of(o, command, i, INPUT) && (table[i].required & command->bit))
             return tool_error(command, EXIT_USAGE, "--%s %s is needed", table[i].name, table[i].argument);
-        if (!file || table[i].kind != OUTPUT) continue;
-        const char *format = table[i].format ? table[i].format : ".npy";
-        const int failed = output_name_check(file, format, table[i].name, command);
+        const int failed = output ? check_output(o, command, i, output) : EXIT_GOOD;
         if (failed) return failed;
-        for (int j = 0; j < i; j++) {
-            if (!(table[j].commands & command->bit) || table[j].kind != OUTPUT) continue;
-            const char *other = *(const char *const *)((const char *)o + table[j].at);
-            if (other && file_is_same(other, file))
-                return tool_error(command, EXIT_USAGE, "--%s and --%s would both be written to %s",
-                                  table[j].name, table[i].name, file);
-        }
     }
     if (o->segment && !o->next_token)
         return tool_error(command, EXIT_USAGE, "--segment is of use with --next-token only");
@@ -374,4 +388,13 @@ int options_parse(tool_options *out, const tool_command *command, int argc, char
                           "unexpected argument %s: files and values follow the option that they are for",
                           argv[optind]);
     return check(out, command);
+}
+
+int options_check_outputs(const tool_options *options, const tool_command *command) {
+    int failed = EXIT_GOOD;
+    for (int i = 0; i < ROWS; i++) {
+        const char *file = file_of(options, command, i, OUTPUT);
+        if (file && output_place_check(file, command) != EXIT_GOOD) failed = EXIT_DATA;
+    }
+    return failed;
 }

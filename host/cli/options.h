@@ -40,4 +40,8 @@ typedef struct tool_options {
  * for and printed. */
 int options_parse(tool_options *out, const tool_command *command, int argc, char **argv);
 
+/* Whether all outputs can be written, as far as is known before anything is computed: EXIT_GOOD, or EXIT_DATA
+ * with a message for each that cannot. */
+int options_check_outputs(const tool_options *options, const tool_command *command);
+
 #endif

@@ -3,9 +3,10 @@
  * See output_name.h.
  */
 #include "output_name.h"
+#include "file_write.h"
 #include "tensor.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -50,4 +51,28 @@ int output_name_check(const char *path, const char *format, const char *option, 
                           path, is_output ? "output" : "error",
                           is_output ? "the report is printed" : "messages are printed");
     return EXIT_GOOD;
+}
+
+bool output_is_input(const char *path, const char *input) {
+    struct stat a, b;
+    const char *end = tensor_safetensors_end(input);
+    char *file = end ? strndup(input, (size_t)(end - input)) : strdup(input);
+    const bool is_one =
+        file && stat(path, &a) == 0 && stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(file);
+    return is_one;
+}
+
+int output_place_check(const char *path, const tool_command *command) {
+    char *folder;
+    int failed = EXIT_GOOD;
+    const int code = file_write_check(path, &folder);
+    if (code && folder)
+        failed =
+            tool_error(command, EXIT_DATA, "%s: cannot write in the folder %s, to which this link leads: %s",
+                       path, folder, strerror(code));
+    else if (code)
+        failed = tool_error(command, EXIT_DATA, "%s: cannot write: %s", path, strerror(code));
+    free(folder);
+    return failed;
 }

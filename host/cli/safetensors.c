@@ -58,8 +58,9 @@ static int parse_entry(tensor *t, const json_t *entry, const char *name, const u
         if (strcmp(dtype, types[i].name) == 0) t->dtype = types[i].dtype;
     if (!t->dtype)
         return tensor_fail(source,
-                           "offset %d: tensor '%s' has type '%s', which is not read; accepted: " ACCEPTED,
-                           HEADER_AT, name, dtype);
+                           "offset %d: tensor '%s' has type '%s', which is not read; accepted: " ACCEPTED
+                           "; save it as one of these, such as %s",
+                           HEADER_AT, name, dtype, *dtype && strchr("IUB", *dtype) ? "I64" : "F32");
     if (!json_is_array(shape))
         return tensor_fail(source, "offset %d: tensor '%s' has no shape", HEADER_AT, name);
     if (json_array_size(shape) > TENSOR_MAX_DIMS)
@@ -103,7 +104,12 @@ static int no_such_tensor(json_t *header, const char *name, const tensor_source 
     }
     const char *more = tensors > NAMES_LISTED ? ", ..." : "";
     if (tensors == 0) return tensor_fail(source, "the file has no tensor");
-    if (!name || !*name)
+    if (name && !*name)
+        return tensor_fail(source,
+                           "the tensor's name behind the colon is empty; write FILE.safetensors:NAME; the "
+                           "file has %zu: %s%s",
+                           tensors, list, more);
+    if (!name)
         return tensor_fail(source, "which tensor? Write FILE.safetensors:NAME; the file has %zu: %s%s",
                            tensors, list, more);
     return tensor_fail(source, "no tensor is named '%.100s'; the file has %zu: %s%s%s", name, tensors, list,
@@ -153,6 +159,8 @@ static int check_entries(json_t *header, uint64_t data_bytes, const tensor_sourc
 static int check_header(const tensor_source *source, uint64_t length) {
     size_t containers = 0;
     int in_string = 0;
+    const char *content = length > source->size - HEADER_AT ? tensor_content(source) : "";
+    if (*content) return tensor_fail(source, "offset 0: not a safetensors file%s", content);
     if (length > source->size - HEADER_AT)
         return tensor_fail(
             source, "offset 0: the header is said to have %" PRIu64 " bytes, but the file has %zu after it",

@@ -43,7 +43,7 @@ int session_open(session *s, const tool_command *command, const tool_options *op
     clxent_ctx_options ctx_options = CLXENT_CTX_OPTIONS_INIT;
     ctx_options.device = options->device;
     ctx_options.memory_bytes = options->memory;
-    *s = (session){.command = command, .device = CLXENT_DEVICE_INFO_INIT};
+    *s = (session){.command = command, .options = options, .device = CLXENT_DEVICE_INFO_INIT};
     clxent_status status = clxent_ctx_create(&s->ctx, &ctx_options, &error);
     if (status != CLXENT_OK) {
         tool_error(command, session_exit_code(status), "%s", error.message);
@@ -68,6 +68,8 @@ void session_close(session *s) {
 }
 
 void session_advise(const session *s, clxent_status status) {
+    if (status == CLXENT_ERR_UNSUPPORTED && s->options->schedule != CLXENT_SCHEDULE_AUTO)
+        return; /* `devices` says nothing of schedules; the message has the cure */
     if (status == CLXENT_ERR_UNSUPPORTED)
         fprintf(stderr, "see clxent devices for what each device has (--device SPEC)\n");
     else if (status == CLXENT_ERR_OPENCL || status == CLXENT_ERR_BUILD)

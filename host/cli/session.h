@@ -12,6 +12,7 @@
 
 typedef struct session {
     const tool_command *command;
+    const struct tool_options *options; /* the caller's */
     clxent_ctx *ctx;
     clxent_device_info device;
 } session;

@@ -34,6 +34,7 @@ static int compute(inputs *in, outputs *out, session *s, const tool_command *com
     const tensor *logits = &in->logits.tensor;
     double seconds = 0;
     int failed = session_open(s, command, options);
+    if (!failed) failed = inputs_fit_device(in, s);
     if (failed) return failed;
     if (!outputs_add(out, log ? &in->arrays.log_probs : &in->arrays.probs, options->out, in->real,
                      logits->ndim, logits->shape, command))

@@ -19,6 +19,10 @@ typedef struct tensor_source {
 /* Writes "path: message" to err, control characters of hostile files made harmless. Always -1. */
 __attribute__((format(printf, 2, 3))) int tensor_fail(const tensor_source *source, const char *format, ...);
 
+/* "; it is a .npy file: ...", of a file that is not of the format its name says; "" where what it is is not
+ * known. */
+const char *tensor_content(const tensor_source *source);
+
 /* Sets count and bytes from dtype, ndim and shape. `offset` is where the shape stands, for the message. */
 int tensor_measure(tensor *t, const tensor_source *source, size_t offset);
 

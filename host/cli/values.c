@@ -72,6 +72,23 @@ double value_at(clxent_dtype dtype, const void *data, int64_t i) {
     }
 }
 
+int64_t values_not_finite(clxent_dtype dtype, const void *data, int64_t count, int64_t *first) {
+    int64_t found = 0; /* in loops of one type, which compilers make vectors of: there may be billions */
+    const uint16_t exponent = dtype == CLXENT_F16 ? 0x7c00 : 0x7f80;
+    if (dtype == CLXENT_F32)
+        for (int64_t i = 0; i < count; i++) found += !isfinite(((const float *)data)[i]);
+    else if (dtype == CLXENT_F64)
+        for (int64_t i = 0; i < count; i++) found += !isfinite(((const double *)data)[i]);
+    else
+        for (int64_t i = 0; i < count; i++) found += (((const uint16_t *)data)[i] & exponent) == exponent;
+    for (int64_t i = 0; i < count && found; i++) {
+        if (isfinite(value_at(dtype, data, i))) continue;
+        *first = i;
+        break;
+    }
+    return found;
+}
+
 double value_shown(double value) {
     return isnan(value) ? (double)NAN : value;
 }

@@ -15,6 +15,9 @@ int dtype_is_floating(clxent_dtype dtype);
 /* Element i. Exact, but for i64 beyond 2^53 read as a double. */
 double value_at(clxent_dtype dtype, const void *data, int64_t i);
 
+/* How many elements of a floating type are NaN or infinite; the first of them in *first. */
+int64_t values_not_finite(clxent_dtype dtype, const void *data, int64_t count, int64_t *first);
+
 /* A number as people are shown it: printf gives a NaN the sign that its bits have, which means nothing. */
 double value_shown(double value);
 

@@ -23,6 +23,7 @@ static const struct {
     {"grad_output", "--grad-output"},
     {"use_ignore_index", "--ignore-index"},
     {"row_loss", "--per-row"},
+    {"schedule", "--schedule"},
 };
 
 static size_t word_length(const char *at) {

@@ -208,8 +208,10 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
     if (start % size != 0)
         return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s starts at %s %" PRIuPTR ", not a multiple of %zu, the size of %s", name,
-                        slot->host ? "address" : "offset", start, size, clxent_dtype_name(slot->dtype));
+                        slot->host
+                            ? "%s starts at address 0x%" PRIxPTR ", not a multiple of %zu, the size of %s"
+                            : "%s starts at offset %" PRIuPTR ", not a multiple of %zu, the size of %s",
+                        name, start, size, clxent_dtype_name(slot->dtype));
     return CLXENT_OK;
 }
 
@@ -252,12 +254,9 @@ static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const 
                                  clxent_scalars *out) {
     *out = clx_desc_scalars(d);
     if (given == NULL) return CLXENT_OK;
-    if (given->struct_size != sizeof *given)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_scalars.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_SCALARS_INIT",
-                        given->struct_size, sizeof *given);
-    const clxent_status status = clx_check_scalars(err, d, given);
+    clxent_status status =
+        clx_check_size(err, "clxent_scalars", "CLXENT_SCALARS_INIT", given->struct_size, sizeof *given);
+    if (status == CLXENT_OK) status = clx_check_scalars(err, d, given);
     if (status != CLXENT_OK) return status;
     if ((given->softcap != 0) != (d->softcap != 0))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
@@ -329,11 +328,9 @@ static clxent_status place_nll_input(clxent_plan *plan, clx_call *call) {
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
     if (arrays == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "arrays is NULL");
-    if (arrays->struct_size != sizeof *arrays)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_arrays.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_ARRAYS_INIT",
-                        arrays->struct_size, sizeof *arrays);
+    clxent_status status =
+        clx_check_size(err, "clxent_arrays", "CLXENT_ARRAYS_INIT", arrays->struct_size, sizeof *arrays);
+    if (status != CLXENT_OK) return status;
     const clxent_array *given[] = {
 #define CLX_GIVEN(index, name) &arrays->name,
         CLX_ARRAY_MAP(CLX_GIVEN)
@@ -343,18 +340,16 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
     for (int i = 0; i < CLX_ARRAYS; i++)
         if (given[i]->data)
             out->slots[i] = (clx_slot){.present = true, .host = given[i]->data, .available = given[i]->bytes};
-    const clxent_status status = place_nll_input(plan, out);
+    status = place_nll_input(plan, out);
     return status != CLXENT_OK ? status : check_call(plan, arrays->rows, arrays->scalars, out);
 }
 
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
     if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
-    if (buffers->struct_size != sizeof *buffers)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_buffers.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_BUFFERS_INIT",
-                        buffers->struct_size, sizeof *buffers);
+    clxent_status status =
+        clx_check_size(err, "clxent_buffers", "CLXENT_BUFFERS_INIT", buffers->struct_size, sizeof *buffers);
+    if (status != CLXENT_OK) return status;
     const clxent_buffer *given[] = {
 #define CLX_GIVEN(index, name) &buffers->name,
         CLX_ARRAY_MAP(CLX_GIVEN)
@@ -377,7 +372,7 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
                                    .offset = given[i]->offset,
                                    .available = size - given[i]->offset};
     }
-    const clxent_status status = place_nll_input(plan, out);
+    status = place_nll_input(plan, out);
     return status != CLXENT_OK ? status : check_call(plan, buffers->rows, buffers->scalars, out);
 }
 

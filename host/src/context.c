@@ -14,16 +14,16 @@
 
 /* A context with its OpenCL table, and nothing else yet. */
 static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
-    if (options && options->struct_size != sizeof *options)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_ctx_options.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_CTX_OPTIONS_INIT",
-                        options->struct_size, sizeof *options);
+    clxent_status status = CLXENT_OK;
+    if (options)
+        status = clx_check_size(err, "clxent_ctx_options", "CLXENT_CTX_OPTIONS_INIT", options->struct_size,
+                                sizeof *options);
+    if (status != CLXENT_OK) return status;
     clxent_ctx *ctx = calloc(1, sizeof *ctx);
     if (ctx == NULL) return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for a context");
     ctx->references = 1;
     if (options) ctx->memory_bytes = options->memory_bytes;
-    const clxent_status status = clx_cl_load(&ctx->cl, err);
+    status = clx_cl_load(&ctx->cl, err);
     if (status != CLXENT_OK) {
         free(ctx);
         return status;
@@ -151,7 +151,11 @@ cl_command_queue clxent_ctx_queue(const clxent_ctx *ctx) {
 }
 
 clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out) {
-    if (ctx == NULL || out == NULL || out->struct_size != sizeof *out) return CLXENT_ERR_ARGUMENT;
-    *out = ctx->info;
-    return CLXENT_OK;
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_error *err = clx_error_of(ctx);
+    if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
+    const clxent_status status =
+        clx_check_size(err, "clxent_device_info", "CLXENT_DEVICE_INFO_INIT", out->struct_size, sizeof *out);
+    if (status == CLXENT_OK) *out = ctx->info;
+    return status;
 }

@@ -34,4 +34,9 @@ struct clxent_ctx {
 
 void clx_ctx_release(clxent_ctx *ctx);
 
+/* Where a function puts its message that changes nothing else of the context. */
+static inline clxent_error *clx_error_of(const clxent_ctx *ctx) {
+    return &((clxent_ctx *)ctx)->error;
+}
+
 #endif

@@ -152,19 +152,22 @@ void clxent_plan_destroy(clxent_plan *plan) {
 }
 
 clxent_status clxent_plan_scalars(const clxent_plan *plan, clxent_scalars *out) {
-    if (plan == NULL || out == NULL) return CLXENT_ERR_ARGUMENT;
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    if (out == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
     *out = clx_desc_scalars(&plan->desc);
     return CLXENT_OK;
 }
 
 clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out) {
-    if (plan == NULL || out == NULL) return CLXENT_ERR_ARGUMENT;
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    if (out == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
     *out = plan->schedule;
     return CLXENT_OK;
 }
 
 clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes) {
-    if (plan == NULL || bytes == NULL) return CLXENT_ERR_ARGUMENT;
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    if (bytes == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "bytes is NULL");
     size_t needed = 0;
     const clxent_status status = clx_workspace_size(plan, &needed);
     if (status == CLXENT_OK) *bytes = needed;

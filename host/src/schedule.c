@@ -68,12 +68,16 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
         if (limit && iterations(ctx, schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
     }
     if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = info->schedule;
-    if (limit && iterations(ctx, schedule, desc) > limit)
+    if (limit && iterations(ctx, schedule, desc) > limit) {
+        const bool others =
+            desc->schedule != CLXENT_SCHEDULE_AUTO && iterations(ctx, CLXENT_SCHEDULE_GROUP, desc) <= limit;
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
-                        "classes %" PRId64 " with the %s schedule take up to %" PRIu64
-                        " loop iterations a work-item, and \"%s\" of %s %s leaves a loop after %" PRIu64,
+                        "classes %" PRId64 " by %s take up to %" PRIu64
+                        " loop iterations a work-item, and \"%s\" of %s %s leaves a loop after %" PRIu64 "%s",
                         desc->classes, clxent_schedule_name(schedule), iterations(ctx, schedule, desc),
-                        info->name, info->platform, info->driver, limit);
+                        info->name, info->platform, info->driver, limit,
+                        others ? "; schedule auto, the default, takes another" : "");
+    }
     *out = schedule;
     return CLXENT_OK;
 }

@@ -32,18 +32,19 @@ static clxent_status check(const char *name, int32_t value, int32_t least, int32
                     power ? "a power of two in " : "in ", least, most);
 }
 
+static clxent_status check_size(const clxent_tuning *tuning, clxent_error *err) {
+    return clx_check_size(err, "clxent_tuning", "CLXENT_TUNING_INIT", tuning->struct_size, sizeof *tuning);
+}
+
 clxent_status clx_tuning_merge(clxent_tuning *tuning, const clxent_tuning *asked, clxent_error *err) {
     clxent_tuning merged = *tuning;
-    if (asked->struct_size != sizeof *asked)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_tuning.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_TUNING_INIT",
-                        asked->struct_size, sizeof *asked);
-#define MERGE(field, least, most, power)                                                          \
-    {                                                                                             \
-        const clxent_status status = check(#field, asked->field, least, most, (power) != 0, err); \
-        if (status != CLXENT_OK) return status;                                                   \
-        if (asked->field) merged.field = asked->field;                                            \
+    clxent_status status = check_size(asked, err);
+    if (status != CLXENT_OK) return status;
+#define MERGE(field, least, most, power)                                      \
+    {                                                                         \
+        status = check(#field, asked->field, least, most, (power) != 0, err); \
+        if (status != CLXENT_OK) return status;                               \
+        if (asked->field) merged.field = asked->field;                        \
     }
     CLXENT_TUNING_MAP(MERGE)
 #undef MERGE
@@ -60,7 +61,10 @@ clxent_status clxent_ctx_set_tuning(clxent_ctx *ctx, const clxent_tuning *tuning
 }
 
 clxent_status clxent_ctx_tuning(const clxent_ctx *ctx, clxent_tuning *out) {
-    if (ctx == NULL || out == NULL || out->struct_size != sizeof *out) return CLXENT_ERR_ARGUMENT;
-    *out = ctx->tuning;
-    return CLXENT_OK;
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_error *err = clx_error_of(ctx);
+    if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
+    const clxent_status status = check_size(out, err);
+    if (status == CLXENT_OK) *out = ctx->tuning;
+    return status;
 }

@@ -325,13 +325,11 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
 
 clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out) {
     clxent_error *err = &ctx->error;
-    if (in->struct_size != sizeof *in)
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "clxent_desc.struct_size is %zu, this library's is %zu; start from "
-                        "CLXENT_DESC_INIT",
-                        in->struct_size, sizeof *in);
+    clxent_status status =
+        clx_check_size(err, "clxent_desc", "CLXENT_DESC_INIT", in->struct_size, sizeof *in);
+    if (status != CLXENT_OK) return status;
     clxent_desc d = *in;
-    clxent_status status = check_enums(err, &d);
+    status = check_enums(err, &d);
     if (status != CLXENT_OK) return status;
     if (d.logits_dtype == CLXENT_DTYPE_DEFAULT) d.logits_dtype = CLXENT_F32;
     if (d.grad_dtype == CLXENT_DTYPE_DEFAULT) d.grad_dtype = d.logits_dtype;

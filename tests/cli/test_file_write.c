@@ -339,6 +339,37 @@ static void links_to_what_is_not_there(void **state) {
     assert_true(is_link("round"));
 }
 
+/* What writing would say, said before it. */
+static void checked_before(void **state) {
+    (void)state;
+    char *folder = NULL, left[256];
+    put("file", old, sizeof old);
+    assert_int_equal(mkdir("data", 0700), 0);
+    assert_int_equal(symlink("data/new", "to_new"), 0);
+    assert_int_equal(symlink("../nowhere/x", "data/to_nowhere"), 0);
+    assert_int_equal(symlink("round", "round"), 0);
+    static const struct {
+        const char *path, *folder;
+        int code;
+    } checks[] = {{"file", NULL, 0},      {"new", NULL, 0},
+                  {"data/new", NULL, 0},  {"to_new", NULL, 0},
+                  {"/dev/null", NULL, 0}, {"data", NULL, EISDIR},
+                  {".", NULL, EISDIR},    {"nowhere/x", NULL, ENOENT},
+                  {"round", NULL, ELOOP}, {"data/to_nowhere", "data/../nowhere/", ENOENT},
+                  {"new/", NULL, ENOENT}, {"file/x", NULL, ENOTDIR}};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        assert_int_equal(file_write_check(checks[i].path, &folder), checks[i].code);
+        if (checks[i].folder)
+            assert_string_equal(folder, checks[i].folder);
+        else
+            assert_null(folder);
+        free(folder);
+        if (checks[i].code) assert_int_equal(write_fresh(checks[i].path), checks[i].code);
+    }
+    assert_true(holds("file", old, sizeof old));
+    assert_int_equal(others("file", left), 3); /* data, to_new, round */
+}
+
 static void same_files(void **state) {
     (void)state;
     assert_int_equal(mkdir("folder", 0700), 0);
@@ -375,6 +406,7 @@ int main(void) {
         cmocka_unit_test_setup(beyond_the_users_limit, enter),
         cmocka_unit_test_setup(written, enter),
         cmocka_unit_test_setup(links_to_what_is_not_there, enter),
+        cmocka_unit_test_setup(checked_before, enter),
         cmocka_unit_test_setup(same_files, enter),
         cmocka_unit_test_setup(removed_file, enter),
     };

@@ -117,6 +117,7 @@ static void wrong_arguments(void **state) {
     assert_int_equal(clxent_workspace_bytes(NULL, &bytes), CLXENT_ERR_ARGUMENT);
     assert_int_equal(bytes, 7);
     assert_int_equal(clxent_workspace_bytes(plan, NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(o.ctx), "bytes is NULL");
     assert_null(clxent_ctx_queue(NULL));
 
     clxent_ctx *ctx = (clxent_ctx *)&ctx;

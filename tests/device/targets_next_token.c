@@ -3,6 +3,7 @@
  * Next-token targets: row (b,t) is scored against token (b,t+1) without a shifted copy, for tokens
  * (B,T+1) and (B,T), with packed documents kept apart by their segment numbers. */
 #include "problem.h"
+#include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,6 +119,7 @@ static void ignored_and_bad_tokens(void) {
     set_ignore_index(&p, 3);
     p.expect = CLXENT_ERR_TARGET;
     solve(&p);
+    said(clxent_ctx_last_error(test_ctx()));
     assert_string_equal(clxent_ctx_last_error(test_ctx()),
                         "row 6 (sequence 1, token 3): target 99 is not in [0, 9), and 1 more such row");
     assert_scored(&p, B * T, targets);

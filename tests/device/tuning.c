@@ -72,8 +72,10 @@ static void wrong_values(void) {
         assert_memory_equal(&got, &before, sizeof got);
     }
     clxent_tuning other_size = {.struct_size = 8};
-    assert_int_equal(clxent_ctx_tuning(test_ctx(), &other_size), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_ctx_tuning(test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
+    assert_int_equal(clxent_ctx_tuning(test_ctx(), &other_size), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "clxent_tuning.struct_size is 8");
     set(NULL);
 }
 

@@ -268,15 +268,19 @@ static void null_and_empty_arguments(void) {
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "desc|NULL");
     assert_int_equal(clxent_ctx_device(test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
-    assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_ERR_ARGUMENT); /* struct_size 0 */
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
+    assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "clxent_device_info.struct_size is 0");
 
     d.z_loss = 0.25;
     d.grad_output = -3;
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);
     assert_int_equal(clxent_plan_scalars(plan, NULL), CLXENT_ERR_ARGUMENT);
-    assert_int_equal(clxent_plan_schedule(plan, NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
     assert_int_equal(clxent_run(plan, NULL), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "arrays|NULL");
+    assert_int_equal(clxent_plan_schedule(plan, NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
     clxent_scalars_init(&scalars);
     assert_int_equal(clxent_plan_scalars(plan, &scalars), CLXENT_OK);
     assert_int_equal(scalars.struct_size, sizeof scalars);

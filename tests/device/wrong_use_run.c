@@ -147,7 +147,7 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
     X(output_over_targets, BUFFER, "counts|targets", a->counts.data = m.targets)                             \
     X(output_over_weight, BUFFER, "loss|class_weight", a->loss.data = m.class_weight + 9)                    \
     X(log_probs_over_logits, BUFFER, "log_probs|logits", a->log_probs.data = m.logits)                       \
-    X(misplaced_targets, BUFFER, "targets starts at address|8, the size of i64",                             \
+    X(misplaced_targets, BUFFER, "targets starts at address 0x|8, the size of i64",                          \
       a->targets = shifted(a->targets, -4))                                                                  \
     X(misplaced_logits, BUFFER, "logits|4", a->logits = shifted(a->logits, 2))                               \
     X(probs_of_cross_entropy, ARGUMENT, "probs|cross-entropy has no such output",                            \

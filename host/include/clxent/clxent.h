@@ -390,8 +390,8 @@ CLXENT_API void clxent_arrays_init(clxent_arrays *arrays);
  * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:
  *   loss +inf, the other gradients p_c. Label smoothing over a masked class of weight not 0: loss +inf.
  * - A counted row that has a NaN, a +inf (without softcap), or nothing but -inf: NaN loss, NaN gradient.
- * - Weights and grad_output are to be finite, and so is the product of a row's weight and its class's. They
- *   are not looked at: what one that is not enters is NaN or infinite.
+ * - Weights, probability targets and grad_output are to be finite, and so is the product of a row's weight
+ *   and its class's. They are not looked at: what one that is not enters is NaN or infinite.
  * - A loss or gradient that fits its type is a number, though the sums that lead to it (over classes or rows,
  *   of weights) may not fit.
  * - A weight of 0 times inf is 0. A divisor that is 0 while rows were counted: NaN loss and gradient.
