@@ -367,7 +367,8 @@ void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command 
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));
     const clxent_arrays *a = &in->arrays;
-    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY)
+    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY &&
+        lost) /* as many as logits: not read again for nothing */
         warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
     warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);
     warn_of(&in->row_weight, &a->row_weight, in->real, "row weights", consequence, command);
