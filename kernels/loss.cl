@@ -167,17 +167,16 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     grad.u_factor = share / divisor.unit;
     q_sum = r.u / U_UNIT(k);
 #else
-    q_sum = (1 - k->label_smoothing) * t.weight;
-    rowreal of_others = 0;
+    rowreal own = (1 - k->label_smoothing) * t.weight, others = 0;
 #if U == U_WEIGHT
     const real smoothing = k->label_smoothing / REAL(k->p->classes);
+    own += smoothing * t.weight;
+    others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
     grad.u_factor = share * (smoothing / divisor.unit);
-    q_sum += smoothing * t.weight;
-    of_others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
+    grad.beside = share * (others / divisor.unit);
 #endif
-    grad.target = share * (q_sum / divisor.unit);
-    grad.beside = share * (of_others / divisor.unit);
-    q_sum += of_others;
+    grad.target = share * (own / divisor.unit);
+    q_sum = own + others;
 #endif
     grad.q_sum = grad.spread = share * (q_sum / divisor.unit);
 #endif

@@ -6,6 +6,8 @@
 #include "file_write.h"
 #include "tensor.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -56,11 +58,9 @@ int output_name_check(const char *path, const char *format, const char *option, 
 bool output_is_input(const char *path, const char *input) {
     struct stat a, b;
     const char *end = tensor_safetensors_end(input);
-    char *file = end ? strndup(input, (size_t)(end - input)) : strdup(input);
-    const bool is_one =
-        file && stat(path, &a) == 0 && stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-    free(file);
-    return is_one;
+    char file[PATH_MAX]; /* what is longer does not open */
+    snprintf(file, sizeof file, "%.*s", end ? (int)(end - input) : (int)sizeof file, input);
+    return stat(path, &a) == 0 && stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int output_place_check(const char *path, const tool_command *command) {
