@@ -99,6 +99,19 @@ int64_t clx_longest_extent(const clxent_desc *d, int array, int64_t rows) {
     return rows + sequences_ended * (d->tokens_per_sequence - length) + 1;
 }
 
+clx_piece clx_piece_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
+    int64_t stride = 0, outer_elements = 0;
+    if (clx_matrix_of(d, array, &stride, &outer_elements)) {
+        const int64_t classes = outer_elements / d->inner;
+        return (clx_piece){.first = first / d->inner * stride + first % d->inner,
+                           .runs = classes,
+                           .apart = d->inner,
+                           .elements = classes * (end - first)};
+    }
+    const clx_extent e = clx_extent_of(d, array, first, end);
+    return (clx_piece){.first = e.first, .runs = 1, .apart = 0, .elements = e.end - e.first};
+}
+
 static int64_t elements_of(const clxent_desc *d, int array, int64_t rows) {
     if (clx_has_rows(d, array)) return clx_extent_of(d, array, 0, rows).end;
     switch (array) {
@@ -439,6 +452,12 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call) {
         p.at[i] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
     }
     return p;
+}
+
+void clx_pack_piece(clx_params *p, int64_t rows) {
+    p->inner = rows; /* and with strides of the same, row r begins r elements behind row 0 */
+    p->logits_stride = p->grad_stride = p->targets_stride = rows;
+    p->log_probs_stride = p->grad_output_stride = rows;
 }
 
 void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_workspace *w, size_t offset,

@@ -50,6 +50,15 @@ clx_extent clx_extent_of(const clxent_desc *desc, int array, int64_t first, int6
 /* Elements of the longest such extent of so many rows, whichever is the first. */
 int64_t clx_longest_extent(const clxent_desc *desc, int array, int64_t rows);
 
+/* Rows [first, end) of one outer index: in an (N,C) array a run of elements for each class, one element a
+ * row; in another that has rows one run, their extent. */
+typedef struct clx_piece {
+    int64_t first;       /* the first run's first element */
+    int64_t runs, apart; /* elements from a run's start to the next one's */
+    int64_t elements;    /* of all runs */
+} clx_piece;
+clx_piece clx_piece_of(const clxent_desc *desc, int array, int64_t first, int64_t end);
+
 /* Whether two arrays of a checked call share bytes. */
 bool clx_overlap(const clx_slot *a, const clx_slot *b);
 
@@ -61,6 +70,10 @@ const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t
 const char *clx_array_name(const clxent_desc *desc, int array);
 
 clx_params clx_call_params(const clxent_plan *plan, const clx_call *call);
+
+/* Tells the kernels that the (N,C) arrays hold so many rows of one outer index and no other: those rows' runs
+ * one after another. Row 0 would be at the place of the first of them, less its number. */
+void clx_pack_piece(clx_params *params, int64_t rows);
 
 /* Tells the kernels where the scratch is: `layout`, at an offset of the workspace, its places for rows
  * beginning with row first_kept and row first_split. */

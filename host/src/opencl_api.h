@@ -42,6 +42,8 @@
     X(GetMemObjectInfo)          \
     X(EnqueueReadBuffer)         \
     X(EnqueueWriteBuffer)        \
+    X(EnqueueReadBufferRect)     \
+    X(EnqueueWriteBufferRect)    \
     X(EnqueueMapBuffer)          \
     X(EnqueueUnmapMemObject)     \
     X(WaitForEvents)             \

@@ -21,10 +21,7 @@ static clxent_status make_queue(clxent_ctx *ctx, cl_command_queue *queue) {
 
 clxent_status clx_transfers_begin(clxent_ctx *ctx) {
     const cl_int code = ctx->cl.Finish(ctx->queue);
-    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clFinish");
-    if (ctx->info.unified_memory) return CLXENT_OK;
-    const clxent_status status = make_queue(ctx, &ctx->uploads);
-    return status == CLXENT_OK ? make_queue(ctx, &ctx->downloads) : status;
+    return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFinish");
 }
 
 clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch) {
@@ -72,7 +69,7 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
 /* ---------------------------------------------------------------- arrays ------------------------------ */
 
 static clxent_status make_buffer(clxent_ctx *ctx, clx_staged *staged, size_t bytes) {
-    const bool in_place = ctx->info.unified_memory && staged->host;
+    const bool in_place = !staged->is_copied && staged->host;
     cl_int code = CL_SUCCESS;
     if (bytes > ctx->info.largest_buffer_bytes)
         return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
@@ -87,21 +84,33 @@ static clxent_status make_buffer(clxent_ctx *ctx, clx_staged *staged, size_t byt
     return clx_fail_cl(&ctx->error, code, "clCreateBuffer(%s, %zu bytes)", staged->name, bytes);
 }
 
-clxent_status clx_stage(clxent_ctx *ctx, clx_transfers *transfers, clx_staged *staged, size_t room) {
-    const bool unified = ctx->info.unified_memory;
-    clxent_status status = CLXENT_OK;
+static clxent_status upload(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+    const size_t start[] = {0, 0, 0};
     cl_event event = NULL;
-    if (unified) clx_stage_release(ctx, staged); /* it is of other host memory */
-    if (staged->mem == NULL) status = make_buffer(ctx, staged, unified ? staged->bytes : room);
-    if (status != CLXENT_OK || unified || !staged->is_read) return status;
-
-    const cl_int code = ctx->cl.EnqueueWriteBuffer(ctx->uploads, staged->mem, CL_FALSE, 0, staged->bytes,
-                                                   staged->host, 0, NULL, &event);
+    cl_int code = CL_SUCCESS;
+    const clxent_status status = make_queue(ctx, &ctx->uploads);
+    if (status != CLXENT_OK) return status;
+    if (staged->runs > 1) {
+        const size_t run_bytes = staged->bytes / staged->runs, region[] = {run_bytes, staged->runs, 1};
+        code = ctx->cl.EnqueueWriteBufferRect(ctx->uploads, staged->mem, CL_FALSE, start, start, region,
+                                              run_bytes, 0, staged->apart, 0, staged->host, 0, NULL, &event);
+    } else {
+        code = ctx->cl.EnqueueWriteBuffer(ctx->uploads, staged->mem, CL_FALSE, 0, staged->bytes, staged->host,
+                                          0, NULL, &event);
+    }
     if (code != CL_SUCCESS)
-        return clx_fail_cl(&ctx->error, code, "clEnqueueWriteBuffer(%s, %zu bytes)", staged->name,
-                           staged->bytes);
+        return clx_fail_cl(&ctx->error, code, "clEnqueueWriteBuffer%s(%s, %zu bytes)",
+                           staged->runs > 1 ? "Rect" : "", staged->name, staged->bytes);
     replace(&ctx->cl, &transfers->uploaded, event);
     return CLXENT_OK;
+}
+
+clxent_status clx_stage(clxent_ctx *ctx, clx_transfers *transfers, clx_staged *staged, size_t room) {
+    const bool copied = staged->is_copied;
+    clxent_status status = CLXENT_OK;
+    if (!copied) clx_stage_release(ctx, staged); /* it is of other host memory */
+    if (staged->mem == NULL) status = make_buffer(ctx, staged, copied ? room : staged->bytes);
+    return status == CLXENT_OK && copied && staged->is_read ? upload(ctx, transfers, staged) : status;
 }
 
 /* A map makes the device's writes visible in the host's memory, which is the buffer's own. It blocks: rusticl
@@ -123,19 +132,33 @@ static clxent_status map_and_unmap(clxent_ctx *ctx, clx_transfers *transfers, co
     return CLXENT_OK;
 }
 
-clxent_status clx_stage_collect(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+static clxent_status download(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+    const size_t start[] = {0, 0, 0};
     const cl_event *after = transfers->computed ? &transfers->computed : NULL;
     cl_event event = NULL;
-    if (staged->mem == NULL || !staged->is_output) return CLXENT_OK;
-    if (ctx->info.unified_memory) return map_and_unmap(ctx, transfers, staged);
-    cl_int code = ctx->cl.EnqueueReadBuffer(ctx->downloads, staged->mem, CL_FALSE, 0, staged->bytes,
-                                            staged->host, after ? 1 : 0, after, &event);
+    cl_int code = CL_SUCCESS;
+    const clxent_status status = make_queue(ctx, &ctx->downloads);
+    if (status != CLXENT_OK) return status;
+    if (staged->runs > 1) {
+        const size_t run_bytes = staged->bytes / staged->runs, region[] = {run_bytes, staged->runs, 1};
+        code = ctx->cl.EnqueueReadBufferRect(ctx->downloads, staged->mem, CL_FALSE, start, start, region,
+                                             run_bytes, 0, staged->apart, 0, staged->host, after ? 1 : 0,
+                                             after, &event);
+    } else {
+        code = ctx->cl.EnqueueReadBuffer(ctx->downloads, staged->mem, CL_FALSE, 0, staged->bytes,
+                                         staged->host, after ? 1 : 0, after, &event);
+    }
     if (code != CL_SUCCESS)
-        return clx_fail_cl(&ctx->error, code, "clEnqueueReadBuffer(%s, %zu bytes)", staged->name,
-                           staged->bytes);
+        return clx_fail_cl(&ctx->error, code, "clEnqueueReadBuffer%s(%s, %zu bytes)",
+                           staged->runs > 1 ? "Rect" : "", staged->name, staged->bytes);
     replace(&ctx->cl, &transfers->downloaded, event);
     code = ctx->cl.Flush(ctx->downloads);
     return code == CL_SUCCESS ? CLXENT_OK : clx_fail_cl(&ctx->error, code, "clFlush(downloads)");
+}
+
+clxent_status clx_stage_collect(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
+    if (staged->mem == NULL || !staged->is_output) return CLXENT_OK;
+    return staged->is_copied ? download(ctx, transfers, staged) : map_and_unmap(ctx, transfers, staged);
 }
 
 void clx_stage_release(clxent_ctx *ctx, clx_staged *staged) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Host arrays as device buffers: used where they stand on a device with unified memory, copied to the device
- * and back on others. Copies go through two queues of their own, one a direction, and never block: they run
- * beside the kernels and beside each other, and events keep the order. Which arrays, and which rows of them,
- * stream.c says. */
+ * Host arrays as device buffers: used where they stand, or copied to the device and back. Copies go through
+ * two queues of their own, one a direction, and never block: they run beside the kernels and beside each
+ * other, and events keep the order. Which arrays, and which rows of them, stream.c says. */
 #ifndef CLX_STAGING_H
 #define CLX_STAGING_H
 
@@ -27,8 +26,11 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
 typedef struct clx_staged {
     cl_mem mem; /* NULL: nothing staged */
     const char *name;
-    char *host; /* NULL: the device's alone */
-    size_t bytes;
+    char *host;     /* NULL: the device's alone */
+    size_t bytes;   /* on the device, where they are adjacent */
+    size_t runs;    /* on the host, when copied: in so many runs of one length; 0 is 1 */
+    size_t apart;   /* bytes from a run's start to the next one's */
+    bool is_copied; /* else the device uses the host's memory */
     bool is_output;
     bool is_read; /* what the host has matters: an input, or an output that is not written all over */
 } clx_staged;

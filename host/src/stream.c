@@ -3,7 +3,9 @@
  * Arrays that have something for each row go through the device a block of rows at a time. The others, and
  * the workspace, stay for the whole call. What fits as one block is one launch, as an enqueued call is. Else
  * there are two passes: one counts, from targets and row weights alone, in blocks of whole chunks; one
- * computes the rows, in blocks of whole outer indices.
+ * computes the rows, in blocks of whole outer indices; where not even one of those fits, in pieces of one. In
+ * the caller's (N,C) arrays a piece is a run of rows for each class. It is copied, one run after another, and
+ * the kernels are told that these are the array.
  *
  * The bits are those of one launch: sums go by chunks of CLX_CHUNK_ROWS rows from row 0, wherever blocks end.
  * Until its chunk is added up a row's loss is kept in the workspace, which has room for the rows of a window,
@@ -46,7 +48,8 @@ typedef struct stream {
 typedef struct pass {
     bool counts; /* before the rows; else it is theirs */
     uint32_t arrays;
-    int64_t unit; /* rows that stay together */
+    bool in_pieces; /* of outer indices, which none of its blocks goes beyond */
+    int64_t unit;   /* rows that stay together */
     clxent_status (*launch)(stream *, int64_t first, int64_t end);
     int64_t block; /* rows */
     int slot_count;
@@ -95,19 +98,19 @@ static void sort_arrays(stream *s) {
 /* ---------------------------------------------------------------- how large a block ------------------- */
 
 /* Bytes of an array for any block of so many rows. */
-static uint64_t room_of(const stream *s, int array, int64_t block) {
+static uint64_t room_of(const stream *s, int array, bool in_pieces, int64_t block) {
     const clxent_desc *d = &s->launch.plan->desc;
     const int shape = shape_of(s, array);
+    const uint64_t size = clxent_dtype_size(s->call->slots[array].dtype);
+    if (in_pieces) return (uint64_t)clx_piece_of(d, shape, 0, block).elements * size;
     const clx_extent all = clx_extent_of(d, shape, 0, s->call->rows);
-    const uint64_t elements =
-        least((uint64_t)clx_longest_extent(d, shape, block), (uint64_t)(all.end - all.first));
-    return elements * clxent_dtype_size(s->call->slots[array].dtype);
+    return size * least((uint64_t)clx_longest_extent(d, shape, block), (uint64_t)(all.end - all.first));
 }
 
-static uint64_t room_of_block(const stream *s, uint32_t arrays, int64_t block) {
+static uint64_t room_of_block(const stream *s, uint32_t arrays, bool in_pieces, int64_t block) {
     uint64_t bytes = 0;
     for (int i = 0; i < CLX_ARRAYS; i++)
-        if (is_in(arrays, i)) bytes += room_of(s, i, block);
+        if (is_in(arrays, i)) bytes += room_of(s, i, in_pieces, block);
     return bytes;
 }
 
@@ -129,10 +132,10 @@ static clx_workspace workspace_of_pass(const stream *s, const pass *p, int64_t b
 /* All that is on the device during the pass. That of the rows leaves enough to count before. */
 static uint64_t memory_for(const stream *s, const pass *p, int64_t block, int slots) {
     const uint64_t stays = s->whole_bytes + (uint64_t)workspace_of_pass(s, p, block).bytes;
-    const uint64_t blocks = (uint64_t)slots * room_of_block(s, p->arrays, block);
+    const uint64_t blocks = (uint64_t)slots * room_of_block(s, p->arrays, p->in_pieces, block);
     if (p->counts || !clx_counts_first(&s->launch, s->call)) return stays + blocks;
     const int64_t chunk = (int64_t)least(CLX_CHUNK_ROWS, (uint64_t)s->call->rows);
-    return stays + most(blocks, room_of_block(s, s->count_arrays, chunk));
+    return stays + most(blocks, room_of_block(s, s->count_arrays, false, chunk));
 }
 
 static uint64_t budget_of(const clxent_ctx *ctx) {
@@ -142,24 +145,31 @@ static uint64_t budget_of(const clxent_ctx *ctx) {
 static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint64_t block_bytes) {
     const clxent_ctx *ctx = s->launch.plan->ctx;
     for (int i = 0; i < CLX_ARRAYS; i++)
-        if (is_in(p->arrays, i) && room_of(s, i, block) > ctx->info.largest_buffer_bytes) return false;
+        if (is_in(p->arrays, i) && room_of(s, i, p->in_pieces, block) > ctx->info.largest_buffer_bytes)
+            return false;
     return (uint64_t)workspace_of_pass(s, p, block).bytes <= ctx->info.largest_buffer_bytes &&
-           room_of_block(s, p->arrays, block) <= block_bytes &&
+           room_of_block(s, p->arrays, p->in_pieces, block) <= block_bytes &&
            memory_for(s, p, block, slots) <= budget_of(ctx);
+}
+
+/* The rows that blocks divide: all, or those of an outer index. */
+static int64_t whole_of(const stream *s, const pass *p) {
+    return p->in_pieces ? s->launch.plan->desc.inner : s->call->rows;
 }
 
 /* The largest block that fits so often, of up to block_bytes bytes; 0: none does. */
 static int64_t largest_block(const stream *s, const pass *p, int slots, uint64_t block_bytes) {
-    int64_t fitting = 0, beyond = clx_divided_up(s->call->rows, p->unit) + 1; /* in units */
+    const int64_t whole = whole_of(s, p);
+    int64_t fitting = 0, beyond = clx_divided_up(whole, p->unit) + 1; /* in units */
     while (beyond - fitting > 1) {
         const int64_t units = fitting + (beyond - fitting) / 2;
-        const int64_t block = (int64_t)least((uint64_t)(units * p->unit), (uint64_t)s->call->rows);
+        const int64_t block = (int64_t)least((uint64_t)(units * p->unit), (uint64_t)whole);
         if (fits(s, p, block, slots, block_bytes))
             fitting = units;
         else
             beyond = units;
     }
-    return (int64_t)least((uint64_t)(fitting * p->unit), (uint64_t)s->call->rows);
+    return (int64_t)least((uint64_t)(fitting * p->unit), (uint64_t)whole);
 }
 
 /* A buffer that is too large by itself is refused where it is made. */
@@ -181,30 +191,46 @@ static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
         ctx->info.name, (unsigned long long)ctx->info.global_memory_bytes, needed, (long long)unit, plural);
 }
 
+/* Whether the pass's blocks are copied to the device; else they are used where they stand. */
+static bool is_copied(const stream *s, const pass *p) {
+    return p->in_pieces || !s->launch.plan->ctx->info.unified_memory;
+}
+
 /* Chooses the pass's block, and how many are on the device at a time. */
 static clxent_status divide(const stream *s, pass *p) {
-    const int64_t rows = s->call->rows;
-    const int64_t unit = (int64_t)least((uint64_t)p->unit, (uint64_t)rows);
-    p->block = rows;
+    if (!p->counts && p->unit > 1 && s->call->rows > 0 && !fits(s, p, p->unit, 1, UINT64_MAX)) {
+        p->in_pieces = true;
+        p->unit = 1;
+    }
+    const int64_t whole = whole_of(s, p);
+    const int64_t unit = (int64_t)least((uint64_t)p->unit, (uint64_t)whole);
+    p->block = whole;
     p->slot_count = 1;
     const clxent_status status = check_least(s, p, unit);
-    if (status != CLXENT_OK || rows == 0) return status;
+    if (status != CLXENT_OK || whole == 0) return status;
 
     int64_t block = (int64_t)most((uint64_t)largest_block(s, p, 1, UINT64_MAX), (uint64_t)unit);
-    if (!s->launch.plan->ctx->info.unified_memory) {
+    if (is_copied(s, p)) {
         const int64_t wanted = largest_block(s, p, 1, COPIED_BLOCK_BYTES);
         block = (int64_t)least((uint64_t)block, most((uint64_t)wanted, (uint64_t)unit));
-        const int64_t in_each = block < rows ? largest_block(s, p, MAX_SLOTS, UINT64_MAX) : 0;
+        const int64_t in_each = block < whole ? largest_block(s, p, MAX_SLOTS, UINT64_MAX) : 0;
         if (in_each > 0) {
             p->slot_count = MAX_SLOTS;
             block = (int64_t)least((uint64_t)block, (uint64_t)in_each);
         }
     }
-    if (block >= rows) return CLXENT_OK;
-    const int64_t units = clx_divided_up(rows, unit);
-    const int64_t blocks = clx_divided_up(rows, block);
+    if (block >= whole) return CLXENT_OK;
+    const int64_t units = clx_divided_up(whole, unit);
+    const int64_t blocks = clx_divided_up(whole, block);
     p->block = clx_divided_up(units, blocks) * unit; /* of about one size */
     return CLXENT_OK;
+}
+
+/* Where the block ends that begins with row `first`. */
+static int64_t end_of_block(const stream *s, const pass *p, int64_t first) {
+    const int64_t whole = whole_of(s, p);
+    const int64_t left = p->in_pieces ? whole - first % whole : whole - first;
+    return first + (int64_t)least((uint64_t)left, (uint64_t)p->block);
 }
 
 /* ---------------------------------------------------------------- a block ----------------------------- */
@@ -227,27 +253,38 @@ static bool has_gaps(const stream *s, int array) {
     return clx_matrix_of(&s->launch.plan->desc, shape_of(s, array), &stride, &touched) && stride > touched;
 }
 
+/* What the block is of one array: where it is in the caller's, and its form there. */
+static clx_piece piece_of(const stream *s, const pass *p, int array, int64_t first, int64_t end) {
+    const clxent_desc *d = &s->launch.plan->desc;
+    if (p->in_pieces) return clx_piece_of(d, shape_of(s, array), first, end);
+    const clx_extent e = clx_extent_of(d, shape_of(s, array), first, end);
+    return (clx_piece){.first = e.first, .runs = 1, .elements = e.end - e.first};
+}
+
 /* Stages rows [first, end) in the slot, and tells the kernels where row 0 would be. */
 static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
     clx_launch *launch = &s->launch;
-    const clxent_desc *d = &launch->plan->desc;
+    if (p->in_pieces) clx_pack_piece(&launch->params, end - first);
     for (int i = 0; i < CLX_ARRAYS && first < end; i++) {
         const clx_slot *given = &s->call->slots[i];
         clx_staged *staged = &slot->staged[i];
         if (!is_in(p->arrays, i)) continue;
-        const clx_extent e = clx_extent_of(d, shape_of(s, i), first, end);
-        const int64_t size = (int64_t)clxent_dtype_size(given->dtype);
-        const size_t room = (size_t)room_of(s, i, p->block);
-        staged->name = clx_array_name(d, i);
-        staged->host = (char *)given->host + e.first * size;
-        staged->bytes = (size_t)((e.end - e.first) * size);
+        const clx_piece piece = piece_of(s, p, i, first, end);
+        const size_t size = clxent_dtype_size(given->dtype);
+        const size_t room = (size_t)room_of(s, i, p->in_pieces, p->block);
+        staged->name = clx_array_name(&launch->plan->desc, i);
+        staged->host = (char *)given->host + (size_t)piece.first * size;
+        staged->bytes = (size_t)piece.elements * size;
+        staged->runs = (size_t)piece.runs;
+        staged->apart = (size_t)piece.apart * size;
+        staged->is_copied = is_copied(s, p);
         staged->is_output = given->is_output || (i == CLX_A_logits && s->in_place);
-        staged->is_read = !given->is_output || has_gaps(s, i);
+        staged->is_read = !given->is_output || (!p->in_pieces && has_gaps(s, i));
         assert(staged->bytes <= room);
         const clxent_status status = clx_stage(launch->plan->ctx, s->transfers, staged, room);
         if (status != CLXENT_OK) return status;
         launch->arrays[i] = staged->mem;
-        launch->params.at[i] = -e.first;
+        launch->params.at[i] = p->in_pieces ? -first : -piece.first;
     }
     if (s->in_place) {
         launch->arrays[CLX_A_grad] = launch->arrays[CLX_A_logits];
@@ -334,7 +371,7 @@ static clxent_status run_pass(stream *s, const pass *p) {
     clxent_status status = CLXENT_OK;
     int64_t first = 0, number = 0;
     do {
-        const int64_t end = rows - first < p->block ? rows : first + p->block;
+        const int64_t end = end_of_block(s, p, first);
         status = run_block(s, p, &s->slots[number++ % p->slot_count], first, end);
         first = end;
     } while (first < rows && status == CLXENT_OK);
@@ -351,6 +388,7 @@ static clxent_status run_pass(stream *s, const pass *p) {
 static clxent_status stage_whole(stream *s) {
     clxent_ctx *ctx = s->launch.plan->ctx;
     const size_t bytes = (size_t)s->layout.bytes;
+    const bool copied = !ctx->info.unified_memory;
     s->workspace = (clx_staged){.name = "the workspace", .bytes = bytes, .is_output = true};
     clxent_status status = clx_stage(ctx, s->transfers, &s->workspace, bytes);
     s->launch.workspace = s->workspace.mem;
@@ -360,6 +398,7 @@ static clxent_status stage_whole(stream *s) {
         s->whole[i] = (clx_staged){.name = clx_array_name(&s->launch.plan->desc, i),
                                    .host = slot->host,
                                    .bytes = slot->bytes,
+                                   .is_copied = copied,
                                    .is_output = slot->is_output,
                                    .is_read = !slot->is_output};
         status = clx_stage(ctx, s->transfers, &s->whole[i], slot->bytes);

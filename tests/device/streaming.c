@@ -109,6 +109,7 @@ typedef struct use {
     clxent_status status;
     uint64_t most_bytes; /* of buffers at a time */
     int kernels;
+    int in_runs; /* copies of rows that are adjacent, a run a class */
     char message[2048];
 } use;
 
@@ -155,6 +156,7 @@ static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     stop_recording();
     u.most_bytes = most_buffer_bytes();
     u.kernels = count("clEnqueueNDRangeKernel");
+    u.in_runs = count("clEnqueueWriteBufferRect") + count("clEnqueueReadBufferRect");
     snprintf(u.message, sizeof u.message, "%s", clxent_ctx_last_error(ctx));
     if (u.status != CLXENT_OK) said(u.message);
     export_programs(ctx);
@@ -181,11 +183,12 @@ static void check(variant v) {
         advice == NULL || sscanf(advice, "give at least %llu", &to_give) != 1)
         fail_msg("%s", u.message);
     assert_int_equal(limit, 1);
+    if (!v.only_counts) assert_non_null(strstr(u.message, " with blocks of 1 row;"));
     assert_int_equal(needed, to_give);
     assert_int_equal(run(&v, needed - 1, &blocks).status, CLXENT_ERR_MEMORY);
 
     /* Many rows one at a time would only take time. */
-    const int64_t shares[] = {v.desc.rows == MANY_ROWS ? 40 : INT64_MAX, 4, 1};
+    const int64_t shares[] = {v.desc.rows > ROWS ? 40 : INT64_MAX, 4, 1};
     const bool few = expect_effort() != EFFORT_FULL; /* a context takes long to make there */
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         const uint64_t budget = needed + (all - needed) / (uint64_t)shares[i];
@@ -199,6 +202,7 @@ static void check(variant v) {
             assert_int_equal(u.kernels, kernels);
         else
             assert_true(u.kernels > kernels);
+        if (v.desc.inner == v.desc.rows && v.desc.classes > 1) assert_int_equal(u.in_runs > 0, shares[i] > 1);
         compared++;
     }
 }
@@ -208,6 +212,13 @@ static clxent_desc small_desc(void) {
     desc.rows = ROWS;
     desc.classes = CLASSES;
     desc.classes_padded = CLASSES + 2;
+    return desc;
+}
+
+static clxent_desc many_desc(void) {
+    clxent_desc desc = CLXENT_DESC_INIT;
+    desc.rows = MANY_ROWS;
+    desc.classes = FEW_CLASSES;
     return desc;
 }
 
@@ -285,13 +296,6 @@ static void rows_in_parts(void **state) {
     check((variant){.desc = desc, .weighted = true});
 }
 
-static clxent_desc many_desc(void) {
-    clxent_desc desc = CLXENT_DESC_INIT;
-    desc.rows = MANY_ROWS;
-    desc.classes = FEW_CLASSES;
-    return desc;
-}
-
 /* Blocks end within chunks and at their ends; a window of the losses is more than a block, or a block more.
  */
 static void many_short_rows(void **state) {
@@ -355,6 +359,86 @@ static void bad_target_in_a_later_block(void **state) {
 static void gradient_from_saved_lse(void **state) {
     (void)state;
     variant v = {.desc = many_desc()};
+    assert_int_equal(run(&v, 0, &saved).status, CLXENT_OK);
+    v.desc.flags = CLXENT_GRAD_FROM_LSE;
+    check(v);
+}
+
+/* Less than an outer index at a time, of arrays that have gaps between these. */
+static clxent_desc gaps_at_axis_1(int64_t inner) {
+    clxent_desc desc = small_desc();
+    desc.inner = inner;
+    desc.row_stride = desc.grad_row_stride = desc.classes_padded * inner + 5;
+    desc.log_probs_row_stride = desc.classes * inner + 1;
+    desc.targets_row_stride = desc.grad_output_row_stride = desc.classes * inner + 2;
+    return desc;
+}
+
+static void pieces_by_schedule(void **state) {
+    (void)state;
+    const clxent_schedule schedules[] = {CLXENT_SCHEDULE_LANE, CLXENT_SCHEDULE_GROUP, CLXENT_SCHEDULE_WIDE,
+                                         CLXENT_SCHEDULE_SPLIT};
+    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+        clxent_desc desc = gaps_at_axis_1(ROWS / 2);
+        desc.schedule = schedules[i];
+        desc.use_ignore_index = 1;
+        desc.ignore_index = 2;
+        if (i > 0 && expect_effort() != EFFORT_FULL) continue;
+        check_both(desc, true);
+    }
+}
+
+static void pieces_by_option(void **state) {
+    (void)state;
+    clxent_desc desc = gaps_at_axis_1(ROWS);
+    desc.targets = CLXENT_TARGETS_PROBABILITY;
+    desc.label_smoothing = 0.1;
+    check((variant){.desc = desc, .weighted = true});
+    desc = gaps_at_axis_1(ROWS / 3);
+    desc.op = CLXENT_SOFTMAX;
+    check_both(desc, false);
+    desc = gaps_at_axis_1(ROWS);
+    desc.logits_dtype = CLXENT_BF16;
+    desc.z_loss = 1e-3;
+    check_both(desc, true);
+    desc = gaps_at_axis_1(ROWS / 2);
+    desc.grad_row_stride += 3;
+    desc.reduction = CLXENT_NONE;
+    desc.label_smoothing = 0.1;
+    check((variant){.desc = desc, .weighted = true});
+}
+
+/* Outer indices of any number of rows, which begin and end within chunks, and blocks likewise. */
+static void pieces_of_any_shape(void **state) {
+    (void)state;
+    rng r = rng_start(rng_seed(11));
+    const int draws = expect_effort() == EFFORT_FULL ? 24 : 2;
+    for (int i = 0; i < draws; i++) {
+        clxent_desc desc = CLXENT_DESC_INIT;
+        const int64_t outer = i % 3 == 0 ? 1 : rng_integer(&r, 2, 5);
+        desc.classes = rng_integer(&r, 1, FEW_CLASSES);
+        desc.classes_padded = desc.classes + rng_integer(&r, 0, 1);
+        desc.inner = rng_integer(&r, ROWS + 1, MANY_ROWS / outer);
+        desc.rows = outer * desc.inner;
+        if (outer * (desc.classes_padded * desc.inner + 9) > ELEMENTS) desc.classes_padded = 0;
+        const int64_t padded = desc.classes_padded ? desc.classes_padded : desc.classes;
+        desc.row_stride = padded * desc.inner + rng_integer(&r, 0, 9);
+        desc.grad_row_stride = padded * desc.inner + rng_integer(&r, 0, 9);
+        desc.log_probs_row_stride = desc.classes * desc.inner + rng_integer(&r, 0, 9);
+        desc.reduction = (clxent_reduction)rng_integer(&r, CLXENT_MEAN, CLXENT_SUM);
+        desc.use_ignore_index = (int32_t)rng_integer(&r, 0, 1);
+        expect_about("draw %d: %lld times %lld rows of %lld classes", i, (long long)outer,
+                     (long long)desc.inner, (long long)desc.classes);
+        check((variant){.desc = desc,
+                        .weighted = rng_chance(&r, 0.5),
+                        .expect = desc.classes < FEW_CLASSES ? CLXENT_ERR_TARGET : CLXENT_OK});
+    }
+}
+
+static void pieces_with_saved_lse(void **state) {
+    (void)state;
+    variant v = {.desc = many_desc()};
+    v.desc.inner = MANY_ROWS;
     assert_int_equal(run(&v, 0, &saved).status, CLXENT_OK);
     v.desc.flags = CLXENT_GRAD_FROM_LSE;
     check(v);
@@ -440,6 +524,10 @@ int main(void) {
         cmocka_unit_test(counts_alone),
         cmocka_unit_test(bad_target_in_a_later_block),
         cmocka_unit_test(gradient_from_saved_lse),
+        cmocka_unit_test(pieces_by_schedule),
+        cmocka_unit_test(pieces_by_option),
+        cmocka_unit_test(pieces_of_any_shape),
+        cmocka_unit_test(pieces_with_saved_lse),
         cmocka_unit_test(logits_larger_than_a_buffer),
     };
     return leave(cmocka_run_group_tests(tests, fill, print_count));

@@ -24,6 +24,13 @@ static struct {
     int64_t targets[ROWS], counts[4];
 } host;
 
+/* Rows of an outer index: 1, the classes are adjacent; else the rows are. */
+static int64_t inner = 1;
+
+static int64_t at(int64_t row, int64_t c) {
+    return row / inner * inner * CLASSES + c * inner + row % inner;
+}
+
 static int64_t target_of(int row) {
     return row % CLASSES;
 }
@@ -33,7 +40,7 @@ static clxent_arrays fill(bool in_place) {
     memset(&host, 0x7B, sizeof host);
     for (int r = 0; r < ROWS; r++) {
         host.targets[r] = target_of(r);
-        for (int c = 0; c < CLASSES; c++) host.logits[r * CLASSES + c] = c == target_of(r) ? gap : 0;
+        for (int c = 0; c < CLASSES; c++) host.logits[at(r, c)] = c == target_of(r) ? gap : 0;
     }
     clxent_arrays a = CLXENT_ARRAYS_INIT;
     a.logits = CLXENT_ARRAY(host.logits, sizeof host.logits);
@@ -53,7 +60,7 @@ static void check(bool in_place) {
     for (int r = 0; r < ROWS; r++) {
         assert_near(host.lse[r], gap + loss, loss_bound((double)gap + loss));
         for (int c = 0; c < CLASSES; c++)
-            assert_near(grad[r * CLASSES + c], (c == target_of(r) ? p - 1 : others * p) / ROWS,
+            assert_near(grad[at(r, c)], (c == target_of(r) ? p - 1 : others * p) / ROWS,
                         grad_bound(2.0 / ROWS));
     }
     static const int64_t counts[4] = {ROWS, 0, 0, -1};
@@ -64,6 +71,7 @@ static clxent_desc describe(clxent_schedule schedule) {
     clxent_desc d = CLXENT_DESC_INIT;
     d.rows = ROWS;
     d.classes = CLASSES;
+    d.inner = inner;
     d.schedule = schedule;
     d.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_LSE | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
     return d;
@@ -85,10 +93,12 @@ static bool is_tried(clxent_schedule schedule) { /* vector kernels take a minute
 static int compile_all(void **state) {
     (void)state;
     clxent_ctx *ctx = expect_ctx();
-    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+    for (size_t i = 0; i <= sizeof schedules / sizeof *schedules; i++) {
         clxent_plan *plan = NULL;
-        const clxent_desc d = describe(schedules[i]);
-        if (!is_tried(schedules[i])) continue;
+        const bool adjacent = i < sizeof schedules / sizeof *schedules;
+        clxent_desc d = describe(adjacent ? schedules[i] : CLXENT_SCHEDULE_LANE);
+        if (!adjacent) d.inner = ROWS;
+        if (!is_tried(d.schedule)) continue;
         expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
         clxent_plan_destroy(plan);
     }
@@ -225,6 +235,16 @@ static void stream(void) {
     run_on(CLXENT_SCHEDULE_LANE, &options, true);
 }
 
+/* Rows that are adjacent, of an outer index, two of which there are: in two pieces each, or more. */
+static void stream_pieces(void) {
+    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
+    options.memory_bytes = 8000;
+    inner = ROWS / 2;
+    run_on(CLXENT_SCHEDULE_LANE, &options, false);
+    run_on(CLXENT_SCHEDULE_LANE, &options, true);
+    inner = 1;
+}
+
 /* ---------------------------------------------------------------- enqueueing --------------------------- */
 
 /* Three calls behind each other on a caller's queue, each waiting for an event of the caller's, one of them
@@ -359,6 +379,7 @@ int main(int argc, char **argv) {
         {"run_wide", run_wide, "clGetEventInfo", 3},
         {"run_split", run_split, "clGetEventInfo", 1},
         {"stream", stream, "clGetEventInfo", 3},
+        {"stream_pieces", stream_pieces, "clGetEventInfo", 3},
         {"enqueue_in_order", enqueue_in_order, NULL, 1},
         {"enqueue_out_of_order", enqueue_out_of_order, NULL, 2},
         {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},

@@ -183,6 +183,20 @@ COMMAND(EnqueueWriteBuffer,
         (cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset, size_t size, const void *host,
          cl_uint waits, const cl_event *wait, cl_event *event),
         (queue, mem, blocking, offset, size, host, waits, wait, event), COMMAND_CODES)
+COMMAND(EnqueueReadBufferRect,
+        (cl_command_queue queue, cl_mem mem, cl_bool blocking, const size_t *buffer_at, const size_t *host_at,
+         const size_t *region, size_t buffer_row, size_t buffer_slice, size_t host_row, size_t host_slice,
+         void *host, cl_uint waits, const cl_event *wait, cl_event *event),
+        (queue, mem, blocking, buffer_at, host_at, region, buffer_row, buffer_slice, host_row, host_slice,
+         host, waits, wait, event),
+        COMMAND_CODES, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)
+COMMAND(EnqueueWriteBufferRect,
+        (cl_command_queue queue, cl_mem mem, cl_bool blocking, const size_t *buffer_at, const size_t *host_at,
+         const size_t *region, size_t buffer_row, size_t buffer_slice, size_t host_row, size_t host_slice,
+         const void *host, cl_uint waits, const cl_event *wait, cl_event *event),
+        (queue, mem, blocking, buffer_at, host_at, region, buffer_row, buffer_slice, host_row, host_slice,
+         host, waits, wait, event),
+        COMMAND_CODES)
 COMMAND(EnqueueCopyBuffer,
         (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_at, size_t to_at, size_t size,
          cl_uint waits, const cl_event *wait, cl_event *event),
@@ -246,6 +260,7 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
     PUT(CreateBuffer), PUT(RetainMemObject), PUT(ReleaseMemObject), PUT(GetMemObjectInfo);
     PUT(EnqueueNDRangeKernel), PUT(EnqueueMarkerWithWaitList), PUT(EnqueueReadBuffer),
         PUT(EnqueueWriteBuffer);
+    PUT(EnqueueReadBufferRect), PUT(EnqueueWriteBufferRect);
     PUT(EnqueueCopyBuffer), PUT(EnqueueMapBuffer), PUT(EnqueueUnmapMemObject);
     PUT(Flush), PUT(Finish), PUT(WaitForEvents);
     PUT(CreateUserEvent), PUT(GetEventInfo), PUT(RetainEvent), PUT(ReleaseEvent);

@@ -56,6 +56,18 @@ WAITS(EnqueueWriteBuffer,
       (cl_command_queue queue, cl_mem mem, cl_bool blocking, size_t offset, size_t size, const void *host,
        cl_uint n, const cl_event *wait, cl_event *event),
       (queue, mem, blocking, offset, size, host, n, wait, event))
+WAITS(EnqueueReadBufferRect,
+      (cl_command_queue queue, cl_mem mem, cl_bool blocking, const size_t *buffer_at, const size_t *host_at,
+       const size_t *region, size_t buffer_row, size_t buffer_slice, size_t host_row, size_t host_slice,
+       void *host, cl_uint n, const cl_event *wait, cl_event *event),
+      (queue, mem, blocking, buffer_at, host_at, region, buffer_row, buffer_slice, host_row, host_slice, host,
+       n, wait, event))
+WAITS(EnqueueWriteBufferRect,
+      (cl_command_queue queue, cl_mem mem, cl_bool blocking, const size_t *buffer_at, const size_t *host_at,
+       const size_t *region, size_t buffer_row, size_t buffer_slice, size_t host_row, size_t host_slice,
+       const void *host, cl_uint n, const cl_event *wait, cl_event *event),
+      (queue, mem, blocking, buffer_at, host_at, region, buffer_row, buffer_slice, host_row, host_slice, host,
+       n, wait, event))
 
 void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispatch *next) {
     driver = next;
@@ -70,4 +82,6 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
     dispatch->clWaitForEvents = WaitForEvents;
     dispatch->clEnqueueReadBuffer = EnqueueReadBuffer;
     dispatch->clEnqueueWriteBuffer = EnqueueWriteBuffer;
+    dispatch->clEnqueueReadBufferRect = EnqueueReadBufferRect;
+    dispatch->clEnqueueWriteBufferRect = EnqueueWriteBufferRect;
 }

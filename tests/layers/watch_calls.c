@@ -79,6 +79,31 @@ static cl_int CL_API_CALL enqueue_read(cl_command_queue queue, cl_mem buffer, cl
     RETURN("clEnqueueReadBuffer", queue, blocking, size, event);
 }
 
+/* A rectangle's bytes are those that are copied. */
+static cl_int CL_API_CALL enqueue_write_rect(cl_command_queue queue, cl_mem mem, cl_bool blocking,
+                                             const size_t *buffer_at, const size_t *host_at,
+                                             const size_t *region, size_t buffer_row, size_t buffer_slice,
+                                             size_t host_row, size_t host_slice, const void *host,
+                                             cl_uint waits, const cl_event *wait, cl_event *event) {
+    const cl_int code = fails() ? CL_OUT_OF_RESOURCES
+                                : driver->clEnqueueWriteBufferRect(queue, mem, blocking, buffer_at, host_at,
+                                                                   region, buffer_row, buffer_slice, host_row,
+                                                                   host_slice, host, waits, wait, event);
+    RETURN("clEnqueueWriteBufferRect", queue, blocking, region[0] * region[1] * region[2], event);
+}
+
+static cl_int CL_API_CALL enqueue_read_rect(cl_command_queue queue, cl_mem mem, cl_bool blocking,
+                                            const size_t *buffer_at, const size_t *host_at,
+                                            const size_t *region, size_t buffer_row, size_t buffer_slice,
+                                            size_t host_row, size_t host_slice, void *host, cl_uint waits,
+                                            const cl_event *wait, cl_event *event) {
+    const cl_int code = fails() ? CL_OUT_OF_RESOURCES
+                                : driver->clEnqueueReadBufferRect(queue, mem, blocking, buffer_at, host_at,
+                                                                  region, buffer_row, buffer_slice, host_row,
+                                                                  host_slice, host, waits, wait, event);
+    RETURN("clEnqueueReadBufferRect", queue, blocking, region[0] * region[1] * region[2], event);
+}
+
 static void *CL_API_CALL enqueue_map(cl_command_queue queue, cl_mem buffer, cl_bool blocking,
                                      cl_map_flags flags, size_t offset, size_t size, cl_uint waits,
                                      const cl_event *wait, cl_event *event, cl_int *code_ret) {
@@ -180,6 +205,8 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
     driver = next;
     dispatch->clEnqueueWriteBuffer = enqueue_write;
     dispatch->clEnqueueReadBuffer = enqueue_read;
+    dispatch->clEnqueueWriteBufferRect = enqueue_write_rect;
+    dispatch->clEnqueueReadBufferRect = enqueue_read_rect;
     dispatch->clEnqueueMapBuffer = enqueue_map;
     dispatch->clEnqueueUnmapMemObject = enqueue_unmap;
     dispatch->clEnqueueNDRangeKernel = enqueue_kernel;
