@@ -35,8 +35,9 @@ clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t k
     clx_workspace w = {0};
     w.totals_at = 0;
     w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_totals);
-    w.loss_partials_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
-    w.row_ce_at = w.loss_partials_at + chunks * (int64_t)sizeof(clx_loss_sums);
+    w.loss_partials_at = w.count_partials_at; /* all is counted, and the counts added up, before a loss is */
+    _Static_assert(sizeof(clx_loss_sums) <= sizeof(clx_counts), "in the place of the counts");
+    w.row_ce_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
     w.row_z_at = w.row_ce_at + kept_bytes;
     w.row_parts_at = w.row_z_at + kept_bytes;
     w.bytes =

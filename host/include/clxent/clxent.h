@@ -103,7 +103,7 @@ typedef struct clxent_ctx_options {
      * array that has something for each row is streamed in blocks that fit, with the bits of all at once: of
      * whole outer indices (clxent_desc: Shape), and where one does not fit, of some of its `inner` rows, down
      * to one; such blocks are copied, on every device. There for the whole call are class_weight, single
-     * numbers, and scratch: 160 bytes for every 1024 rows of the call, 8 (f64: 16) for each row of a block,
+     * numbers, and scratch: 96 bytes for every 1024 rows of the call, 8 (f64: 16) for each row of a block,
      * but of 1024 rows at least, and with CLXENT_SCHEDULE_SPLIT what its parts need. Arrays count also where
      * the device uses them where they stand; the workspace that a plan keeps for clxent_enqueue() does not.
      * When no row fits beside that: ERR_MEMORY, and the message says how many bytes would do. */
