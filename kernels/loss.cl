@@ -119,14 +119,15 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
  * others' exponentials then, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c), that of softmax
  * p_c (u_c (1 - p_c) - sum of the others' u p).
  *
- * All of them in `unit`: LARGE where z fits only once it is multiplied by e_c. */
+ * All of them in `unit`: LARGE where z fits only once it is multiplied by e_c, 1 / LARGE where the divisor is
+ * in units of LARGE, since weights that add up to it are as large. */
 typedef struct row_grad {
     rowreal spread, u_factor, target;
     rowreal q_sum, z;
     rowreal beside; /* class targets: the part of spread that is not the target's own; target is all of its */
     rowreal at_ref; /* e_c of a class at ref: 1, or NaN where exponentials are relative to an older one */
     rowreal masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
-    rowreal unit;
+    rowreal unit;   /* a power of two */
 } row_grad;
 
 static row_grad no_grad(void) {
@@ -152,19 +153,19 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
 #elif OP == OP_CROSS_ENTROPY || OP == OP_NLL
     if (HAS(k, grad_output))
         g *= k->p->reduction == CLX_NONE ? GET_ROWS(k, grad_output, row) : ROWREAL(GET(k, grad_output, 0));
-    if (k->z_loss != 0) {
-        const wide divisor = z_divisor(k);
-        const rowreal z_share = g * t.row_weight / divisor.value / divisor.unit;
-        grad.z = z_loss_spread(k, &r, z_share);
-        grad.unit = isinf(grad.z) ? ROWREAL(LARGE) : ROWREAL(1);
-        grad.z = z_loss_spread(k, &r, z_share / grad.unit);
-    }
-    /* weights are as large as their divisor: both in its unit */
     const wide divisor = ce_divisor(k);
-    const rowreal share = g / grad.unit * t.row_weight / divisor.value;
+    grad.unit = 1 / divisor.unit;
+    if (k->z_loss != 0) {
+        const wide of_z = z_divisor(k);
+        const rowreal z_share = g * t.row_weight / of_z.value;
+        grad.z = z_loss_spread(k, &r, z_share / of_z.unit);
+        grad.unit = isinf(grad.z) ? ROWREAL(LARGE) : grad.unit;
+        grad.z = z_loss_spread(k, &r, z_share * (1 / grad.unit / of_z.unit));
+    }
+    const rowreal share = g * t.row_weight / divisor.value * (1 / grad.unit / divisor.unit);
     rowreal q_sum = 0;
 #if U == U_PROBABILITY
-    grad.u_factor = share / divisor.unit;
+    grad.u_factor = share;
     q_sum = r.u / U_UNIT(k);
 #else
     rowreal own = (1 - k->label_smoothing) * t.weight, others = 0;
@@ -172,13 +173,13 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     const real smoothing = k->label_smoothing / REAL(k->p->classes);
     own += smoothing * t.weight;
     others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
-    grad.u_factor = share * (smoothing / divisor.unit);
-    grad.beside = share * (others / divisor.unit);
+    grad.u_factor = share * smoothing;
+    grad.beside = share * others;
 #endif
-    grad.target = share * (own / divisor.unit);
+    grad.target = share * own;
     q_sum = own + others;
 #endif
-    grad.q_sum = grad.spread = share * (q_sum / divisor.unit);
+    grad.q_sum = grad.spread = share * q_sum;
 #endif
     grad.spread *= k->logit_scale * r.inverse_sum;
     grad.spread += grad.z;
@@ -200,18 +201,26 @@ static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
     return exp_of(&k->exp, d);
 }
 
-/* `q`: u_c for softmax. */
-static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q) {
+#if FROM_LSE
+/* 1 - p of a class that far from the saved lse, with all its digits where p is nearly 1; not by expm1(), for
+ * which see call.cl. */
+static realv others_of(const call *k, const row_sums *r, realv d) {
+    const realv log_p = fmin(d - (realv)(r->lse_residual), REALV(0));
+    return -tanh_of(&k->exp, log_p / 2) * (1 + exp_of(&k->exp, log_p));
+}
+#endif
+
+/* `q`: u_c for softmax. `others`: 1 - p_c; from a forward pass that of a class at ref will do. */
+static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q, realv others) {
 #if OP == OP_SOFTMAX
     const realv at_ref =
         grad->spread * r->inverse_sum * ((q * r->rest - ((realv)(r->dot) - q)) - (realv)(r->u_beside));
     return e == (realv)(grad->at_ref) ? at_ref : grad->spread * e * (q - r->u);
 #else
     realv g = fma((realv)(grad->spread), e, -q);
-#if (U == U_PROBABILITY || U == U_GRAD_OUTPUT) && !FROM_LSE
-    const realv at_ref =
-        fma(grad->q_sum - q, (realv)(r->inverse_sum), grad->z - q * (r->rest * r->inverse_sum));
-    g = e == (realv)(grad->at_ref) ? at_ref : g;
+#if U != U_NONE
+    const realv of_others = fma(grad->q_sum - q, (realv)(r->inverse_sum), (realv)(grad->z)) * e;
+    g = (FROM_LSE ? e > REALV(0.5f) : e == (realv)(grad->at_ref)) ? of_others - q * others : g;
 #endif
     return OP == OP_CROSS_ENTROPY ? g * grad->unit : g;
 #endif
@@ -233,9 +242,7 @@ static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r
     const rowreal d = deviation_1(k, x, r->ref);
     const rowreal e = first_lane(exp_of_deviation(k, r, (realv)(d)));
 #if FROM_LSE
-    /* 1 - exp(log_p) with all its digits near 0; not by expm1(), for which see call.cl */
-    const rowreal log_p = fmin(d - r->lse_residual, ROWREAL(0));
-    const rowreal others = -tanh(log_p / 2) * (1 + exp(log_p));
+    const rowreal others = first_lane(others_of(k, r, (realv)(d)));
 #else
     const rowreal others = (r->rest + (1 - e)) * r->inverse_sum;
 #endif
@@ -246,7 +253,12 @@ static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r
 
 static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad *grad, realv x, realv e,
                                realv q) {
-    realv g = gradient_by_z(r, grad, e, q) * slope_of(k, x);
+#if FROM_LSE && U != U_NONE
+    const realv others = others_of(k, r, deviation(k, x, r->ref));
+#else
+    const realv others = r->rest * r->inverse_sum;
+#endif
+    realv g = gradient_by_z(r, grad, e, q, others) * slope_of(k, x);
 #if SOFTCAP || U != U_NONE || ROWS > 1 /* else spread e is 0 there anyway, but for the target */
     g = x == REALV(-REAL_INF) ? (realv)(grad->masked) : g;
 #endif
@@ -337,13 +349,13 @@ static void write_kept_vector(const call *k, const row_at *at, const row_sums *r
 #else
     const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
 #endif
-    const realv q = load_q(k, at, grad, c, lanes);
+    const realv q = load_q(k, at, grad, c, lanes), others = r->rest * r->inverse_sum;
 #if SOFTCAP
     const realv t = left * (1 / k->softcap);
-    realv g = gradient_by_z(r, grad, exp_of(&k->exp, left - r->ref), q) * fma(-t, t, REALV(1));
+    realv g = gradient_by_z(r, grad, exp_of(&k->exp, left - r->ref), q, others) * fma(-t, t, REALV(1));
     g = left == REALV(-REAL_INF) ? REALV(grad->masked) : g;
 #else
-    realv g = gradient_by_z(r, grad, left, q);
+    realv g = gradient_by_z(r, grad, left, q, others);
     if (U != U_NONE) g = left < REALV(0) ? REALV(grad->masked) : g;
 #endif
     store_gradient(k, at, g, c, lanes);
@@ -449,7 +461,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
 #if OP == OP_NLL
     if (HAS(k, grad)) fill_gradient(k, at, at->from, end, REAL(0));
     if (t->has_grad && stores_class(at, t->target.y))
-        STORE_GRAD(-grad.target, k->grad, at->grad + t->target.y * class_step(k));
+        STORE_GRAD(-grad.target * grad.unit, k->grad, at->grad + t->target.y * class_step(k));
 #else
     const bool all_nan = U == U_NONE && t->has_grad && isnan(grad.spread);
 #if KEEP

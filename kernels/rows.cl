@@ -155,7 +155,7 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
     realv g = REALV(0);
     if (!t->read || c >= (uint)k->p->classes) return g;
 #if OP == OP_NLL
-    g = is_target ? REALV(0) - grad->target : g; /* not -0 */
+    g = is_target ? REALV(0) - grad->target * grad->unit : g; /* not -0 */
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;

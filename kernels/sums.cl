@@ -36,11 +36,11 @@ static rowreal long_sum_value(long_sum s) {
     return isfinite(s.sum) ? s.sum + s.low : s.sum;
 }
 
-/* A power of two so large that what is in units of it does not overflow. */
+/* A power of two so large that what is in units of it does not overflow; 1 / LARGE^2 is a normal number. */
 #if REAL_F64
-#define LARGE 0x1p512
+#define LARGE 0x1p500
 #else
-#define LARGE 0x1p64f
+#define LARGE 0x1p60f
 #endif
 
 /* Terms of LARGE and more are added up apart, in units of it: a mean of numbers near the largest one is a

@@ -10,6 +10,7 @@
 #include "output_name.h"
 
 #include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
@@ -171,8 +172,12 @@ static void print_help(const tool_command *command) {
 
 static int parse_number(double *out, const tool_command *command, const option_row *row, const char *text) {
     char *end;
+    errno = 0;
     const double value = strtod(text, &end);
     if (end == text || *end) return tool_error(command, EXIT_USAGE, "--%s %s: not a number", row->name, text);
+    if (errno == ERANGE && value == 0)
+        return tool_error(command, EXIT_USAGE, "--%s %s: too small for a number; give %g or more%s",
+                          row->name, text, DBL_MIN, row->least < 0 ? "" : ", or 0");
     if (row->least < 0) { /* the open interval: logit_scale */
         if (!(value > 0 && isfinite(value)))
             return tool_error(command, EXIT_USAGE, "--%s %s: must be finite and more than 0", row->name,

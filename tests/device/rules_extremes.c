@@ -159,6 +159,14 @@ static void mean_of_large_weights(void) {
     solve_many(&desc, &arrays, logits, &mean);
     assert_close(mean, loss, 1e-6);
     assert_near(grad[MANY * 4 - 4], (1 / sum - 1) / MANY, grad_bound(1.0 / MANY));
+
+    arrays.row_weight = CLXENT_ARRAY(NULL, 0);
+    arrays.class_weight = CLXENT_ARRAY(weights, 4 * sizeof(float));
+    desc.label_smoothing = 0.1;
+    solve_many(&desc, &arrays, logits, &mean);
+    assert_close(mean, loss + 0.1 * 3 / 4, 1e-6);
+    assert_close(grad[MANY * 4 - 4], (1 / sum - 0.9 - 0.1 / 4) / MANY, 1e-5);
+    assert_close(grad[MANY * 4 - 1], (exp(-1) / sum - 0.1 / 4) / MANY, 1e-5);
 }
 
 /* ---------------------------------------------------------------------------------------- z-loss */
@@ -195,16 +203,46 @@ static void confident_target_of_the_only_weight(void) {
     weight[33] = 2;
     const double less_p = (C - 1) * exp(-20) / (1 + (C - 1) * exp(-20));
     static const double smoothings[] = {0.1, 1};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
+        const double smoothing = smoothings[i / 2], is_target = i % 2 == 0;
         problem p;
-        begin(&p, 1, C, logits, (const int64_t[]){33});
+        begin(&p, 1, C, logits, (const int64_t[]){i % 2 ? 1 : 33});
         set_class_weight(&p, weight);
-        p.desc.label_smoothing = smoothings[i];
+        p.desc.label_smoothing = smoothing;
         p.desc.reduction = CLXENT_SUM;
         p.want = CLXENT_OUT_GRAD;
         solve(&p);
-        assert_close(p.grad[33], -2 * (1 - smoothings[i] + smoothings[i] / C) * less_p, 1e-5);
+        assert_close(p.grad[33], -2 * (is_target * (1 - smoothing) + smoothing / C) * less_p, 1e-5);
     }
+}
+
+/* A probability target of one class, from a saved lse. */
+static void confident_probability_from_lse(void) {
+    enum { C = 70 };
+    static float logits[C], one[C];
+    float lse = 0, residual = 0;
+    memset(logits, 0, sizeof logits);
+    memset(one, 0, sizeof one);
+    logits[33] = 20;
+    one[33] = 1;
+    problem p;
+    for (int later = 0; later < 2; later++) {
+        begin(&p, 1, C, logits, NULL);
+        p.desc.targets = CLXENT_TARGETS_PROBABILITY;
+        p.arrays.targets = CLXENT_ARRAY(one, sizeof one);
+        p.want = later ? CLXENT_OUT_GRAD : CLXENT_OUT_LSE | CLXENT_OUT_LSE_RESIDUAL;
+        if (later) {
+            p.desc.flags = CLXENT_GRAD_FROM_LSE;
+            p.arrays.lse = CLXENT_ARRAY(&lse, sizeof lse);
+            p.arrays.lse_residual = CLXENT_ARRAY(&residual, sizeof residual);
+        }
+        solve(&p);
+        if (!later) lse = p.lse[0];
+        if (!later) residual = p.lse_residual[0];
+    }
+    const double others = (C - 1) * exp(-20);
+    assert_close(p.grad[33], -others / (1 + others), 1e-5);
+    assert_close(p.grad[0], exp(-20) / (1 + others), 1e-5);
 }
 
 /* Softmax's backward pass of a grad_output of one class, and of others beside it. */
@@ -276,11 +314,17 @@ static void in_f64(void) {
 
 int main(void) {
     static const rule rules[] = {
-        RULE(smoothing_over_masks),      RULE(smoothing_over_masks_met_first),
-        RULE(probabilities_of_masks),    RULE(far_target_of_a_small_scale),
-        RULE(mean_of_large_rows),        RULE(mean_of_large_weights),
-        RULE(gradient_of_a_huge_z_loss), RULE(confident_target_of_the_only_weight),
-        RULE(confident_softmax),         RULE(in_f64),
+        RULE(smoothing_over_masks),
+        RULE(smoothing_over_masks_met_first),
+        RULE(probabilities_of_masks),
+        RULE(far_target_of_a_small_scale),
+        RULE(mean_of_large_rows),
+        RULE(mean_of_large_weights),
+        RULE(gradient_of_a_huge_z_loss),
+        RULE(confident_target_of_the_only_weight),
+        RULE(confident_softmax),
+        RULE(in_f64),
+        RULE(confident_probability_from_lse),
     };
     return check_rules("extremes", rules, sizeof rules / sizeof *rules);
 }

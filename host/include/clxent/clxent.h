@@ -391,10 +391,12 @@ CLXENT_API void clxent_arrays_init(clxent_arrays *arrays);
  * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:
  *   loss +inf, the other gradients p_c. Label smoothing over a masked class of weight not 0: loss +inf.
  * - A counted row that has a NaN, a +inf (without softcap), or nothing but -inf: NaN loss, NaN gradient.
- * - Weights, probability targets and grad_output are to be finite, and so is the product of a row's weight
- *   and its class's. They are not looked at: what one that is not enters is NaN or infinite.
- * - A loss or gradient that fits its type is a number, though the sums that lead to it (over classes or rows,
- *   of weights) may not fit.
+ * - Weights, probability targets and grad_output are to be finite. They are not looked at: what one that is
+ *   not enters is NaN or infinite.
+ * - Beyond the type's largest number may be: the sum of the rows' losses or weights under a mean, the
+ * distance of two logits under label smoothing or probability targets, 2 s lse of z-loss. A result that fits
+ * is a number all the same. Within the type's normal numbers, or 0, must be: a row's weighted loss,
+ * grad_output times weights times logit_scale, the sum of a row's probabilities or of its grad_output.
  * - A weight of 0 times inf is 0. A divisor that is 0 while rows were counted: NaN loss and gradient.
  * - No row counted: loss by empty_mean for a mean, 0 for a sum; gradient 0.
  * - Probability targets refuse ignore_index, log_prob and rank; NLL refuses every option but
