@@ -30,9 +30,10 @@ static const struct known {
     {"Portable Computing Language", "", 0, ANY, {.loses_events = true}},
     /* Seen in 25.0 and before. */
     {"rusticl", "llvmpipe", 0, ANY, {.loop_limit = 65535}},
-    /* Seen in 26.2: it takes fma() from libclc, where that of LLVM 22 calls what is nowhere ("nir_shader not
-     * fully linked"). Some distributions mend libclc; the version of the driver does not tell. */
-    {"rusticl", "", 26, ANY, {.options = "-DFMA=0 "}},
+    /* Its fma() is libclc's, a routine of integers that is compiled anew for each lane of each call: seen in
+     * 22.3, WIDE took minutes and 8 GB to compile, and takes seconds without. In 26.2 that of LLVM 22 calls
+     * what is nowhere ("nir_shader not fully linked"). */
+    {"rusticl", "", 0, ANY, {.options = "-DFMA=0 "}},
 };
 
 clx_quirks clx_quirks_of(const clxent_device_info *info) {
