@@ -358,17 +358,17 @@ static void warn_of(const operand *o, const clxent_array *given, clxent_dtype ty
 
 void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command) {
     const int64_t count = in->desc.reduction == CLXENT_NONE ? in->desc.rows : 1;
-    int64_t lost = 0;
+    int64_t first;
+    const int64_t lost = values_not_finite(in->real, loss->data, count, &first);
     char consequence[64] = "";
-    for (int64_t i = 0; i < count; i++) lost += !isfinite(value_at(in->real, loss->data, i));
     if (lost && in->desc.reduction == CLXENT_NONE)
         snprintf(consequence, sizeof consequence, "; %" PRId64 " of the rows' losses are not", lost);
     else if (lost)
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));
     const clxent_arrays *a = &in->arrays;
-    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY &&
-        lost) /* as many as logits: not read again for nothing */
+    /* as many as logits: not read again for nothing */
+    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY && lost)
         warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
     warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);
     warn_of(&in->row_weight, &a->row_weight, in->real, "row weights", consequence, command);
