@@ -185,12 +185,24 @@ static int check_header(const tensor_source *source, uint64_t length) {
     return 0;
 }
 
+/* What the first HEADER_AT bytes say of it. */
+static uint64_t header_length(const tensor_source *source) {
+    uint64_t length = 0;
+    for (int i = 0; i < HEADER_AT; i++) length |= (uint64_t)source->bytes[i] << (8 * i);
+    return length;
+}
+
+int safetensors_is_likely(const tensor_source *source) {
+    return source->size > HEADER_AT && header_length(source) <= source->size - HEADER_AT &&
+           source->bytes[HEADER_AT] == '{';
+}
+
 int safetensors_parse(tensor *t, size_t *offset, const tensor_source *source, const char *name) {
-    uint64_t length = 0, range[2];
+    uint64_t range[2];
     if (source->size < HEADER_AT)
         return tensor_fail(source, "offset 0: %zu bytes are fewer than the 8 of a safetensors header length",
                            source->size);
-    for (int i = 0; i < HEADER_AT; i++) length |= (uint64_t)source->bytes[i] << (8 * i);
+    const uint64_t length = header_length(source);
     if (check_header(source, length) != 0) return -1;
     *offset = HEADER_AT + (size_t)length;
     const uint64_t data_bytes = source->size - *offset;

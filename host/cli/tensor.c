@@ -55,13 +55,6 @@ const char *tensor_index_text(char text[TENSOR_SHAPE_TEXT], int ndim, const int6
     return text;
 }
 
-static int is_safetensors(const tensor_source *source) {
-    uint64_t length = 0;
-    if (source->size <= 8) return 0;
-    for (int i = 0; i < 8; i++) length |= (uint64_t)source->bytes[i] << (8 * i);
-    return length <= source->size - 8 && source->bytes[8] == '{';
-}
-
 const char *tensor_content(const tensor_source *source) {
     static const struct {
         const char *magic, *what;
@@ -72,7 +65,8 @@ const char *tensor_content(const tensor_source *source) {
         {"\x89HDF", "; it is an HDF5 file: save each array in a .npy of its own"},
         {"\x1f\x8b", "; it is compressed by gzip: unpack it"},
     };
-    if (is_safetensors(source)) return "; it is a safetensors file: give it a name that ends in .safetensors";
+    if (safetensors_is_likely(source))
+        return "; it is a safetensors file: give it a name that ends in .safetensors";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         const size_t length = strlen(known[i].magic);
         if (source->size >= length && memcmp(source->bytes, known[i].magic, length) == 0)

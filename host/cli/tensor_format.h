@@ -31,4 +31,7 @@ int tensor_measure(tensor *t, const tensor_source *source, size_t offset);
 int npy_parse(tensor *out, size_t *offset, const tensor_source *source);
 int safetensors_parse(tensor *out, size_t *offset, const tensor_source *source, const char *name);
 
+/* Whether the file begins as a safetensors file does. */
+int safetensors_is_likely(const tensor_source *source);
+
 #endif
