@@ -3,28 +3,33 @@
  * The arguments that every kernel takes, and what a row is to be scored against: its target, whether it
  * counts, its weights.
  *
- * Launch rule of all kernels: argument 0 clx_params by value; 1 to 18 the arrays of CLX_ARRAY_MAP, an absent
- * one bound to any buffer; 19 the workspace; 20 local scratch (params.h). */
+ * Launch rule of all kernels: argument 0 clx_params by value; then the arrays of CLXENT_ARRAY_MAP in its
+ * order, an absent one bound to any buffer; the workspace; local scratch (params.h). */
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
 #include "exp.cl"
 #include "team.cl"
 
+/* How kernels see an array of each type and side of the table. The log-probabilities of NLL come as its
+ * logits, targets as integers of params.targets_int or as PROBS_T. */
+#define OF_LOGITS   LOGITS_T
+#define OF_GRAD     GRAD_T
+#define OF_TARGETS  uchar
+#define OF_SEGMENT  uchar
+#define OF_REAL     real
+#define OF_I64      long
+#define SIDE_INPUT  const
+#define SIDE_OUTPUT /* the kernel may write it */
+
+#define ARRAY_MEMBER(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+    __global SIDE_##side OF_##type *name;
+
 typedef struct call {
     const clx_params *p;
-    __global const LOGITS_T *logits; /* NLL: the log-probabilities */
-    __global const uchar *targets;   /* integers of p->targets_int, or PROBS_T */
-    __global const real *class_weight, *row_weight;
-    __global const uchar *segment;
-    __global const real *grad_output;
-    __global real *loss, *row_loss, *log_prob, *lse, *lse_residual;
-    __global long *argmax, *rank;
-    __global real *entropy, *log_probs, *probs;
-    __global GRAD_T *grad;
-    __global long *counts;
+    CLXENT_ARRAY_MAP(ARRAY_MEMBER)
     __global uchar *workspace;
     team_scratch *scratch;
-    int present; /* bit CLX_A_name: the array is there */
+    int present; /* bit CLXENT_A_name: the array is there */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
     real class_unit; /* a power of two, 1 / (2 classes) at most */
@@ -32,37 +37,34 @@ typedef struct call {
     int live; /* rows that are worked on: ROWS but at the end */
 } call;
 
-#define CALL_ARGUMENTS                                                                                     \
-    const clx_params given, __global const LOGITS_T *logits, __global const uchar *targets,                \
-        __global const real *class_weight, __global const real *row_weight, __global const uchar *segment, \
-        __global const real *grad_output, __global real *loss, __global real *row_loss,                    \
-        __global real *log_prob, __global real *lse, __global real *lse_residual, __global long *argmax,   \
-        __global long *rank, __global real *entropy, __global real *log_probs, __global real *probs,       \
-        __global GRAD_T *grad, __global long *counts, __global uchar *workspace, team_scratch *scratch
+#define ARRAY_ARGUMENT(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+    __global SIDE_##side OF_##type *name,
+#define CALL_ARGUMENTS \
+    const clx_params given, CLXENT_ARRAY_MAP(ARRAY_ARGUMENT) __global uchar *workspace, team_scratch *scratch
 
 /* A kernel begins with OPEN_CALL(k): the call k, and its params. The fields are read here, one by one, and
  * nowhere else: Mesa 22.3 warns of a kernel argument that is read under a condition, and may read it wrong.
  * Some are hidden: under a condition, for its sake, no struct begins as {0, 0}, get_global_id() is not
  * called, nor log(), log1p() and expm1(), which have tables there (but for f64, which it has not). */
-#define PLACE_OF(index, name) given.at[index],
-#define FIELD_OF(type, name)  given.name,
+#define PLACE_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) given.at[number],
+#define ARRAY_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) name,
+#define FIELD_OF(type, name)                                                           given.name,
 #define PARAMS_INIT \
-    { {CLX_ARRAY_MAP(PLACE_OF)}, CLX_PARAMS_MAP(FIELD_OF) }
-#define CALL_INIT                                                                                           \
-    {                                                                                                       \
-        &params, logits, targets, class_weight, row_weight, segment, grad_output, loss, row_loss, log_prob, \
-            lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad, counts, workspace, scratch,   \
-            params.present, REAL_OF(params.label_smoothing), REAL_OF(params.z_loss),                        \
-            REAL_OF(params.softcap), REAL_OF(params.logit_scale), REAL_OF(params.grad_output),              \
-            REAL_OF(params.class_unit), exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS      \
+    { {CLXENT_ARRAY_MAP(PLACE_OF)}, CLX_PARAMS_MAP(FIELD_OF) }
+#define CALL_INIT                                                                                 \
+    {                                                                                             \
+        &params, CLXENT_ARRAY_MAP(ARRAY_OF) workspace, scratch, params.present,                   \
+            REAL_OF(params.label_smoothing), REAL_OF(params.z_loss), REAL_OF(params.softcap),     \
+            REAL_OF(params.logit_scale), REAL_OF(params.grad_output), REAL_OF(params.class_unit), \
+            exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS                        \
     }
 #define OPEN_CALL(k)                       \
     const clx_params params = PARAMS_INIT; \
     call k = CALL_INIT
 
-#define HAS(c, name) (((c)->present >> CLX_A_##name) & 1)
+#define HAS(c, name) (((c)->present >> CLXENT_A_##name) & 1)
 /* Where element `i` of an array stands. */
-#define AT(c, name, i)  ((c)->p->at[CLX_A_##name] + (i))
+#define AT(c, name, i)  ((c)->p->at[CLXENT_A_##name] + (i))
 #define GET(c, name, i) ((c)->name[AT(c, name, i)])
 
 /* Elements from one class of a row to the next. */

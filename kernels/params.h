@@ -16,31 +16,10 @@ typedef int32_t clx_i32;
 typedef uint64_t clx_bits;
 #endif
 
-/* The arrays of a call, in the order of the kernels' arguments. X(index, name in clxent_arrays) */
-#define CLX_ARRAY_MAP(X) \
-    X(0, logits)         \
-    X(1, targets)        \
-    X(2, class_weight)   \
-    X(3, row_weight)     \
-    X(4, segment)        \
-    X(5, grad_output)    \
-    X(6, loss)           \
-    X(7, row_loss)       \
-    X(8, log_prob)       \
-    X(9, lse)            \
-    X(10, lse_residual)  \
-    X(11, argmax)        \
-    X(12, rank)          \
-    X(13, entropy)       \
-    X(14, log_probs)     \
-    X(15, probs)         \
-    X(16, grad)          \
-    X(17, counts)
-#define CLX_ARRAY_ENUM(index, name) CLX_A_##name = index,
-enum { CLX_ARRAY_MAP(CLX_ARRAY_ENUM) CLX_ARRAYS = 18 };
+#include "../host/include/clxent/clxent_arrays.h"
 
-/* Arguments after params (0) and the arrays (1 to 18). */
-enum { CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 19, CLX_ARG_SCRATCH = 20 };
+/* A kernel's arguments: the params, the arrays in the table's order, and these. */
+enum { CLX_ARG_PARAMS = 0, CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 1 + CLXENT_A_COUNT, CLX_ARG_SCRATCH };
 
 /* Local scratch, bytes a work-item, of the row kernels and of reduce.cl: the largest type that their teams
  * reduce. */
@@ -99,7 +78,7 @@ enum {                 /* bits of clx_params.flags */
 #define CLX_PARAMS_FIELD(type, name) type name;
 
 typedef struct clx_params {
-    clx_i64 at[CLX_ARRAYS]; /* where each array starts in its buffer, in its elements; may be negative */
+    clx_i64 at[CLXENT_A_COUNT]; /* where each array starts in its buffer, in its elements; may be negative */
     CLX_PARAMS_MAP(CLX_PARAMS_FIELD)
 } clx_params;
 

@@ -12,7 +12,7 @@ import numpy as np
 from contestant import FORWARD, GRADIENT, IN_PLACE, Contestant, Operation
 
 DTYPES = {"f32": 1, "bf16": 3}  # clxent_dtype
-OUT_LOSS, OUT_GRAD = 1 << 0, 1 << 10  # clxent_desc.outputs
+OUT_LOSS, OUT_GRAD = 1 << 6, 1 << 16  # clxent_desc.outputs
 DEVICE_GPU = 2  # clxent_device_type
 CL_QUEUE_CONTEXT = 0x1090
 CL_MEM_READ_WRITE = 1

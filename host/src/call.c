@@ -8,15 +8,6 @@
 
 #include "error.h"
 
-const char *clx_array_name(const clxent_desc *desc, int array) {
-    static const char *const names[] = {
-#define CLX_NAME(index, name) #name,
-        CLX_ARRAY_MAP(CLX_NAME)
-#undef CLX_NAME
-    };
-    return desc->op == CLXENT_NLL && array == CLX_A_logits ? "log_probs" : names[array];
-}
-
 const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes) {
     if (slot->host)
         snprintf(text, CLX_SLOT_TEXT, "%zu bytes at address 0x%" PRIxPTR, bytes, (uintptr_t)slot->host);
@@ -26,152 +17,24 @@ const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t
     return text;
 }
 
-/* ---------------------------------------------------------------- shapes ------------------------------ */
-
-bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *outer_elements) {
-    const bool softmax = clx_is_softmax(d);
-    int64_t classes = d->classes;
-    switch (array) {
-    case CLX_A_logits:
-        *stride = d->row_stride;
-        break;
-    case CLX_A_grad:
-        *stride = d->grad_row_stride;
-        classes = d->classes_padded;
-        break;
-    case CLX_A_log_probs:
-    case CLX_A_probs:
-        *stride = d->log_probs_row_stride;
-        break;
-    case CLX_A_targets:
-        if (d->targets != CLXENT_TARGETS_PROBABILITY) return false;
-        *stride = d->targets_row_stride;
-        break;
-    case CLX_A_grad_output:
-        if (!softmax) return false;
-        *stride = d->grad_output_row_stride;
-        break;
-    default:
-        return false;
-    }
-    *outer_elements = classes * d->inner;
-    return true;
-}
-
-bool clx_has_rows(const clxent_desc *d, int array) {
-    switch (array) {
-    case CLX_A_class_weight:
-    case CLX_A_counts:
-        return false;
-    case CLX_A_grad_output:
-        return clx_is_softmax(d) || d->reduction == CLXENT_NONE;
-    case CLX_A_loss:
-        return d->reduction == CLXENT_NONE;
-    default:
-        return true;
-    }
-}
-
-/* Whether the array has the shape of the tokens. */
-static bool is_tokens(const clxent_desc *d, int array) {
-    return d->targets == CLXENT_TARGETS_NEXT_TOKEN && (array == CLX_A_targets || array == CLX_A_segment);
-}
-
-clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
-    int64_t stride = 0, outer_elements = 0;
-    if (first == end) return (clx_extent){0, 0};
-    if (clx_matrix_of(d, array, &stride, &outer_elements))
-        return (clx_extent){first / d->inner * stride, (end / d->inner - 1) * stride + outer_elements};
-    if (!is_tokens(d, array)) return (clx_extent){first, end};
-    const int64_t length = d->sequence_length, stored = d->tokens_per_sequence, last = end - 1;
-    const int64_t has_next = last % length + 1 < stored;
-    return (clx_extent){first / length * stored + first % length,
-                        last / length * stored + last % length + has_next + 1};
-}
-
-int64_t clx_longest_extent(const clxent_desc *d, int array, int64_t rows) {
-    if (!is_tokens(d, array) || rows == 0) {
-        const clx_extent e = clx_extent_of(d, array, 0, rows);
-        return e.end - e.first;
-    }
-    const int64_t length = d->sequence_length;
-    const int64_t sequences_ended = (rows + length - 2) / length; /* before the last row, at most */
-    return rows + sequences_ended * (d->tokens_per_sequence - length) + 1;
-}
-
-clx_piece clx_piece_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
-    int64_t stride = 0, outer_elements = 0;
-    if (clx_matrix_of(d, array, &stride, &outer_elements)) {
-        const int64_t classes = outer_elements / d->inner;
-        return (clx_piece){.first = first / d->inner * stride + first % d->inner,
-                           .runs = classes,
-                           .apart = d->inner,
-                           .elements = classes * (end - first)};
-    }
-    const clx_extent e = clx_extent_of(d, array, first, end);
-    return (clx_piece){.first = e.first, .runs = 1, .apart = 0, .elements = e.end - e.first};
-}
-
-static int64_t elements_of(const clxent_desc *d, int array, int64_t rows) {
-    if (clx_has_rows(d, array)) return clx_extent_of(d, array, 0, rows).end;
-    switch (array) {
-    case CLX_A_class_weight:
-        return d->classes;
-    case CLX_A_counts:
-        return 4;
-    default:
-        return 1;
-    }
-}
-
-static clxent_dtype dtype_of(const clxent_desc *d, int array) {
-    switch (array) {
-    case CLX_A_logits:
-        return d->logits_dtype;
-    case CLX_A_grad:
-        return d->grad_dtype;
-    case CLX_A_targets:
-        return d->targets_dtype;
-    case CLX_A_segment:
-        return d->segment_dtype;
-    case CLX_A_argmax:
-    case CLX_A_rank:
-    case CLX_A_counts:
-        return CLXENT_I64;
-    default:
-        return clx_real(d);
-    }
-}
-
 /* ---------------------------------------------------------------- checks ------------------------------ */
-
-static bool is_output(const clxent_desc *d, int array) {
-    const bool saved =
-        (d->flags & CLXENT_GRAD_FROM_LSE) && (array == CLX_A_lse || array == CLX_A_lse_residual);
-    return array >= CLX_A_loss && !saved;
-}
-
-static uint32_t output_bit(int array) {
-    return 1u << (array - CLX_A_loss);
-}
 
 /* Why an array that is given cannot be part of a call of this plan. */
 static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int array) {
-    const char *name = clx_array_name(d, array);
-    if (is_output(d, array)) {
-        if (!(clx_possible_outputs(d) & output_bit(array)))
-            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s has no such output",
-                            name, clx_op_text(d));
-        if (d->outputs && !(d->outputs & output_bit(array)))
-            return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                            "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);
-        return CLXENT_OK;
-    }
-    const bool of_targets = array == CLX_A_targets || array == CLX_A_class_weight || array == CLX_A_segment;
-    if ((of_targets && clx_is_softmax(d)) || (array == CLX_A_row_weight && d->op != CLXENT_CROSS_ENTROPY))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s does not take it", name,
-                        clxent_op_name(d->op));
-    if (array == CLX_A_segment && d->targets != CLXENT_TARGETS_NEXT_TOKEN)
+    const char *name = clx_array_name(array);
+    const clx_use use = clx_use_of(d, array);
+    if (use == CLX_NO && d->op == CLXENT_NLL && array == CLXENT_A_logits)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "logits is given, must be NULL: nll's input is log_probs");
+    if (use == CLX_NO)
+        return clx_is_output(array)
+                   ? clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s has no such output",
+                              name, clx_op_text(d))
+                   : clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s does not take it",
+                              name, clxent_op_name(d->op));
+    if (use == CLX_GIVE && d->outputs && !(d->outputs & (1u << array)))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);
+    if (array == CLXENT_A_segment && d->targets != CLXENT_TARGETS_NEXT_TOKEN)
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "%s is given, must be NULL: it is for next-token targets, this plan's are %s", name,
                         clxent_targets_name(d->targets));
@@ -179,25 +42,13 @@ static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int ar
 }
 
 static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
-    const bool softmax = clx_is_softmax(d);
-    if (call->rows == 0) return false;
-    switch (array) {
-    case CLX_A_logits:
-        return true;
-    case CLX_A_targets:
-        return !softmax;
-    case CLX_A_grad_output:
-        return softmax && (call->outputs & CLXENT_OUT_GRAD);
-    case CLX_A_lse:
-        return (d->flags & CLXENT_GRAD_FROM_LSE) != 0;
-    default:
-        return false;
-    }
+    const clx_use use = clx_use_of(d, array);
+    return call->rows > 0 && (use == CLX_TAKE || (use == CLX_GRAD && (call->outputs & CLXENT_OUT_GRAD)));
 }
 
 static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const clx_call *call, int array) {
     const clx_slot *slot = &call->slots[array];
-    const char *name = clx_array_name(d, array);
+    const char *name = clx_array_name(array);
     if (!slot->present) {
         if (is_required(d, call, array))
             return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL; this call of %" PRId64 " rows needs it",
@@ -240,24 +91,25 @@ static bool is_in_place(const clxent_desc *d, const clx_slot *logits, const clx_
 }
 
 static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, const clx_call *call) {
-    for (int out = 0; out < CLX_ARRAYS; out++) {
+    for (int out = 0; out < CLXENT_A_COUNT; out++) {
         if (!call->slots[out].present || !call->slots[out].is_output) continue;
-        for (int other = 0; other < CLX_ARRAYS; other++) {
+        for (int other = 0; other < CLXENT_A_COUNT; other++) {
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
             if (other == out || (b->is_output && other > out) || !clx_overlap(a, b)) continue;
-            if (out == CLX_A_grad && other == CLX_A_logits && is_in_place(d, b, a)) continue;
+            const bool over_logits = out == CLXENT_A_grad && other == clx_scored_array(d);
+            if (over_logits && is_in_place(d, b, a)) continue;
             char here[CLX_SLOT_TEXT], there[CLX_SLOT_TEXT];
             clx_slot_text(here, a, a->bytes);
             clx_slot_text(there, b, b->bytes);
-            if (out == CLX_A_grad && other == CLX_A_logits)
+            if (over_logits)
                 return clx_fail(err, CLXENT_ERR_BUFFER,
                                 "grad (%s, row stride %" PRId64 ", %s) overlaps %s (%s, row stride %" PRId64
                                 ", %s); in place means the same start, dtype and stride",
                                 clxent_dtype_name(d->grad_dtype), d->grad_row_stride, here,
-                                clx_array_name(d, other), clxent_dtype_name(d->logits_dtype), d->row_stride,
+                                clx_array_name(other), clxent_dtype_name(d->logits_dtype), d->row_stride,
                                 there);
-            return clx_fail(err, CLXENT_ERR_BUFFER, "%s (%s) overlaps %s (%s)", clx_array_name(d, out), here,
-                            clx_array_name(d, other), there);
+            return clx_fail(err, CLXENT_ERR_BUFFER, "%s (%s) overlaps %s (%s)", clx_array_name(out), here,
+                            clx_array_name(other), there);
         }
     }
     return CLXENT_OK;
@@ -308,34 +160,24 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
     if (status != CLXENT_OK) return status;
 
     call->outputs = 0;
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         clx_slot *slot = &call->slots[i];
-        slot->dtype = dtype_of(d, i);
-        slot->is_output = is_output(d, i);
-        const uint64_t bytes = (uint64_t)elements_of(d, i, call->rows) * clxent_dtype_size(slot->dtype);
+        slot->dtype = clx_array_dtype(d, i);
+        slot->is_output = clx_use_of(d, i) == CLX_GIVE;
+        const uint64_t bytes =
+            (uint64_t)clx_array_elements(d, i, call->rows) * clxent_dtype_size(slot->dtype);
         if (!clx_fits_size(bytes, SIZE_MAX, &slot->bytes) && slot->present)
             return clx_fail(err, CLXENT_ERR_SHAPE,
                             "%s of %" PRId64 " rows of %" PRId64 " classes has %" PRIu64
                             " bytes, and the largest size on this host is %zu: give a call fewer rows",
-                            clx_array_name(d, i), call->rows, d->classes, bytes, SIZE_MAX);
-        if (slot->present && slot->is_output) call->outputs |= output_bit(i);
+                            clx_array_name(i), call->rows, d->classes, bytes, SIZE_MAX);
+        if (slot->present && slot->is_output) call->outputs |= 1u << i;
     }
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         status = check_slot(err, d, call, i);
         if (status != CLXENT_OK) return status;
     }
     return check_overlaps(err, d, call);
-}
-
-/* NLL's log_probs stand where the kernels look for logits. */
-static clxent_status place_nll_input(clxent_plan *plan, clx_call *call) {
-    if (plan->desc.op != CLXENT_NLL) return CLXENT_OK;
-    if (call->slots[CLX_A_logits].present)
-        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "logits is given, must be NULL: nll's input is log_probs");
-    call->slots[CLX_A_logits] = call->slots[CLX_A_log_probs];
-    call->slots[CLX_A_log_probs] = (clx_slot){0};
-    return CLXENT_OK;
 }
 
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out) {
@@ -344,17 +186,12 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
     clxent_status status =
         clx_check_size(err, "clxent_arrays", "CLXENT_ARRAYS_INIT", arrays->struct_size, sizeof *arrays);
     if (status != CLXENT_OK) return status;
-    const clxent_array *given[] = {
-#define CLX_GIVEN(index, name) &arrays->name,
-        CLX_ARRAY_MAP(CLX_GIVEN)
-#undef CLX_GIVEN
-    };
+    const clxent_array *given = &arrays->logits; /* and on, in the table's order (arrays.c) */
     memset(out, 0, sizeof *out);
-    for (int i = 0; i < CLX_ARRAYS; i++)
-        if (given[i]->data)
-            out->slots[i] = (clx_slot){.present = true, .host = given[i]->data, .available = given[i]->bytes};
-    status = place_nll_input(plan, out);
-    return status != CLXENT_OK ? status : check_call(plan, arrays->rows, arrays->scalars, out);
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
+        if (given[i].data)
+            out->slots[i] = (clx_slot){.present = true, .host = given[i].data, .available = given[i].bytes};
+    return check_call(plan, arrays->rows, arrays->scalars, out);
 }
 
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
@@ -363,30 +200,25 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
     clxent_status status =
         clx_check_size(err, "clxent_buffers", "CLXENT_BUFFERS_INIT", buffers->struct_size, sizeof *buffers);
     if (status != CLXENT_OK) return status;
-    const clxent_buffer *given[] = {
-#define CLX_GIVEN(index, name) &buffers->name,
-        CLX_ARRAY_MAP(CLX_GIVEN)
-#undef CLX_GIVEN
-    };
+    const clxent_buffer *given = &buffers->logits; /* and on, in the table's order (arrays.c) */
     memset(out, 0, sizeof *out);
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         size_t size = 0;
-        if (given[i]->mem == NULL) continue;
+        if (given[i].mem == NULL) continue;
         const cl_int code =
-            plan->ctx->cl.GetMemObjectInfo(given[i]->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
-        const char *name = clx_array_name(&plan->desc, i);
+            plan->ctx->cl.GetMemObjectInfo(given[i].mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+        const char *name = clx_array_name(i);
         if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
-        if (given[i]->offset > size)
+        if (given[i].offset > size)
             return clx_fail(err, CLXENT_ERR_BUFFER,
-                            "%s offset %zu is past the end of its buffer of %zu bytes", name,
-                            given[i]->offset, size);
+                            "%s offset %zu is past the end of its buffer of %zu bytes", name, given[i].offset,
+                            size);
         out->slots[i] = (clx_slot){.present = true,
-                                   .mem = given[i]->mem,
-                                   .offset = given[i]->offset,
-                                   .available = size - given[i]->offset};
+                                   .mem = given[i].mem,
+                                   .offset = given[i].offset,
+                                   .available = size - given[i].offset};
     }
-    status = place_nll_input(plan, out);
-    return status != CLXENT_OK ? status : check_call(plan, buffers->rows, buffers->scalars, out);
+    return check_call(plan, buffers->rows, buffers->scalars, out);
 }
 
 /* ---------------------------------------------------------------- what the kernels are told ----------- */
@@ -446,10 +278,12 @@ clx_params clx_call_params(const clxent_plan *plan, const clx_call *call) {
                  (d->empty_mean == CLXENT_EMPTY_MEAN_ZERO ? CLX_EMPTY_ZERO : 0) | (atomic ? CLX_ATOMIC : 0) |
                  (reduced_loss && !atomic ? CLX_KEEP_ROWS : 0),
     };
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         const clx_slot *slot = &call->slots[i];
-        if (slot->present) p.present |= 1 << i;
-        p.at[i] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
+        if (!slot->present) continue;
+        const int argument = clx_argument_of(d, i);
+        p.present |= 1 << argument;
+        p.at[argument] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
     }
     return p;
 }

@@ -6,6 +6,7 @@
 
 #include <clxent/clxent_opencl.h>
 
+#include "arrays.h"
 #include "params.h"
 #include "plan.h"
 
@@ -15,7 +16,7 @@ typedef struct clx_slot {
     cl_mem mem;       /* what the kernels are given */
     size_t offset;    /* bytes into mem */
     size_t available; /* bytes from there on */
-    /* filled by clx_call_check() */
+    /* as the plan's desc says */
     clxent_dtype dtype;
     bool is_output;
     size_t bytes; /* that the call touches */
@@ -25,39 +26,11 @@ typedef struct clx_call {
     int64_t rows;
     clxent_scalars scalars;
     uint32_t outputs; /* CLXENT_OUT_... bits */
-    clx_slot slots[CLX_ARRAYS];
+    clx_slot slots[CLXENT_A_COUNT];
 } clx_call;
 
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out);
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out);
-
-/* The shape of an array of (N,C): elements between outer indices and within one. False for the others. */
-bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
-
-/* Whether the array has something for each row: an (N,C) array, one number a row, or the tokens. The others
- * are for all rows: class_weight, counts, and a loss or grad_output of one element. */
-bool clx_has_rows(const clxent_desc *desc, int array);
-
-/* Elements [first, end) of an array. */
-typedef struct clx_extent {
-    int64_t first, end;
-} clx_extent;
-
-/* What rows [first, end) touch of an array that has rows; of an (N,C) array, first and end are multiples of
- * inner. The last row of a piece of a sequence takes the token behind it too. */
-clx_extent clx_extent_of(const clxent_desc *desc, int array, int64_t first, int64_t end);
-
-/* Elements of the longest such extent of so many rows, whichever is the first. */
-int64_t clx_longest_extent(const clxent_desc *desc, int array, int64_t rows);
-
-/* Rows [first, end) of one outer index: in an (N,C) array a run of elements for each class, one element a
- * row; in another that has rows one run, their extent. */
-typedef struct clx_piece {
-    int64_t first;       /* the first run's first element */
-    int64_t runs, apart; /* elements from a run's start to the next one's */
-    int64_t elements;    /* of all runs */
-} clx_piece;
-clx_piece clx_piece_of(const clxent_desc *desc, int array, int64_t first, int64_t end);
 
 /* Whether two arrays of a checked call share bytes. */
 bool clx_overlap(const clx_slot *a, const clx_slot *b);
@@ -65,9 +38,6 @@ bool clx_overlap(const clx_slot *a, const clx_slot *b);
 /* "160 bytes at address 0x7ffc2c00", "160 bytes at offset 64 of a buffer of 4096". */
 enum { CLX_SLOT_TEXT = 112 };
 const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes);
-
-/* How messages call the array. */
-const char *clx_array_name(const clxent_desc *desc, int array);
 
 clx_params clx_call_params(const clxent_plan *plan, const clx_call *call);
 

@@ -65,7 +65,8 @@ static void add_items(clx_launch *launch, clx_kernel *kernel, size_t items, size
 
 void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call) {
     *launch = (clx_launch){.plan = plan, .params = clx_call_params(plan, call)};
-    for (int i = 0; i < CLX_ARRAYS; i++) launch->arrays[i] = call->slots[i].mem;
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
+        if (call->slots[i].present) launch->arrays[clx_argument_of(&plan->desc, i)] = call->slots[i].mem;
 }
 
 /* `given` NULL: the plan's own, made now if it is not there. */
@@ -186,7 +187,7 @@ static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     const clx_cl *cl = &launch->plan->ctx->cl;
     clx_kernel *k = step->kernel;
     cl_int code = cl->SetKernelArg(k->kernel, 0, sizeof launch->params, &launch->params);
-    for (int i = 0; i < CLX_ARRAYS && code == CL_SUCCESS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT && code == CL_SUCCESS; i++) {
         const cl_mem *array = &launch->arrays[i];
         const int32_t bit = 1 << i;
         if (*array == NULL && k->is_set && !(k->present & bit)) continue;
@@ -300,10 +301,10 @@ static clxent_status check_workspace(clxent_plan *plan, const clx_call *call,
         return clx_fail(err, CLXENT_ERR_BUFFER,
                         "workspace has %s, %zu are needed (clxent_workspace_bytes() says how many)",
                         clx_slot_text(here, &scratch, scratch.available), needed);
-    for (int i = 0; i < CLX_ARRAYS; i++)
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (clx_overlap(&scratch, &call->slots[i]))
             return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%s) overlaps %s (%s)",
-                            clx_slot_text(here, &scratch, needed), clx_array_name(&plan->desc, i),
+                            clx_slot_text(here, &scratch, needed), clx_array_name(i),
                             clx_slot_text(there, &call->slots[i], call->slots[i].bytes));
     return CLXENT_OK;
 }

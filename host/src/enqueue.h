@@ -16,7 +16,7 @@ enum { CLX_MAX_STEPS = 6 };
 typedef struct clx_launch {
     clxent_plan *plan;
     clx_params params;
-    cl_mem arrays[CLX_ARRAYS]; /* NULL: absent */
+    cl_mem arrays[CLXENT_A_COUNT]; /* NULL: absent */
     cl_mem workspace;
     clx_step steps[CLX_MAX_STEPS];
     int count; /* of steps not yet enqueued */

@@ -8,25 +8,6 @@
 #include "error.h"
 #include "params.h"
 
-uint32_t clx_possible_outputs(const clxent_desc *desc) {
-    const uint32_t described =
-        CLXENT_OUT_LSE | CLXENT_OUT_LSE_RESIDUAL | CLXENT_OUT_ARGMAX | CLXENT_OUT_ENTROPY;
-    const uint32_t loss = CLXENT_OUT_LOSS | CLXENT_OUT_ROW_LOSS | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
-    switch (desc->op) {
-    case CLXENT_NLL:
-        return loss | CLXENT_OUT_LOG_PROB;
-    case CLXENT_SOFTMAX:
-        return described | CLXENT_OUT_PROBS | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD;
-    case CLXENT_LOG_SOFTMAX:
-        return described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD;
-    default:
-        break;
-    }
-    if (desc->flags & CLXENT_GRAD_FROM_LSE) return CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
-    if (desc->targets == CLXENT_TARGETS_PROBABILITY) return loss | described | CLXENT_OUT_LOG_PROBS;
-    return loss | described | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_LOG_PROB | CLXENT_OUT_RANK;
-}
-
 clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split) {
     const int64_t chunks = clx_divided_up(rows, CLX_CHUNK_ROWS);
     const int64_t real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));

@@ -3,6 +3,7 @@
 #ifndef CLX_PLAN_H
 #define CLX_PLAN_H
 
+#include "arrays.h"
 #include "context.h"
 #include "program.h"
 #include "sizes.h"
@@ -37,27 +38,11 @@ struct clxent_plan {
     cl_event workspace_user; /* out-of-order queue: the last call that uses it; NULL: none */
 };
 
-/* Arithmetic and its outputs are f64 with f64 logits, f32 otherwise. */
-static inline clxent_dtype clx_real(const clxent_desc *desc) {
-    return desc->logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
-}
-
-/* Softmax and log-softmax have no targets and no loss. */
-static inline bool clx_is_softmax(const clxent_desc *desc) {
-    return desc->op == CLXENT_SOFTMAX || desc->op == CLXENT_LOG_SOFTMAX;
-}
-
 /* Whether a work-item runs a row, or a part of one, in vectors; else a work-group does. */
 static inline bool clx_is_wide(const clxent_ctx *ctx, clxent_schedule schedule) {
     return schedule == CLXENT_SCHEDULE_WIDE ||
            (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE);
 }
-
-/* How messages call what such a plan computes: "nll", "cross-entropy with probability targets". */
-const char *clx_op_text(const clxent_desc *desc);
-
-/* The outputs that such a plan can have. */
-uint32_t clx_possible_outputs(const clxent_desc *desc);
 
 /* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,

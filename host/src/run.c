@@ -35,7 +35,7 @@ static clxent_status report_bad_targets(clxent_plan *plan, const clx_call *call,
                  counts[2] > 2 ? "s" : "");
     return clx_fail(&plan->ctx->error, CLXENT_ERR_TARGET,
                     "row %" PRId64 "%s: target %" PRId64 " is not in [0, %" PRId64 ")%s", row, token,
-                    target_at(d, call->slots[CLX_A_targets].host, at), d->classes, more);
+                    target_at(d, call->slots[CLXENT_A_targets].host, at), d->classes, more);
 }
 
 clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
@@ -48,7 +48,7 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
     if (status == CLXENT_OK) status = clx_call_from_arrays(plan, arrays, &call);
     if (status != CLXENT_OK) return status;
 
-    clx_slot *counts_slot = &call.slots[CLX_A_counts];
+    clx_slot *counts_slot = &call.slots[CLXENT_A_counts];
     const bool has_loss = !clx_is_softmax(&plan->desc);
     if (has_loss && !counts_slot->present) { /* bad targets are to be reported all the same */
         counts_slot->present = true;

@@ -26,7 +26,7 @@ enum { MAX_SLOTS = 2 }; /* one block is copied while one is computed */
 
 /* Device memory for a block, and who uses it. */
 typedef struct block_slot {
-    clx_staged staged[CLX_ARRAYS];
+    clx_staged staged[CLXENT_A_COUNT];
     cl_event done; /* the block's last command; NULL: none */
 } block_slot;
 
@@ -34,10 +34,11 @@ typedef struct stream {
     clx_launch launch; /* the call's, with the block's arrays */
     const clx_call *call;
     clx_transfers *transfers;
-    bool in_place;                     /* grad is the logits' own memory */
+    int scored;                        /* the array of the logits */
+    bool in_place;                     /* grad is their own memory */
     uint32_t row_arrays, count_arrays; /* those that have rows, bit i for array i; of them what is counted */
     uint64_t whole_bytes;              /* of the arrays that stay */
-    clx_staged whole[CLX_ARRAYS], workspace;
+    clx_staged whole[CLXENT_A_COUNT], workspace;
     clx_workspace layout;
     int64_t window; /* rows whose losses the workspace keeps; 0: of none */
     int64_t summed; /* rows whose chunks are added up */
@@ -65,14 +66,14 @@ static uint64_t most(uint64_t a, uint64_t b) {
 
 /* ---------------------------------------------------------------- what there is ----------------------- */
 
-static bool is_in_place(const clx_call *call) {
-    const clx_slot *logits = &call->slots[CLX_A_logits], *grad = &call->slots[CLX_A_grad];
+static bool is_in_place(const clx_call *call, int scored) {
+    const clx_slot *logits = &call->slots[scored], *grad = &call->slots[CLXENT_A_grad];
     return logits->present && grad->present && logits->host == grad->host;
 }
 
 /* What the array's memory is used as: in place the gradient's padding is written too. */
 static int shape_of(const stream *s, int array) {
-    return s->in_place && array == CLX_A_logits ? CLX_A_grad : array;
+    return s->in_place && array == s->scored ? CLXENT_A_grad : array;
 }
 
 static bool is_in(uint32_t arrays, int array) {
@@ -82,17 +83,17 @@ static bool is_in(uint32_t arrays, int array) {
 /* Tells the arrays that have rows from those that stay. */
 static void sort_arrays(stream *s) {
     const clxent_desc *d = &s->launch.plan->desc;
-    const uint32_t numbers = 1u << CLX_A_targets | 1u << CLX_A_row_weight | 1u << CLX_A_segment;
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    const uint32_t numbers = 1u << CLXENT_A_targets | 1u << CLXENT_A_row_weight | 1u << CLXENT_A_segment;
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         const clx_slot *slot = &s->call->slots[i];
-        if (!slot->present || slot->bytes == 0 || (i == CLX_A_grad && s->in_place)) continue;
+        if (!slot->present || slot->bytes == 0 || (i == CLXENT_A_grad && s->in_place)) continue;
         if (clx_has_rows(d, i))
             s->row_arrays |= 1u << i;
         else
             s->whole_bytes += slot->bytes;
     }
     s->count_arrays = s->row_arrays & numbers;
-    if (d->targets == CLXENT_TARGETS_PROBABILITY) s->count_arrays &= ~(1u << CLX_A_targets);
+    if (d->targets == CLXENT_TARGETS_PROBABILITY) s->count_arrays &= ~(1u << CLXENT_A_targets);
 }
 
 /* ---------------------------------------------------------------- how large a block ------------------- */
@@ -109,7 +110,7 @@ static uint64_t room_of(const stream *s, int array, bool in_pieces, int64_t bloc
 
 static uint64_t room_of_block(const stream *s, uint32_t arrays, bool in_pieces, int64_t block) {
     uint64_t bytes = 0;
-    for (int i = 0; i < CLX_ARRAYS; i++)
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (is_in(arrays, i)) bytes += room_of(s, i, in_pieces, block);
     return bytes;
 }
@@ -144,7 +145,7 @@ static uint64_t budget_of(const clxent_ctx *ctx) {
 
 static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint64_t block_bytes) {
     const clxent_ctx *ctx = s->launch.plan->ctx;
-    for (int i = 0; i < CLX_ARRAYS; i++)
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (is_in(p->arrays, i) && room_of(s, i, p->in_pieces, block) > ctx->info.largest_buffer_bytes)
             return false;
     return (uint64_t)workspace_of_pass(s, p, block).bytes <= ctx->info.largest_buffer_bytes &&
@@ -265,30 +266,31 @@ static clx_piece piece_of(const stream *s, const pass *p, int array, int64_t fir
 static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
     clx_launch *launch = &s->launch;
     if (p->in_pieces) clx_pack_piece(&launch->params, end - first);
-    for (int i = 0; i < CLX_ARRAYS && first < end; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT && first < end; i++) {
         const clx_slot *given = &s->call->slots[i];
         clx_staged *staged = &slot->staged[i];
         if (!is_in(p->arrays, i)) continue;
         const clx_piece piece = piece_of(s, p, i, first, end);
         const size_t size = clxent_dtype_size(given->dtype);
         const size_t room = (size_t)room_of(s, i, p->in_pieces, p->block);
-        staged->name = clx_array_name(&launch->plan->desc, i);
+        staged->name = clx_array_name(i);
         staged->host = (char *)given->host + (size_t)piece.first * size;
         staged->bytes = (size_t)piece.elements * size;
         staged->runs = (size_t)piece.runs;
         staged->apart = (size_t)piece.apart * size;
         staged->is_copied = is_copied(s, p);
-        staged->is_output = given->is_output || (i == CLX_A_logits && s->in_place);
+        staged->is_output = given->is_output || (i == s->scored && s->in_place);
         staged->is_read = !given->is_output || (!p->in_pieces && has_gaps(s, i));
         assert(staged->bytes <= room);
         const clxent_status status = clx_stage(launch->plan->ctx, s->transfers, staged, room);
         if (status != CLXENT_OK) return status;
-        launch->arrays[i] = staged->mem;
-        launch->params.at[i] = p->in_pieces ? -first : -piece.first;
+        const int argument = clx_argument_of(&launch->plan->desc, i);
+        launch->arrays[argument] = staged->mem;
+        launch->params.at[argument] = p->in_pieces ? -first : -piece.first;
     }
     if (s->in_place) {
-        launch->arrays[CLX_A_grad] = launch->arrays[CLX_A_logits];
-        launch->params.at[CLX_A_grad] = launch->params.at[CLX_A_logits];
+        launch->arrays[CLXENT_A_grad] = launch->arrays[CLXENT_A_logits];
+        launch->params.at[CLXENT_A_grad] = launch->params.at[CLXENT_A_logits];
     }
     return CLXENT_OK;
 }
@@ -297,7 +299,7 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
 static clxent_status collect(stream *s, block_slot *slot) {
     clxent_ctx *ctx = s->launch.plan->ctx;
     cl_event *last = &s->transfers->computed;
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         if (slot->staged[i].mem == NULL || !slot->staged[i].is_output) continue;
         const clxent_status status = clx_stage_collect(ctx, s->transfers, &slot->staged[i]);
         if (status != CLXENT_OK) return status;
@@ -358,7 +360,8 @@ static clxent_status launch_rows(stream *s, int64_t first, int64_t end) {
 static void release_slots(stream *s) {
     clxent_ctx *ctx = s->launch.plan->ctx;
     for (int i = 0; i < MAX_SLOTS; i++) { /* what is enqueued keeps the buffers that it uses */
-        for (int array = 0; array < CLX_ARRAYS; array++) clx_stage_release(ctx, &s->slots[i].staged[array]);
+        for (int array = 0; array < CLXENT_A_COUNT; array++)
+            clx_stage_release(ctx, &s->slots[i].staged[array]);
         if (s->slots[i].done) ctx->cl.ReleaseEvent(s->slots[i].done);
         s->slots[i].done = NULL;
     }
@@ -378,8 +381,9 @@ static clxent_status run_pass(stream *s, const pass *p) {
     for (int i = 0; i < p->slot_count && status == CLXENT_OK; i++)
         status = wait_for(s, &s->slots[(number + i) % p->slot_count], rows);
     release_slots(s);
-    for (int i = 0; i < CLX_ARRAYS; i++)
-        if (is_in(s->row_arrays, i) || i == CLX_A_grad) s->launch.arrays[i] = NULL;
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
+        if (is_in(s->row_arrays, i) || i == CLXENT_A_grad)
+            s->launch.arrays[clx_argument_of(&s->launch.plan->desc, i)] = NULL;
     return status;
 }
 
@@ -392,10 +396,10 @@ static clxent_status stage_whole(stream *s) {
     s->workspace = (clx_staged){.name = "the workspace", .bytes = bytes, .is_output = true};
     clxent_status status = clx_stage(ctx, s->transfers, &s->workspace, bytes);
     s->launch.workspace = s->workspace.mem;
-    for (int i = 0; i < CLX_ARRAYS && status == CLXENT_OK; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT && status == CLXENT_OK; i++) {
         const clx_slot *slot = &s->call->slots[i];
         if (!slot->present || slot->bytes == 0 || clx_has_rows(&s->launch.plan->desc, i)) continue;
-        s->whole[i] = (clx_staged){.name = clx_array_name(&s->launch.plan->desc, i),
+        s->whole[i] = (clx_staged){.name = clx_array_name(i),
                                    .host = slot->host,
                                    .bytes = slot->bytes,
                                    .is_copied = copied,
@@ -429,11 +433,13 @@ static clxent_status run_passes(stream *s) {
 }
 
 clxent_status clx_stream(clxent_plan *plan, const clx_call *call, clx_transfers *transfers) {
-    stream s = {.call = call, .transfers = transfers, .in_place = is_in_place(call)};
+    const int scored = clx_scored_array(&plan->desc);
+    stream s = {
+        .call = call, .transfers = transfers, .scored = scored, .in_place = is_in_place(call, scored)};
     clx_launch_init(&s.launch, plan, call);
     sort_arrays(&s);
     clxent_status status = run_passes(&s);
-    for (int i = 0; i < CLX_ARRAYS; i++) {
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
         if (status == CLXENT_OK) status = clx_stage_collect(plan->ctx, transfers, &s.whole[i]);
         clx_stage_release(plan->ctx, &s.whole[i]);
     }

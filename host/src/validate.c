@@ -193,35 +193,29 @@ static clxent_status check_tokens(clxent_error *err, const clxent_desc *d) {
     return CLXENT_OK;
 }
 
-const char *clx_op_text(const clxent_desc *d) {
-    if (d->op != CLXENT_CROSS_ENTROPY) return clxent_op_name(d->op);
-    if (d->flags & CLXENT_GRAD_FROM_LSE) return "cross-entropy from a saved lse";
-    if (d->targets == CLXENT_TARGETS_PROBABILITY) return "cross-entropy with probability targets";
-    return "cross-entropy";
-}
-
-enum { ALL_OUTPUTS = (1 << (CLX_ARRAYS - CLX_A_loss)) - 1 };
-
 /* "loss, grad, counts" */
-static const char *output_names(char *text, size_t size, const clxent_desc *d, uint32_t outputs) {
+static const char *output_names(char *text, size_t size, uint32_t outputs) {
     size_t used = 0;
-    for (int array = CLX_A_loss; array < CLX_ARRAYS; array++)
-        if (outputs & (1u << (array - CLX_A_loss)))
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-                                     clx_array_name(d, array));
+    for (int array = 0; array < CLXENT_A_COUNT; array++)
+        if (outputs & (1u << array))
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", clx_array_name(array));
     return text;
 }
 
 static clxent_status check_outputs(clxent_error *err, const clxent_desc *d) {
     char asked[192], had[192];
     const uint32_t possible = clx_possible_outputs(d);
-    if (d->outputs & ~(uint32_t)ALL_OUTPUTS)
-        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs 0x%x has unknown bits; known are 0x%x",
-                        d->outputs, (unsigned)ALL_OUTPUTS);
+    uint32_t known = 0;
+    for (int array = 0; array < CLXENT_A_COUNT; array++)
+        if (clx_is_output(array)) known |= 1u << array;
+    if (d->outputs & ~known)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "outputs 0x%x has unknown bits; known are 0x%x", d->outputs,
+                        known);
     if (d->outputs & ~possible)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "outputs names %s: %s has %s only",
-                        output_names(asked, sizeof asked, d, d->outputs & ~possible), clx_op_text(d),
-                        output_names(had, sizeof had, d, possible));
+                        output_names(asked, sizeof asked, d->outputs & ~possible), clx_op_text(d),
+                        output_names(had, sizeof had, possible));
     return CLXENT_OK;
 }
 

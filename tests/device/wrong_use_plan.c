@@ -29,7 +29,7 @@
     X(schedule, ARGUMENT, "schedule 5 is none of 0 (auto), 1 (lane), 2 (group), 3 (wide), 4 (split)",        \
       d->schedule = (clxent_schedule)5)                                                                      \
     X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1 and CLXENT_GRAD_FROM_LSE 0x2", d->flags = 0x80)         \
-    X(outputs, UNSUPPORTED, "outputs 0x1000|0xfff", d->outputs = 0x1000)                                     \
+    X(outputs, ARGUMENT, "outputs 0x40001|0x3ffc0", d->outputs = 0x40001)                                    \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
     X(use_ignore_index, ARGUMENT, "use_ignore_index 2 is not 0 or 1", d->use_ignore_index = 2)               \
     X(softmax_ignore, UNSUPPORTED, "use_ignore_index 1: softmax has no targets",                             \

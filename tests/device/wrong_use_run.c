@@ -155,7 +155,7 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
     X(segment_without_tokens, ARGUMENT, "segment|next-token targets, this plan's are class",                 \
       a->segment = EXACTLY(targets, N))                                                                      \
     X(output_not_named, ARGUMENT, "argmax|outputs",                                                          \
-      d->outputs = 0xFFF & ~(CLXENT_OUT_ARGMAX | CLXENT_OUT_PROBS))                                          \
+      d->outputs = 0x3FFC0 & ~(CLXENT_OUT_ARGMAX | CLXENT_OUT_PROBS))                                        \
     X(scalars_size, ARGUMENT, "struct_size|0", use_scalars(a, 0, 0, 0))                                      \
     X(scalars_smoothing, ARGUMENT, "label_smoothing|2|[0, 1]", use_scalars(a, sizeof scalars, 0, 2))         \
     X(scalars_nan, ARGUMENT, "softcap|nan", use_scalars(a, sizeof scalars, (double)NAN, 0))                  \

@@ -35,6 +35,7 @@
 #ifndef CLXENT_CLXENT_H
 #define CLXENT_CLXENT_H
 
+#include <clxent/clxent_arrays.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -225,21 +226,13 @@ enum {
     CLXENT_GRAD_FROM_LSE = 1u << 1
 };
 
-/* Bits of clxent_desc.outputs: the members of clxent_arrays of the same names. */
-enum {
-    CLXENT_OUT_LOSS = 1u << 0,
-    CLXENT_OUT_ROW_LOSS = 1u << 1,
-    CLXENT_OUT_LOG_PROB = 1u << 2,
-    CLXENT_OUT_LSE = 1u << 3,
-    CLXENT_OUT_LSE_RESIDUAL = 1u << 4,
-    CLXENT_OUT_ARGMAX = 1u << 5,
-    CLXENT_OUT_RANK = 1u << 6,
-    CLXENT_OUT_ENTROPY = 1u << 7,
-    CLXENT_OUT_LOG_PROBS = 1u << 8,
-    CLXENT_OUT_PROBS = 1u << 9,
-    CLXENT_OUT_GRAD = 1u << 10,
-    CLXENT_OUT_COUNTS = 1u << 11
-};
+/* Bits of clxent_desc.outputs: CLXENT_OUT_LOSS for the member `loss` of clxent_arrays, CLXENT_OUT_ROW_LOSS
+ * for row_loss, and so on for each output there. */
+#define CLXENT_INPUT_BIT_(number, NAME)
+#define CLXENT_OUTPUT_BIT_(number, NAME) CLXENT_OUT_##NAME = 1u << (number),
+#define CLXENT_OUT_BIT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+    CLXENT_##side##_BIT_(number, NAME)
+enum { CLXENT_ARRAY_MAP(CLXENT_OUT_BIT_) };
 
 /* What to compute. Start from CLXENT_DESC_INIT or clxent_desc_init(). */
 struct clxent_desc {
@@ -377,14 +370,9 @@ struct clxent_arrays {
                                 * are the same; any other overlap is refused. */
     clxent_array counts;       /* 4 i64: counted, ignored, bad rows; first bad row or -1 */
 };
-#define CLXENT_ARRAYS_INIT                                                                                   \
-    {                                                                                                        \
-        sizeof(clxent_arrays), CLXENT_ALL_ROWS, NULL, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, \
-            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},          \
-            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {                                                    \
-            NULL, 0                                                                                          \
-        }                                                                                                    \
-    }
+#define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) {NULL, 0},
+#define CLXENT_ARRAYS_INIT \
+    { sizeof(clxent_arrays), CLXENT_ALL_ROWS, NULL, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
 CLXENT_API void clxent_arrays_init(clxent_arrays *arrays);
 
 /* Where options meet:

@@ -37,26 +37,21 @@ typedef struct clxent_buffer {
     size_t offset;
 } clxent_buffer;
 
-/* The buffers of one call: the members of clxent_arrays, and the same rules. */
+/* The buffers of one call: after `workspace` the members of clxent_arrays (logits, targets, ..., counts), and
+ * the same rules. */
+#define CLXENT_BUFFER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+    clxent_buffer name;
 typedef struct clxent_buffers {
     size_t struct_size;
     int64_t rows;
     const clxent_scalars *scalars;
-    clxent_buffer logits, targets, class_weight, row_weight, segment, grad_output;
-    clxent_buffer loss, row_loss, log_prob, lse, lse_residual, argmax, rank, entropy, log_probs, probs, grad,
-        counts;
     /* Scratch of clxent_workspace_bytes(), offset a multiple of 8, for this call alone until its event
      * completes. Absent: the plan's own, which the plan's calls use one after the other. */
     clxent_buffer workspace;
+    CLXENT_ARRAY_MAP(CLXENT_BUFFER_)
 } clxent_buffers;
-#define CLXENT_BUFFERS_INIT                                                                         \
-    {                                                                                               \
-        sizeof(clxent_buffers), CLXENT_ALL_ROWS, NULL, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0},  \
-            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, \
-            {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}, {                     \
-            NULL, 0                                                                                 \
-        }                                                                                           \
-    }
+#define CLXENT_BUFFERS_INIT \
+    { sizeof(clxent_buffers), CLXENT_ALL_ROWS, NULL, {NULL, 0}, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
 CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
 
 /* Enqueues the kernels on the context's queue after the events of `wait`, and returns: it never blocks

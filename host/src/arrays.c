@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arrays.h"
+
+#include <clxent/clxent_opencl.h>
+
+/* The public structs have the table's order. */
+#define IN_ORDER(number, name, ...)                                                         \
+    _Static_assert(offsetof(clxent_arrays, name) ==                                         \
+                       offsetof(clxent_arrays, logits) + (number) * sizeof(clxent_array),   \
+                   #name " of clxent_arrays stands where the table says");                  \
+    _Static_assert(offsetof(clxent_buffers, name) ==                                        \
+                       offsetof(clxent_buffers, logits) + (number) * sizeof(clxent_buffer), \
+                   #name " of clxent_buffers stands where the table says");
+CLXENT_ARRAY_MAP(IN_ORDER)
+_Static_assert(sizeof(clxent_arrays) ==
+                       offsetof(clxent_arrays, logits) + CLXENT_A_COUNT * sizeof(clxent_array) &&
+                   sizeof(clxent_buffers) ==
+                       offsetof(clxent_buffers, logits) + CLXENT_A_COUNT * sizeof(clxent_buffer),
+               "the public structs end with the table's last array");
+_Static_assert(CLXENT_A_COUNT <= 31, "a bit of an int32 for each array");
+
+/* What a desc computes, as far as arrays go: the table's columns. */
+typedef enum column { CE, SOFT, SAVED, NLL, SM, LSM, COLUMNS } column;
+
+typedef enum shape { CLASSES, ROWS, MATRIX, PADDED, COUNTS, TOKENS, TARGETS, LOSS, GRADS, ONE } shape;
+
+typedef enum element { OF_LOGITS, OF_GRAD, OF_TARGETS, OF_SEGMENT, OF_REAL, OF_I64 } element;
+
+static const struct line {
+    const char *name;
+    bool is_output;
+    shape shape;
+    element element;
+    clx_use uses[COLUMNS];
+} lines[] = {
+#define SIDE_INPUT  false
+#define SIDE_OUTPUT true
+#define LINE(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+    {#name,                                                                        \
+     SIDE_##side,                                                                  \
+     shape,                                                                        \
+     OF_##type,                                                                    \
+     {CLX_##ce, CLX_##soft, CLX_##saved, CLX_##nll, CLX_##sm, CLX_##lsm}},
+    CLXENT_ARRAY_MAP(LINE)
+#undef LINE
+};
+
+static column column_of(const clxent_desc *d) {
+    switch (d->op) {
+    case CLXENT_NLL:
+        return NLL;
+    case CLXENT_SOFTMAX:
+        return SM;
+    case CLXENT_LOG_SOFTMAX:
+        return LSM;
+    default:
+        break;
+    }
+    if (d->flags & CLXENT_GRAD_FROM_LSE) return SAVED;
+    return d->targets == CLXENT_TARGETS_PROBABILITY ? SOFT : CE;
+}
+
+clx_use clx_use_of(const clxent_desc *d, int array) {
+    return lines[array].uses[column_of(d)];
+}
+
+const char *clx_op_text(const clxent_desc *d) {
+    switch (column_of(d)) {
+    case SAVED:
+        return "cross-entropy from a saved lse";
+    case SOFT:
+        return "cross-entropy with probability targets";
+    default:
+        return clxent_op_name(d->op);
+    }
+}
+
+const char *clx_array_name(int array) {
+    return lines[array].name;
+}
+
+bool clx_is_output(int array) {
+    return lines[array].is_output;
+}
+
+uint32_t clx_possible_outputs(const clxent_desc *d) {
+    uint32_t outputs = 0;
+    for (int array = 0; array < CLXENT_A_COUNT; array++)
+        if (clx_use_of(d, array) == CLX_GIVE) outputs |= 1u << array;
+    return outputs;
+}
+
+int clx_scored_array(const clxent_desc *d) {
+    return d->op == CLXENT_NLL ? CLXENT_A_log_probs : CLXENT_A_logits;
+}
+
+int clx_argument_of(const clxent_desc *d, int array) {
+    return array == clx_scored_array(d) ? CLXENT_A_logits : array;
+}
+
+clxent_dtype clx_array_dtype(const clxent_desc *d, int array) {
+    if (array == clx_scored_array(d)) return d->logits_dtype;
+    switch (lines[array].element) {
+    case OF_LOGITS:
+        return d->logits_dtype;
+    case OF_GRAD:
+        return d->grad_dtype;
+    case OF_TARGETS:
+        return d->targets_dtype;
+    case OF_SEGMENT:
+        return d->segment_dtype;
+    case OF_I64:
+        return CLXENT_I64;
+    default:
+        return clx_real(d);
+    }
+}
+
+/* ---------------------------------------------------------------- shapes ------------------------------ */
+
+/* The array's shape under this desc: none of those that depend on it. */
+static shape shape_of(const clxent_desc *d, int array) {
+    const shape by_reduction = d->reduction == CLXENT_NONE ? ROWS : ONE;
+    switch (lines[array].shape) {
+    case TARGETS:
+        return d->targets == CLXENT_TARGETS_PROBABILITY  ? MATRIX
+               : d->targets == CLXENT_TARGETS_NEXT_TOKEN ? TOKENS
+                                                         : ROWS;
+    case LOSS:
+        return by_reduction;
+    case GRADS:
+        return clx_is_softmax(d) ? MATRIX : by_reduction;
+    case TOKENS:
+        return d->targets == CLXENT_TARGETS_NEXT_TOKEN ? TOKENS : ROWS;
+    default:
+        return lines[array].shape;
+    }
+}
+
+static int64_t stride_of(const clxent_desc *d, int array) {
+    if (array == clx_scored_array(d)) return d->row_stride;
+    switch (array) {
+    case CLXENT_A_grad:
+        return d->grad_row_stride;
+    case CLXENT_A_targets:
+        return d->targets_row_stride;
+    case CLXENT_A_grad_output:
+        return d->grad_output_row_stride;
+    default: /* log_probs and probs share one */
+        return d->log_probs_row_stride;
+    }
+}
+
+bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *outer_elements) {
+    const shape s = shape_of(d, array);
+    if (s != MATRIX && s != PADDED) return false;
+    *stride = stride_of(d, array);
+    *outer_elements = (s == PADDED ? d->classes_padded : d->classes) * d->inner;
+    return true;
+}
+
+bool clx_has_rows(const clxent_desc *d, int array) {
+    const shape s = shape_of(d, array);
+    return s == ROWS || s == MATRIX || s == PADDED || s == TOKENS;
+}
+
+clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
+    int64_t stride = 0, outer_elements = 0;
+    if (first == end) return (clx_extent){0, 0};
+    if (clx_matrix_of(d, array, &stride, &outer_elements))
+        return (clx_extent){first / d->inner * stride, (end / d->inner - 1) * stride + outer_elements};
+    if (shape_of(d, array) != TOKENS) return (clx_extent){first, end};
+    const int64_t length = d->sequence_length, stored = d->tokens_per_sequence, last = end - 1;
+    const int64_t has_next = last % length + 1 < stored;
+    return (clx_extent){first / length * stored + first % length,
+                        last / length * stored + last % length + has_next + 1};
+}
+
+int64_t clx_longest_extent(const clxent_desc *d, int array, int64_t rows) {
+    if (shape_of(d, array) != TOKENS || rows == 0) {
+        const clx_extent e = clx_extent_of(d, array, 0, rows);
+        return e.end - e.first;
+    }
+    const int64_t length = d->sequence_length;
+    const int64_t sequences_ended = (rows + length - 2) / length; /* before the last row, at most */
+    return rows + sequences_ended * (d->tokens_per_sequence - length) + 1;
+}
+
+clx_piece clx_piece_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
+    int64_t stride = 0, outer_elements = 0;
+    if (clx_matrix_of(d, array, &stride, &outer_elements)) {
+        const int64_t classes = outer_elements / d->inner;
+        return (clx_piece){.first = first / d->inner * stride + first % d->inner,
+                           .runs = classes,
+                           .apart = d->inner,
+                           .elements = classes * (end - first)};
+    }
+    const clx_extent e = clx_extent_of(d, array, first, end);
+    return (clx_piece){.first = e.first, .runs = 1, .apart = 0, .elements = e.end - e.first};
+}
+
+int64_t clx_array_elements(const clxent_desc *d, int array, int64_t rows) {
+    switch (shape_of(d, array)) {
+    case CLASSES:
+        return d->classes;
+    case COUNTS:
+        return 4;
+    case ONE:
+        return 1;
+    default:
+        return clx_extent_of(d, array, 0, rows).end;
+    }
+}
