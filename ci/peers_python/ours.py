@@ -2,7 +2,7 @@
 """clxent through its C interface: clxent_enqueue() on device buffers that are filled once, then clFinish(),
 as a program does that keeps its logits on the device.
 
-The structs below are those of clxent.h and clxent_opencl.h; the library's own struct_size proves them."""
+The structs below are those of clxent.h and clxent_opencl.h."""
 
 import ctypes as c
 import os
@@ -104,7 +104,7 @@ class Clxent:
             raise ClxentError(error.message.decode())
         self._ctx = ctx
         self.version = self._lib.clxent_version().decode()
-        self.info = self._struct(DeviceInfo, "clxent_device_info_init")
+        self.info = self._struct(DeviceInfo, "clxent_device_info_init_sized")
         self._check(self._lib.clxent_ctx_device(ctx, c.byref(self.info)))
         self._queue = p(self._lib.clxent_ctx_queue(ctx))
         context = p()
@@ -124,14 +124,7 @@ class Clxent:
 
     def _struct(self, kind, init):
         value = kind()
-        # The library writes its own idea of the struct: never more than there is room for.
-        room = c.create_string_buffer(4 * c.sizeof(kind))
-        getattr(self._lib, init)(room)
-        theirs = c.c_size_t.from_buffer(room).value
-        if theirs != c.sizeof(kind):
-            raise ClxentError(f"{kind.__name__} has {c.sizeof(kind)} bytes here, {theirs} in the library: "
-                              "ours.py and clxent.h differ")
-        c.memmove(c.byref(value), room, theirs)
+        getattr(self._lib, init)(c.byref(value), c.c_size_t(c.sizeof(kind)))
         return value
 
     def _check(self, status):
@@ -151,7 +144,7 @@ class Clxent:
         return mem
 
     def _plan(self, problem, outputs):
-        desc = self._struct(Desc, "clxent_desc_init")
+        desc = self._struct(Desc, "clxent_desc_init_sized")
         desc.rows, desc.classes = problem.shape
         desc.logits_dtype = DTYPES[problem.dtype]
         desc.outputs = outputs
@@ -183,7 +176,7 @@ class Clxent:
             return array
 
         def operation(plan, source, gradient, restore=None):
-            buffers = self._struct(Buffers, "clxent_buffers_init")
+            buffers = self._struct(Buffers, "clxent_buffers_init_sized")
             buffers.logits.mem, buffers.targets.mem, buffers.loss.mem = source, targets, loss
             buffers.grad.mem = gradient
             enqueue, finish, arguments = self._lib.clxent_enqueue, self._cl.clFinish, c.byref(buffers)

@@ -94,11 +94,11 @@ static void print_json(const clxent_device_info *devices, size_t count) {
 int devices_run(const tool_command *command, const tool_options *options) {
     clxent_error error;
     size_t capacity = 0, count = 0;
-    clxent_status status = clxent_list_devices(NULL, 0, &capacity, &error);
+    clxent_status status = clxent_list_devices(NULL, 0, 0, &capacity, &error);
     if (status == CLXENT_OK) {
         clxent_device_info *devices = calloc(capacity ? capacity : 1, sizeof *devices);
         if (!devices) return tool_error(command, EXIT_DEVICE, "out of memory for %zu devices", capacity);
-        status = clxent_list_devices(devices, capacity, &count, &error);
+        status = clxent_list_devices(devices, sizeof(clxent_device_info), capacity, &count, &error);
         if (count > capacity) count = capacity; /* one came in between */
         if (status == CLXENT_OK && options->json) print_json(devices, count);
         if (status == CLXENT_OK && !options->json) print_table(devices, count);

@@ -24,12 +24,13 @@ typedef struct choice {
 } choice;
 
 /* Those of a list of clxent.h. */
-#define ENTRY(value, name, text) {text, CLXENT_##name},
-#define CHOICES(MAP)   \
-    (const choice[]) { \
-        MAP(ENTRY) {   \
-            NULL, 0    \
-        }              \
+#define ENTRY(value, name, text)                    {text, CLXENT_##name},
+#define DTYPE_ENTRY(value, name, text, bytes, kind) ENTRY(value, name, text)
+#define CHOICES(MAP, entry) \
+    (const choice[]) {      \
+        MAP(entry) {        \
+            NULL, 0         \
+        }                   \
     }
 
 typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE } option_kind;
@@ -100,12 +101,12 @@ static const option_row table[] = {
     {"grad-output", "F", INPUT, AT(grad_output), BOTH, 0,
      .help = "multiplies --grad: one number, or one a row (reduction none)"},
     {"reduction", "R", CHOICE, AT(reduction), BOTH, 0, .help = "mean (default), sum or none",
-     .choices = CHOICES(CLXENT_REDUCTION_MAP), .least = CLXENT_MEAN, .most = CLXENT_NONE},
+     .choices = CHOICES(CLXENT_REDUCTION_MAP, ENTRY), .least = CLXENT_MEAN, .most = CLXENT_NONE},
     {"ignore-index", "I", INTEGER, AT(ignore_index), BOTH, 0,
      .help = "targets of this value are not scored (default: off)", .given_at = AT(use_ignore_index)},
     {"empty-mean", "E", CHOICE, AT(empty_mean), BOTH, 0,
      .help = "the mean when no row is scored: nan (default) or zero",
-     .choices = CHOICES(CLXENT_EMPTY_MEAN_MAP), .least = CLXENT_EMPTY_MEAN_NAN,
+     .choices = CHOICES(CLXENT_EMPTY_MEAN_MAP, ENTRY), .least = CLXENT_EMPTY_MEAN_NAN,
      .most = CLXENT_EMPTY_MEAN_ZERO},
     {"label-smoothing", "E", NUMBER, AT(label_smoothing), LOSS | BENCH, 0, .help = "in [0, 1]", .least = 0,
      .most = 1},
@@ -131,7 +132,7 @@ static const option_row table[] = {
      .help = "the result, of the logits' shape; f32, for f64 logits f64"},
     {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
      .help = "f32 f16 bf16 f64: the type given to the device (default: the file's)",
-     .choices = CHOICES(CLXENT_DTYPE_MAP), .least = CLXENT_F32, .most = CLXENT_F64},
+     .choices = CHOICES(CLXENT_DTYPE_MAP, DTYPE_ENTRY), .least = CLXENT_F32, .most = CLXENT_F64},
     {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
     {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
@@ -141,7 +142,8 @@ static const option_row table[] = {
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
      .help = "lane, group, wide or split, rather than the best for device and shape (auto); for tests",
-     .choices = CHOICES(CLXENT_SCHEDULE_MAP), .least = CLXENT_SCHEDULE_AUTO, .most = CLXENT_SCHEDULE_SPLIT},
+     .choices = CHOICES(CLXENT_SCHEDULE_MAP, ENTRY), .least = CLXENT_SCHEDULE_AUTO,
+     .most = CLXENT_SCHEDULE_SPLIT},
     {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning",
      .format = ".json"},
     {"csv", NULL, FLAG, AT(bench_csv), BENCH, 0, .help = "print a line a result, values between commas"},

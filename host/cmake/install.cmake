@@ -28,7 +28,11 @@ set(package_build ${PROJECT_BINARY_DIR}/package)
 install(EXPORT clxentTargets NAMESPACE clxent:: DESTINATION ${package_folder})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/clxentConfig.cmake.in ${package_build}/clxentConfig.cmake
   INSTALL_DESTINATION ${package_folder} NO_SET_AND_CHECK_MACRO)
-write_basic_package_version_file(${package_build}/clxentConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+set(clxent_compatibility SameMajorVersion)
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(clxent_compatibility SameMinorVersion)
+endif()
+write_basic_package_version_file(${package_build}/clxentConfigVersion.cmake COMPATIBILITY ${clxent_compatibility})
 install(FILES ${package_build}/clxentConfig.cmake ${package_build}/clxentConfigVersion.cmake
   DESTINATION ${package_folder})
 

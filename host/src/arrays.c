@@ -12,11 +12,6 @@
                        offsetof(clxent_buffers, logits) + (number) * sizeof(clxent_buffer), \
                    #name " of clxent_buffers stands where the table says");
 CLXENT_ARRAY_MAP(IN_ORDER)
-_Static_assert(sizeof(clxent_arrays) ==
-                       offsetof(clxent_arrays, logits) + CLXENT_A_COUNT * sizeof(clxent_array) &&
-                   sizeof(clxent_buffers) ==
-                       offsetof(clxent_buffers, logits) + CLXENT_A_COUNT * sizeof(clxent_buffer),
-               "the public structs end with the table's last array");
 _Static_assert(CLXENT_A_COUNT <= 31, "a bit of an int32 for each array");
 
 /* What a desc computes, as far as arrays go: the table's columns. */

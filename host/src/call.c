@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "structs.h"
 
 const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes) {
     if (slot->host)
@@ -119,24 +120,24 @@ static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const 
                                  clxent_scalars *out) {
     *out = clx_desc_scalars(d);
     if (given == NULL) return CLXENT_OK;
-    clxent_status status =
-        clx_check_size(err, "clxent_scalars", "CLXENT_SCALARS_INIT", given->struct_size, sizeof *given);
-    if (status == CLXENT_OK) status = clx_check_scalars(err, d, given);
+    clxent_scalars s;
+    clxent_status status = clx_read_struct(err, &clx_scalars_struct, given, &s);
+    if (status == CLXENT_OK) status = clx_check_scalars(err, d, &s);
     if (status != CLXENT_OK) return status;
-    if ((given->softcap != 0) != (d->softcap != 0))
+    if ((s.softcap != 0) != (d->softcap != 0))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "softcap %g of the call with softcap %g of the plan: it cannot change "
                         "from or to 0; that needs another plan",
-                        given->softcap, d->softcap);
+                        s.softcap, d->softcap);
     const bool cross_entropy = d->op == CLXENT_CROSS_ENTROPY;
-    if (!cross_entropy && (given->label_smoothing != 0 || given->z_loss != 0))
+    if (!cross_entropy && (s.label_smoothing != 0 || s.z_loss != 0))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
-                        "label_smoothing %g, z_loss %g: %s does not take them, must be 0",
-                        given->label_smoothing, given->z_loss, clxent_op_name(d->op));
-    if (d->op == CLXENT_NLL && given->logit_scale != 1)
+                        "label_smoothing %g, z_loss %g: %s does not take them, must be 0", s.label_smoothing,
+                        s.z_loss, clxent_op_name(d->op));
+    if (d->op == CLXENT_NLL && s.logit_scale != 1)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: nll does not take it, must be 1",
-                        given->logit_scale);
-    *out = *given;
+                        s.logit_scale);
+    *out = s;
     return CLXENT_OK;
 }
 
@@ -183,23 +184,19 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
     if (arrays == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "arrays is NULL");
-    clxent_status status =
-        clx_check_size(err, "clxent_arrays", "CLXENT_ARRAYS_INIT", arrays->struct_size, sizeof *arrays);
+    clxent_arrays a;
+    const clxent_status status = clx_read_struct(err, &clx_arrays_struct, arrays, &a);
     if (status != CLXENT_OK) return status;
-    const clxent_array *given = &arrays->logits; /* and on, in the table's order (arrays.c) */
+    const clxent_array *given = &a.logits; /* and on, in the table's order (arrays.c) */
     memset(out, 0, sizeof *out);
     for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (given[i].data)
             out->slots[i] = (clx_slot){.present = true, .host = given[i].data, .available = given[i].bytes};
-    return check_call(plan, arrays->rows, arrays->scalars, out);
+    return check_call(plan, a.rows, a.scalars, out);
 }
 
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
-    if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
-    clxent_status status =
-        clx_check_size(err, "clxent_buffers", "CLXENT_BUFFERS_INIT", buffers->struct_size, sizeof *buffers);
-    if (status != CLXENT_OK) return status;
     const clxent_buffer *given = &buffers->logits; /* and on, in the table's order (arrays.c) */
     memset(out, 0, sizeof *out);
     for (int i = 0; i < CLXENT_A_COUNT; i++) {

@@ -10,20 +10,22 @@
 #include "program.h"
 #include "program_cache.h"
 #include "quirks.h"
+#include "structs.h"
 #include "tuning.h"
+
+static clxent_status read_options(const clxent_ctx_options *given, clxent_ctx_options *out,
+                                  clxent_error *err) {
+    const clxent_ctx_options usual = CLXENT_CTX_OPTIONS_INIT;
+    return clx_read_struct(err, &clx_ctx_options_struct, given ? given : &usual, out);
+}
 
 /* A context with its OpenCL table, and nothing else yet. */
 static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
-    clxent_status status = CLXENT_OK;
-    if (options)
-        status = clx_check_size(err, "clxent_ctx_options", "CLXENT_CTX_OPTIONS_INIT", options->struct_size,
-                                sizeof *options);
-    if (status != CLXENT_OK) return status;
     clxent_ctx *ctx = calloc(1, sizeof *ctx);
     if (ctx == NULL) return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for a context");
     ctx->references = 1;
-    if (options) ctx->memory_bytes = options->memory_bytes;
-    status = clx_cl_load(&ctx->cl, err);
+    ctx->memory_bytes = options->memory_bytes;
+    const clxent_status status = clx_cl_load(&ctx->cl, err);
     if (status != CLXENT_OK) {
         free(ctx);
         return status;
@@ -43,10 +45,12 @@ clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *opti
     cl_int code = CL_SUCCESS;
     if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
     *out = NULL;
-    clxent_status status = new_ctx(&ctx, options, err);
+    clxent_ctx_options o;
+    clxent_status status = read_options(options, &o, err);
+    if (status == CLXENT_OK) status = new_ctx(&ctx, &o, err);
     if (status != CLXENT_OK) return status;
 
-    status = clx_device_choose(&ctx->cl, options ? options->device : NULL, &ctx->device, &ctx->info, err);
+    status = clx_device_choose(&ctx->cl, o.device, &ctx->device, &ctx->info, err);
     if (status != CLXENT_OK) goto fail;
     ctx->context = ctx->cl.CreateContext(NULL, 1, &ctx->device, NULL, NULL, &code);
     if (code != CL_SUCCESS) {
@@ -76,7 +80,9 @@ clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue qu
     if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
     *out = NULL;
     if (queue == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "queue is NULL");
-    clxent_status status = new_ctx(&ctx, options, err);
+    clxent_ctx_options o;
+    clxent_status status = read_options(options, &o, err);
+    if (status == CLXENT_OK) status = new_ctx(&ctx, &o, err);
     if (status != CLXENT_OK) return status;
 
     const clx_cl *cl = &ctx->cl;
@@ -142,6 +148,10 @@ const char *clxent_ctx_last_error(const clxent_ctx *ctx) {
     return ctx ? ctx->error.message : "";
 }
 
+const clxent_error *clxent_ctx_error(const clxent_ctx *ctx) {
+    return ctx ? &ctx->error : NULL;
+}
+
 const char *clxent_ctx_build_log(const clxent_ctx *ctx) {
     return ctx && ctx->build_log ? ctx->build_log : "";
 }
@@ -154,8 +164,5 @@ clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out) 
     if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
     clxent_error *err = clx_error_of(ctx);
     if (out == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL");
-    const clxent_status status =
-        clx_check_size(err, "clxent_device_info", "CLXENT_DEVICE_INFO_INIT", out->struct_size, sizeof *out);
-    if (status == CLXENT_OK) *out = ctx->info;
-    return status;
+    return clx_write_struct(err, &clx_device_info_struct, out, &ctx->info);
 }

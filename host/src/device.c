@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "quirks.h"
+#include "structs.h"
 
 #ifndef CL_DEVICE_MAX_NUM_SUB_GROUPS /* in headers of OpenCL 2.1 and later */
 #define CL_DEVICE_MAX_NUM_SUB_GROUPS 0x105C
@@ -298,21 +299,28 @@ out:
     return status;
 }
 
-clxent_status clxent_list_devices(clxent_device_info *out, size_t capacity, size_t *count,
+clxent_status clxent_list_devices(clxent_device_info *out, size_t struct_size, size_t capacity, size_t *count,
                                   clxent_error *err) {
     if (count == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "count is NULL");
     *count = 0;
     if (out == NULL && capacity > 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "out is NULL and capacity is %zu", capacity);
     clx_cl cl;
-    clxent_status status = clx_cl_load(&cl, err);
+    clxent_status status = CLXENT_OK;
+    if (capacity > 0) status = clx_check_size(err, &clx_device_info_struct, struct_size);
+    if (status == CLXENT_OK) status = clx_cl_load(&cl, err);
     if (status != CLXENT_OK) return status;
     device_list *list = malloc(sizeof *list);
     if (list == NULL) return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for the list of devices");
     status = list_devices(&cl, list, err);
     if (status == CLXENT_OK) {
         *count = list->count;
-        for (size_t i = 0; i < list->count && i < capacity; i++) out[i] = list->infos[i];
+        char *element = (char *)out;
+        for (size_t i = 0; i < list->count && i < capacity && status == CLXENT_OK; i++) {
+            memcpy(element, &struct_size, sizeof struct_size);
+            status = clx_write_struct(err, &clx_device_info_struct, element, &list->infos[i]);
+            element += struct_size;
+        }
     }
     free(list);
     return status;

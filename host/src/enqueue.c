@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "structs.h"
 #include "tuning.h"
 
 static size_t least(size_t a, size_t b) {
@@ -400,16 +401,18 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
                         wait ? "not NULL" : "NULL");
     clx_call call;
     clx_launch launch;
+    clxent_buffers b;
+    if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
     clxent_status status = clx_check_process(err);
     if (status == CLXENT_OK) status = check_wait_list(err, &plan->ctx->cl, n_wait, wait);
-    if (status == CLXENT_OK) status = clx_call_from_buffers(plan, buffers, &call);
+    if (status == CLXENT_OK) status = clx_read_struct(err, &clx_buffers_struct, buffers, &b);
+    if (status == CLXENT_OK) status = clx_call_from_buffers(plan, &b, &call);
     if (status != CLXENT_OK) return status;
-    const bool own_workspace = buffers->workspace.mem == NULL;
-    if (!own_workspace && (status = check_workspace(plan, &call, &buffers->workspace)) != CLXENT_OK)
-        return status;
+    const bool own_workspace = b.workspace.mem == NULL;
+    if (!own_workspace && (status = check_workspace(plan, &call, &b.workspace)) != CLXENT_OK) return status;
 
     clx_launch_init(&launch, plan, &call);
-    status = set_workspace(&launch, own_workspace ? NULL : &buffers->workspace);
+    status = set_workspace(&launch, own_workspace ? NULL : &b.workspace);
     if (status != CLXENT_OK) return status;
     clx_launch_before(&launch, &call, 0, call.rows);
     status = clx_launch_rows(&launch, &call, 0, call.rows);

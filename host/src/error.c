@@ -23,13 +23,6 @@ clxent_status clx_fail(clxent_error *err, clxent_status status, const char *form
     return status;
 }
 
-clxent_status clx_check_size(clxent_error *err, const char *type, const char *init, size_t given,
-                             size_t own) {
-    if (given == own) return CLXENT_OK;
-    return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s.struct_size is %zu, this library's is %zu; start from %s",
-                    type, given, own, init);
-}
-
 static const char *code_name(int32_t code) {
     switch (code) {
 #define CASE(name) \

@@ -16,9 +16,6 @@ clxent_status clx_fail(clxent_error *err, clxent_status status, const char *form
 clxent_status clx_fail_cl(clxent_error *err, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* ERR_ARGUMENT unless a caller's struct has this library's size; `init` is what sets it. */
-clxent_status clx_check_size(clxent_error *err, const char *type, const char *init, size_t given, size_t own);
-
 /* A number as messages show it: printf gives a NaN the sign that its bits have, which means nothing. */
 static inline double clx_shown(double x) {
     return isnan(x) ? (double)NAN : x;

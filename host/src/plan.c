@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "params.h"
+#include "structs.h"
 
 clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split) {
     const int64_t chunks = clx_divided_up(rows, CLX_CHUNK_ROWS);
@@ -136,8 +137,8 @@ void clxent_plan_destroy(clxent_plan *plan) {
 clxent_status clxent_plan_scalars(const clxent_plan *plan, clxent_scalars *out) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
     if (out == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
-    *out = clx_desc_scalars(&plan->desc);
-    return CLXENT_OK;
+    const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
+    return clx_write_struct(&plan->ctx->error, &clx_scalars_struct, out, &scalars);
 }
 
 clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out) {

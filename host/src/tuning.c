@@ -33,7 +33,10 @@ static clxent_status check(const char *name, int32_t value, int32_t least, int32
 }
 
 static clxent_status check_size(const clxent_tuning *tuning, clxent_error *err) {
-    return clx_check_size(err, "clxent_tuning", "CLXENT_TUNING_INIT", tuning->struct_size, sizeof *tuning);
+    if (tuning->struct_size == sizeof *tuning) return CLXENT_OK;
+    return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                    "clxent_tuning.struct_size is %zu, this library's is %zu; start from CLXENT_TUNING_INIT",
+                    tuning->struct_size, sizeof *tuning);
 }
 
 clxent_status clx_tuning_merge(clxent_tuning *tuning, const clxent_tuning *asked, clxent_error *err) {

@@ -2,9 +2,16 @@
  * Names, sizes and initial values of the public types. */
 #include <clxent/clxent_opencl.h>
 
+#include "structs.h"
+
 #define TEXT_CASE(value, name, text) \
     case value:                      \
         return text;
+
+#define DTYPE_CASE(value, name, text, bytes, kind) TEXT_CASE(value, name, text)
+#define BYTES_CASE(value, name, text, bytes, kind) \
+    case value:                                    \
+        return bytes;
 
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
@@ -36,56 +43,33 @@ const char *clxent_status_text(clxent_status status) {
         return "unknown";                                   \
     }
 NAME_FUNCTION(op, CLXENT_OP_MAP)
-NAME_FUNCTION(dtype, CLXENT_DTYPE_MAP)
 NAME_FUNCTION(reduction, CLXENT_REDUCTION_MAP)
 NAME_FUNCTION(targets, CLXENT_TARGETS_MAP)
 NAME_FUNCTION(empty_mean, CLXENT_EMPTY_MEAN_MAP)
 NAME_FUNCTION(schedule, CLXENT_SCHEDULE_MAP)
 
+const char *clxent_dtype_name(clxent_dtype dtype) {
+    switch (dtype) { CLXENT_DTYPE_MAP(DTYPE_CASE) }
+    return "unknown";
+}
+
 size_t clxent_dtype_size(clxent_dtype dtype) {
-    switch (dtype) {
-    case CLXENT_F64:
-    case CLXENT_I64:
-        return 8;
-    case CLXENT_F32:
-    case CLXENT_I32:
-        return 4;
-    case CLXENT_F16:
-    case CLXENT_BF16:
-    case CLXENT_U16:
-        return 2;
-    case CLXENT_U8:
-        return 1;
-    case CLXENT_DTYPE_DEFAULT:
-        break;
-    }
+    switch (dtype) { CLXENT_DTYPE_MAP(BYTES_CASE) }
     return 0;
 }
 
-void clxent_ctx_options_init(clxent_ctx_options *options) {
-    if (options) *options = (clxent_ctx_options)CLXENT_CTX_OPTIONS_INIT;
-}
-
-void clxent_desc_init(clxent_desc *desc) {
-    if (desc) *desc = (clxent_desc)CLXENT_DESC_INIT;
-}
-
-void clxent_scalars_init(clxent_scalars *scalars) {
-    if (scalars) *scalars = (clxent_scalars)CLXENT_SCALARS_INIT;
-}
-
-void clxent_arrays_init(clxent_arrays *arrays) {
-    if (arrays) *arrays = (clxent_arrays)CLXENT_ARRAYS_INIT;
-}
-
-void clxent_buffers_init(clxent_buffers *buffers) {
-    if (buffers) *buffers = (clxent_buffers)CLXENT_BUFFERS_INIT;
-}
+#define INIT_FUNCTION(type, INIT)                                      \
+    void clxent_##type##_init_sized(clxent_##type *out, size_t size) { \
+        const clxent_##type initial = INIT;                            \
+        clx_init_struct(out, size, &initial, sizeof initial);          \
+    }
+INIT_FUNCTION(ctx_options, CLXENT_CTX_OPTIONS_INIT)
+INIT_FUNCTION(desc, CLXENT_DESC_INIT)
+INIT_FUNCTION(scalars, CLXENT_SCALARS_INIT)
+INIT_FUNCTION(arrays, CLXENT_ARRAYS_INIT)
+INIT_FUNCTION(buffers, CLXENT_BUFFERS_INIT)
+INIT_FUNCTION(device_info, CLXENT_DEVICE_INFO_INIT)
 
 void clxent_tuning_init(clxent_tuning *tuning) {
     if (tuning) *tuning = (clxent_tuning)CLXENT_TUNING_INIT;
-}
-
-void clxent_device_info_init(clxent_device_info *info) {
-    if (info) *info = (clxent_device_info)CLXENT_DEVICE_INFO_INIT;
 }

@@ -7,25 +7,38 @@
 
 #include "call.h"
 #include "error.h"
+#include "structs.h"
 
 #define MAX_CLASSES INT32_MAX
 /* A row has less than 8 KiB of scratch (clx_workspace_of(); most where it has 64 parts), which is a sum of 64
  * bits for as many as these. */
 #define MAX_ROWS (INT64_MAX / 8192)
 
+typedef enum dtype_kind { NO_KIND, FLOATING, INTEGER } dtype_kind;
+
+static dtype_kind kind_of(clxent_dtype dtype) {
+    static const dtype_kind kinds[] = {
+#define KIND(value, name, text, bytes, kind) [value] = kind,
+        CLXENT_DTYPE_MAP(KIND)
+#undef KIND
+    };
+    return kinds[dtype];
+}
+
 static bool is_float(clxent_dtype t) {
-    return t == CLXENT_F32 || t == CLXENT_F16 || t == CLXENT_BF16 || t == CLXENT_F64;
+    return kind_of(t) == FLOATING;
 }
 
 static bool is_integer(clxent_dtype t) {
-    return t == CLXENT_I64 || t == CLXENT_I32 || t == CLXENT_U16 || t == CLXENT_U8;
+    return kind_of(t) == INTEGER;
 }
 
 /* " 0 (mean), 1 (sum), 2 (none)," */
-#define LISTED(value, name, text) " " #value " (" text "),"
+#define LISTED(value, name, text)                    " " #value " (" text "),"
+#define LISTED_DTYPE(value, name, text, bytes, kind) LISTED(value, name, text)
 
 static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
-    static const char dtypes[] = CLXENT_DTYPE_MAP(LISTED);
+    static const char dtypes[] = CLXENT_DTYPE_MAP(LISTED_DTYPE);
     const struct {
         const char *name;
         unsigned value, last;
@@ -319,10 +332,9 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
 
 clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out) {
     clxent_error *err = &ctx->error;
-    clxent_status status =
-        clx_check_size(err, "clxent_desc", "CLXENT_DESC_INIT", in->struct_size, sizeof *in);
+    clxent_desc d;
+    clxent_status status = clx_read_struct(err, &clx_desc_struct, in, &d);
     if (status != CLXENT_OK) return status;
-    clxent_desc d = *in;
     status = check_enums(err, &d);
     if (status != CLXENT_OK) return status;
     if (d.logits_dtype == CLXENT_DTYPE_DEFAULT) d.logits_dtype = CLXENT_F32;

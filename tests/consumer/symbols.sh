@@ -16,9 +16,11 @@ grep -v '^#' "$list" >"$work/listed"
 diff "$work/listed" "$work/declared" || { echo "symbols.sh: $list (<) and the headers (>) differ" >&2; exit 1; }
 diff "$work/listed" "$work/exported" || { echo "symbols.sh: $list (<) and $shared (>) differ" >&2; exit 1; }
 
-major=$(sed -n 's/^#define CLXENT_VERSION_MAJOR //p' "$headers/clxent.h")
-readelf -d "$shared" | grep "SONAME.*\[libclxent\.so\.$major\]" ||
-    { echo "symbols.sh: $shared has no SONAME libclxent.so.$major" >&2; exit 1; }
+version() { sed -n "s/^#define CLXENT_VERSION_$1 //p" "$headers/clxent.h"; }
+soversion=$(version MAJOR)
+[ "$soversion" != 0 ] || soversion=0.$(version MINOR)
+readelf -d "$shared" | grep "SONAME.*\[libclxent\.so\.$(echo "$soversion" | sed 's/\./\\./')\]" ||
+    { echo "symbols.sh: $shared has no SONAME libclxent.so.$soversion" >&2; exit 1; }
 
 nm -g --defined-only "$static" | awk 'NF == 3 { print $3 }' | grep -v -e '^clxent_' -e '^clx_' &&
     { echo "symbols.sh: the names above are global in $static" >&2; exit 1; }

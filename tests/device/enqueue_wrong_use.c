@@ -16,7 +16,7 @@ enum { END = CALL_BYTES };
 
 #define WRONG_CALLS(X)                                                                                    \
     X(size_zero, ARGUMENT, "struct_size|0", b->struct_size = 0)                                           \
-    X(size_large, ARGUMENT, "struct_size", b->struct_size += 8)                                           \
+    X(size_of_none, ARGUMENT, "struct_size", b->struct_size = 99999)                                      \
     X(rows_beyond_plan, SHAPE, "rows|7|6", b->rows = CALL_ROWS + 1)                                       \
     X(no_logits, BUFFER, "logits|NULL", b->logits.mem = NULL)                                             \
     X(no_targets, BUFFER, "targets|NULL", b->targets.mem = NULL)                                          \

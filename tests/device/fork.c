@@ -144,7 +144,7 @@ static int list(void) {
     size_t count = 0;
     clxent_error err;
     opener = (long)getpid();
-    const clxent_status status = clxent_list_devices(NULL, 0, &count, &err);
+    const clxent_status status = clxent_list_devices(NULL, 0, 0, &count, &err);
     return status == CLXENT_OK ? 1 : complain("clxent_list_devices", status, err.message);
 }
 
@@ -155,9 +155,9 @@ static int in_clxent_list_devices(const opened *o) {
     clxent_error err = {.status = CLXENT_OK};
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     size_t count = 7;
-    const clxent_status status = clxent_list_devices(&info, 1, &count, &err);
+    const clxent_status status = clxent_list_devices(&info, sizeof(clxent_device_info), 1, &count, &err);
     return is_refusal(status, err.message) && err.status == status && count == 0 &&
-           clxent_list_devices(NULL, 0, &count, NULL) == CLXENT_ERR_FORK;
+           clxent_list_devices(NULL, 0, 0, &count, NULL) == CLXENT_ERR_FORK;
 }
 
 static int in_clxent_ctx_create(const opened *o) {
@@ -250,6 +250,10 @@ static int in_clxent_workspace_bytes(const opened *o) {
     return clxent_workspace_bytes(o->plan, &bytes) == CLXENT_OK && bytes > 0;
 }
 
+static int in_clxent_ctx_error(const opened *o) {
+    return o->ctx == NULL || clxent_ctx_error(o->ctx)->status == CLXENT_OK;
+}
+
 static int in_clxent_ctx_last_error(const opened *o) {
     return strcmp(clxent_ctx_last_error(o->ctx), "") == 0;
 }
@@ -299,13 +303,13 @@ NAMES(empty_mean, EMPTY_MEAN_ZERO, "zero")
 NAMES(schedule, SCHEDULE_AUTO, "auto")
 #undef NAMES
 
-#define SETS(type)                                        \
-    static int in_clxent_##type##_init(const opened *o) { \
-        (void)o;                                          \
-        clxent_##type value;                              \
-        memset(&value, 0, sizeof value);                  \
-        clxent_##type##_init(&value);                     \
-        return value.struct_size == sizeof value;         \
+#define SETS(type)                                              \
+    static int in_clxent_##type##_init_sized(const opened *o) { \
+        (void)o;                                                \
+        clxent_##type value;                                    \
+        memset(&value, 0, sizeof value);                        \
+        clxent_##type##_init_sized(&value, sizeof value);       \
+        return value.struct_size == sizeof value;               \
     }
 SETS(arrays)
 SETS(buffers)
@@ -313,8 +317,14 @@ SETS(ctx_options)
 SETS(desc)
 SETS(device_info)
 SETS(scalars)
-SETS(tuning)
 #undef SETS
+
+static int in_clxent_tuning_init(const opened *o) {
+    clxent_tuning value = {0};
+    (void)o;
+    clxent_tuning_init(&value);
+    return value.struct_size == sizeof value;
+}
 
 /* In the order of tests/consumer/symbols.txt, which is every function that the library exports. */
 static const struct {
@@ -323,23 +333,24 @@ static const struct {
 } functions[] = {
 #define FUNCTION(name) \
     { #name, in_##name }
-    FUNCTION(clxent_arrays_init),
-    FUNCTION(clxent_buffers_init),
+    FUNCTION(clxent_arrays_init_sized),
+    FUNCTION(clxent_buffers_init_sized),
     FUNCTION(clxent_ctx_build_log),
     FUNCTION(clxent_ctx_create),
     FUNCTION(clxent_ctx_create_from_queue),
     FUNCTION(clxent_ctx_destroy),
     FUNCTION(clxent_ctx_device),
+    FUNCTION(clxent_ctx_error),
     FUNCTION(clxent_ctx_export_programs),
     FUNCTION(clxent_ctx_import_programs),
     FUNCTION(clxent_ctx_last_error),
-    FUNCTION(clxent_ctx_options_init),
+    FUNCTION(clxent_ctx_options_init_sized),
     FUNCTION(clxent_ctx_programs_compiled),
     FUNCTION(clxent_ctx_queue),
     FUNCTION(clxent_ctx_set_tuning),
     FUNCTION(clxent_ctx_tuning),
-    FUNCTION(clxent_desc_init),
-    FUNCTION(clxent_device_info_init),
+    FUNCTION(clxent_desc_init_sized),
+    FUNCTION(clxent_device_info_init_sized),
     FUNCTION(clxent_dtype_name),
     FUNCTION(clxent_dtype_size),
     FUNCTION(clxent_empty_mean_name),
@@ -352,7 +363,7 @@ static const struct {
     FUNCTION(clxent_plan_schedule),
     FUNCTION(clxent_reduction_name),
     FUNCTION(clxent_run),
-    FUNCTION(clxent_scalars_init),
+    FUNCTION(clxent_scalars_init_sized),
     FUNCTION(clxent_schedule_name),
     FUNCTION(clxent_status_name),
     FUNCTION(clxent_status_text),

@@ -16,7 +16,7 @@
 #define WRONG_DESCS(X)                                                                                       \
     X(size_zero, ARGUMENT, "struct_size|0", d->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|16", d->struct_size = 16)                                           \
-    X(size_large, ARGUMENT, "struct_size", d->struct_size += 8)                                              \
+    X(size_of_none, ARGUMENT, "struct_size", d->struct_size = 99999)                                         \
     X(op, ARGUMENT, "op 4 is none of 0 (cross-entropy), 1 (nll), 2 (softmax), 3 (log-softmax)",              \
       d->op = (clxent_op)4)                                                                                  \
     X(op_negative, ARGUMENT, "op", d->op = (clxent_op)-1)                                                    \
@@ -261,9 +261,9 @@ static void null_and_empty_arguments(void) {
     assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
     clxent_error err;
     size_t count = 0;
-    assert_int_equal(clxent_list_devices(NULL, 0, NULL, &err), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_list_devices(NULL, 0, 0, NULL, &err), CLXENT_ERR_ARGUMENT);
     assert_says(err.message, "count is NULL");
-    assert_int_equal(clxent_list_devices(NULL, 3, &count, &err), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_list_devices(NULL, 0, 3, &count, &err), CLXENT_ERR_ARGUMENT);
     assert_says(err.message, "out is NULL and capacity is 3");
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "desc|NULL");

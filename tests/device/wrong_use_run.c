@@ -98,7 +98,7 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
 #define WRONG_CALLS(X)                                                                                       \
     X(size_zero, ARGUMENT, "struct_size|0", a->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|24", a->struct_size = 24)                                           \
-    X(size_large, ARGUMENT, "struct_size", a->struct_size += 16)                                             \
+    X(size_of_none, ARGUMENT, "struct_size", a->struct_size = 99999)                                         \
     X(rows_negative, SHAPE, "rows|-2|[0, 4]", a->rows = -2)                                                  \
     X(rows_beyond_plan, SHAPE, "rows|5|[0, 4]", a->rows = N + 1)                                             \
     X(rows_of_inner, SHAPE, "rows|3|inner|2", (d->inner = 2, a->rows = 3))                                   \

@@ -126,7 +126,7 @@ static void list(void) {
     clxent_error err;
     clxent_device_info devices[4];
     size_t count = 99;
-    ATTEMPT(err.message, clxent_list_devices(devices, 4, &count, &err));
+    ATTEMPT(err.message, clxent_list_devices(devices, sizeof(clxent_device_info), 4, &count, &err));
     if (fault_good()) assert_true(count > 0 && devices[0].struct_size == sizeof devices[0]);
 }
 
@@ -135,8 +135,9 @@ static void list_two(void) {
     clxent_error err;
     clxent_device_info devices[4];
     size_t count = 99;
-    if (clxent_list_devices(devices, 4, &count, &err) != CLXENT_OK || count != 2) fault_skip();
-    ATTEMPT(err.message, clxent_list_devices(devices, 4, &count, &err));
+    if (clxent_list_devices(devices, sizeof(clxent_device_info), 4, &count, &err) != CLXENT_OK || count != 2)
+        fault_skip();
+    ATTEMPT(err.message, clxent_list_devices(devices, sizeof(clxent_device_info), 4, &count, &err));
     if (!fault_good()) return;
     const bool one_may_fail = strncmp(fault_board_of_test()->entry, "clGet", 5) == 0;
     assert_true(count == 2 || (count == 1 && one_may_fail));

@@ -36,10 +36,11 @@ static void no_device_to_list(void **state) {
     clxent_device_info info[2];
     clxent_error err;
     size_t count = 9;
-    assert_int_equal(clxent_list_devices(info, 2, &count, &err), CLXENT_ERR_NO_DEVICE);
+    assert_int_equal(clxent_list_devices(info, sizeof(clxent_device_info), 2, &count, &err),
+                     CLXENT_ERR_NO_DEVICE);
     assert_int_equal(count, 0);
     assert_true(strlen(err.message) > 20);
-    assert_int_equal(clxent_list_devices(NULL, 0, &count, NULL), CLXENT_ERR_NO_DEVICE);
+    assert_int_equal(clxent_list_devices(NULL, 0, 0, &count, NULL), CLXENT_ERR_NO_DEVICE);
 }
 
 int main(void) {

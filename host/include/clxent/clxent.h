@@ -84,7 +84,17 @@ CLXENT_API const char *clxent_status_text(clxent_status status);
 /* "0.1.0", of the library that is linked (the macros are those it was compiled with). */
 CLXENT_API const char *clxent_version(void);
 
-/* What went wrong where no context exists yet to hold it. Always NUL-terminated. */
+/* A struct that begins with struct_size grows in later versions, at its end. Set it by its CLXENT_..._INIT
+ * macro or by its clxent_..._init() function, which says how large it is to this program; the library then
+ * takes what this program knows of, and the defaults of what it does not. So a program runs with libraries of
+ * any later version, and of an earlier one as long as it sets nothing that that one lacks (ERR_ARGUMENT).
+ * Other languages call clxent_..._init_sized(), with the size of the struct as they know it. NULL is fine. */
+#define CLXENT_INLINE_INIT_(type)                                 \
+    static inline void clxent_##type##_init(clxent_##type *out) { \
+        clxent_##type##_init_sized(out, sizeof *out);             \
+    }
+
+/* What went wrong. It never grows. The message is always NUL-terminated. */
 typedef struct clxent_error {
     clxent_status status;
     int32_t opencl_code; /* the OpenCL error, 0 when it was not OpenCL's */
@@ -113,7 +123,8 @@ typedef struct clxent_ctx_options {
 
 #define CLXENT_CTX_OPTIONS_INIT \
     { sizeof(clxent_ctx_options), NULL, 0 }
-CLXENT_API void clxent_ctx_options_init(clxent_ctx_options *options);
+CLXENT_API void clxent_ctx_options_init_sized(clxent_ctx_options *out, size_t struct_size);
+CLXENT_INLINE_INIT_(ctx_options)
 
 /* Opens a device. options may be NULL. On failure *out is NULL and err (which may be NULL) says why:
  * ERR_NO_DEVICE (no loader, no driver, no device, none that matches; the message says what to do),
@@ -127,6 +138,10 @@ CLXENT_API void clxent_ctx_destroy(clxent_ctx *ctx);
 /* The message of the last failure on this context or one of its plans; "" when there was none.
  * Valid until the next call on the context. */
 CLXENT_API const char *clxent_ctx_last_error(const clxent_ctx *ctx);
+
+/* All of the last failure: status, OpenCL's code, message. status is CLXENT_OK when there was none; a call
+ * that succeeds does not change it. NULL for NULL. Same lifetime. */
+CLXENT_API const clxent_error *clxent_ctx_error(const clxent_ctx *ctx);
 
 /* The compiler's log of the last ERR_BUILD on this context; "" when there was none. Same lifetime. */
 CLXENT_API const char *clxent_ctx_build_log(const clxent_ctx *ctx);
@@ -159,17 +174,20 @@ CLXENT_API clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arra
     X(3, LOG_SOFTMAX, "log-softmax")     /* log_probs = z - lse; grad = g_c - p_c sum_k g_k */
 typedef enum clxent_op { CLXENT_OP_MAP(CLXENT_ENUM_) } clxent_op;
 
-#define CLXENT_DTYPE_MAP(X)                                                                          \
-    X(0, DTYPE_DEFAULT, "default") /* f32 for logits, the logits' type for grad, i64 for integers */ \
-    X(1, F32, "f32")                                                                                 \
-    X(2, F16, "f16")   /* IEEE binary16 */                                                           \
-    X(3, BF16, "bf16") /* the upper half of a binary32 */                                            \
-    X(4, F64, "f64")   /* where the device has it */                                                 \
-    X(5, I64, "i64")                                                                                 \
-    X(6, I32, "i32")                                                                                 \
-    X(7, U16, "u16")                                                                                 \
-    X(8, U8, "u8")
-typedef enum clxent_dtype { CLXENT_DTYPE_MAP(CLXENT_ENUM_) } clxent_dtype;
+/* X(value, name, text, bytes, kind) */
+#define CLXENT_DTYPE_MAP(X)                                                      \
+    X(0, DTYPE_DEFAULT, "default", 0,                                            \
+      NO_KIND) /* f32 for logits, the logits' type for grad, i64 for integers */ \
+    X(1, F32, "f32", 4, FLOATING)                                                \
+    X(2, F16, "f16", 2, FLOATING)   /* IEEE binary16 */                          \
+    X(3, BF16, "bf16", 2, FLOATING) /* the upper half of a binary32 */           \
+    X(4, F64, "f64", 8, FLOATING)   /* where the device has it */                \
+    X(5, I64, "i64", 8, INTEGER)                                                 \
+    X(6, I32, "i32", 4, INTEGER)                                                 \
+    X(7, U16, "u16", 2, INTEGER)                                                 \
+    X(8, U8, "u8", 1, INTEGER)
+#define CLXENT_DTYPE_ENUM_(value, name, text, bytes, kind) CLXENT_##name = value,
+typedef enum clxent_dtype { CLXENT_DTYPE_MAP(CLXENT_DTYPE_ENUM_) } clxent_dtype;
 
 /* Bytes of one element; 0 for CLXENT_DTYPE_DEFAULT and for a value not in the list. */
 CLXENT_API size_t clxent_dtype_size(clxent_dtype dtype);
@@ -298,18 +316,21 @@ struct clxent_desc {
             CLXENT_SCHEDULE_AUTO, 0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT,    \
             CLXENT_DTYPE_DEFAULT, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0          \
     }
-CLXENT_API void clxent_desc_init(clxent_desc *desc);
+CLXENT_API void clxent_desc_init_sized(clxent_desc *out, size_t struct_size);
+CLXENT_INLINE_INIT_(desc)
 
-/* The scalars of one call, in place of the plan's. Start from CLXENT_SCALARS_INIT or from
- * clxent_plan_scalars(). softcap can change, but not from or to 0. The first call with label smoothing, or a
- * logit_scale other than 1, of a plan without it compiles a kernel. */
+/* The scalars of one call, in place of the plan's, which clxent_plan_scalars() gives. softcap can change, but
+ * not from or to 0. The first call with label smoothing, or a logit_scale other than 1, of a plan without it
+ * compiles a kernel. */
 typedef struct clxent_scalars {
     size_t struct_size;
     double label_smoothing, z_loss, softcap, logit_scale, grad_output;
 } clxent_scalars;
 #define CLXENT_SCALARS_INIT \
     { sizeof(clxent_scalars), 0.0, 0.0, 0.0, 1.0, 1.0 }
-CLXENT_API void clxent_scalars_init(clxent_scalars *scalars);
+CLXENT_API void clxent_scalars_init_sized(clxent_scalars *out, size_t struct_size);
+CLXENT_INLINE_INIT_(scalars)
+/* The plan's own. out->struct_size must be set. ERR_ARGUMENT. */
 CLXENT_API clxent_status clxent_plan_scalars(const clxent_plan *plan, clxent_scalars *out);
 
 /* A host array and its size in bytes; data NULL: absent. */
@@ -373,7 +394,8 @@ struct clxent_arrays {
 #define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) {NULL, 0},
 #define CLXENT_ARRAYS_INIT \
     { sizeof(clxent_arrays), CLXENT_ALL_ROWS, NULL, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
-CLXENT_API void clxent_arrays_init(clxent_arrays *arrays);
+CLXENT_API void clxent_arrays_init_sized(clxent_arrays *out, size_t struct_size);
+CLXENT_INLINE_INIT_(arrays)
 
 /* Where options meet:
  * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:
@@ -430,14 +452,16 @@ typedef struct clxent_device_info {
         sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                 \
     }
-CLXENT_API void clxent_device_info_init(clxent_device_info *info);
+CLXENT_API void clxent_device_info_init_sized(clxent_device_info *out, size_t struct_size);
+CLXENT_INLINE_INIT_(device_info)
 
-/* Writes the first `capacity` devices to `out` (which may be NULL when capacity is 0) and the number of
- * all to *count. Sets each struct_size. A device that fails to describe itself is left out; when that leaves
- * none, its failure is returned (ERR_OPENCL, ERR_MEMORY). When there is none: ERR_NO_DEVICE, and err (which
- * may be NULL) says what is missing and what to do. ERR_FORK. Any thread. */
-CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t capacity, size_t *count,
-                                             clxent_error *err);
+/* Writes the first `capacity` devices to `out`, an array of structs of struct_size bytes (sizeof *out), and
+ * the number of all to *count. out may be NULL when capacity is 0. A device that fails to describe itself is
+ * left out; when that leaves none, its failure is returned (ERR_OPENCL, ERR_MEMORY). When there is none:
+ * ERR_NO_DEVICE, and err (which may be NULL) says what is missing and what to do. ERR_ARGUMENT, ERR_FORK. Any
+ * thread. */
+CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t struct_size, size_t capacity,
+                                             size_t *count, clxent_error *err);
 
 /* Compiled programs, to be kept by the caller for the next start: compiling takes longer than most losses.
  * Where they are kept is the caller's business; `clxent` (the tool) has a file in the user's cache folder.

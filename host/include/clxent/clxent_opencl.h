@@ -52,7 +52,8 @@ typedef struct clxent_buffers {
 } clxent_buffers;
 #define CLXENT_BUFFERS_INIT \
     { sizeof(clxent_buffers), CLXENT_ALL_ROWS, NULL, {NULL, 0}, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
-CLXENT_API void clxent_buffers_init(clxent_buffers *buffers);
+CLXENT_API void clxent_buffers_init_sized(clxent_buffers *out, size_t struct_size);
+CLXENT_INLINE_INIT_(buffers)
 
 /* Enqueues the kernels on the context's queue after the events of `wait`, and returns: it never blocks
  * or finishes the queue, and allocates device memory only on its first call for a plan (none when
