@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fma() for f32, from additions and multiplications, for a compiler that has none (FMA 0; host/src/quirks.c).
+ * fma() for f32, from additions and multiplications, for a compiler that has none (FMA 0; host/src/facts.c).
  *
  * The rest of a product, a b - round(a b), is exact (Dekker 1971), each factor being cut into two halves of
  * 12 bits, of which the products are exact. It, the rounded product and c are added as exactly, and rounded

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "program.h"
 #include "program_cache.h"
-#include "quirks.h"
+#include "facts.h"
 #include "structs.h"
 #include "tuning.h"
 
@@ -36,8 +36,8 @@ static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options
 
 /* What follows from the device that the context has. */
 static void take_device(clxent_ctx *ctx) {
+    ctx->facts = clx_facts_of(&ctx->info);
     ctx->tuning = clx_tuning_of(&ctx->info);
-    ctx->holds_events = clx_quirks_of(&ctx->info).loses_events;
 }
 
 clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {

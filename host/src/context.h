@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "facts.h"
 #include "held.h"
 #include "opencl_api.h"
 #include "program_blob.h"
@@ -17,12 +18,12 @@ struct clxent_ctx {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
-    bool out_of_order; /* the queue: kernels are chained by events */
-    bool holds_events; /* of kernels in flight, in `held` */
-    clx_held held;
+    bool out_of_order;                   /* the queue: kernels are chained by events */
+    clx_held held;                       /* where the driver loses events */
     cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
     uint64_t memory_bytes;
     clxent_device_info info;
+    clx_facts facts;
     clxent_tuning tuning;          /* of plans to come; no field 0 */
     struct clx_program *programs;  /* every program built so far */
     size_t programs_compiled;      /* how many of them from source */

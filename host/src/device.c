@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "error.h"
-#include "quirks.h"
+#include "facts.h"
 #include "structs.h"
 
 #ifndef CL_DEVICE_MAX_NUM_SUB_GROUPS /* in headers of OpenCL 2.1 and later */
@@ -44,18 +44,6 @@ static bool contains(const char *text, const char *part) {
     return length == 0;
 }
 
-/* A simulator or a software rasterizer answers, slowly: the last choice. */
-static bool is_emulated(const clxent_device_info *info) {
-    return contains(info->name, "llvmpipe") || contains(info->name, "oclgrind");
-}
-
-/* 16-wide vectors in one work-item are what a CPU's compiler turns into its own vectors. llvmpipe calls
- * itself a CPU too, but runs work-groups as a GPU does. */
-static clxent_schedule schedule_of(const clxent_device_info *info) {
-    return info->type == CLXENT_DEVICE_CPU && !is_emulated(info) ? CLXENT_SCHEDULE_WIDE
-                                                                 : CLXENT_SCHEDULE_GROUP;
-}
-
 /* Whether the functions of sub-groups are there: with OpenCL C 2.0 by an extension; a device of OpenCL 3.0
  * says how many sub-groups a work-group has at most, 0 (or that it does not know the question) where it has
  * none. Nothing older is asked for them. */
@@ -64,7 +52,7 @@ static cl_int find_subgroups(const clx_cl *cl, cl_device_id device, const clxent
     cl_uint most = 0;
     const bool of_2 = strncmp(info->opencl_c_version, "OpenCL C 2", 10) == 0;
     *out = 0;
-    if (clx_quirks_of(info).no_subgroups) return CL_SUCCESS;
+    if (clx_facts_of(info).no_subgroups) return CL_SUCCESS;
     *out = of_2 && contains(extensions, "cl_khr_subgroups");
     if (of_2 || strncmp(info->opencl_version, "OpenCL 3", 8) != 0) return CL_SUCCESS;
     const cl_int code = cl->GetDeviceInfo(device, CL_DEVICE_MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL);
@@ -140,7 +128,8 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetDeviceInfo(CL_DEVICE_MAX_NUM_SUB_GROUPS)");
     info.unified_memory = unified == CL_TRUE;
     info.compiler = compiler == CL_TRUE;
-    info.schedule = schedule_of(&info);
+    const clx_facts facts = clx_facts_of(&info);
+    info.schedule = clx_long_row_schedule(&facts);
     *out = info;
     return CLXENT_OK;
 }
@@ -154,7 +143,7 @@ const char *clx_device_lacks(const clxent_device_info *info) {
 /* Which device is used when none is named. */
 static int rank_of(const clxent_device_info *info) {
     if (clx_device_lacks(info)) return 0;
-    if (is_emulated(info)) return 1;
+    if (clx_facts_of(info).is_emulated) return 1;
     switch (info->type) {
     case CLXENT_DEVICE_GPU:
         return 5;
@@ -173,16 +162,17 @@ static void mark_default(device_list *list) {
         if (rank_of(&list->infos[i]) > rank_of(&list->infos[best])) best = i;
     for (size_t i = 0; i < list->count; i++) {
         clxent_device_info *info = &list->infos[i];
+        const bool is_emulated = clx_facts_of(info).is_emulated;
         const char *lacks = clx_device_lacks(info), *why = "another device is preferred";
         if (lacks)
             why = NULL;
         else if (i == best && list->count == 1)
             why = "the only device";
-        else if (i == best && is_emulated(info))
+        else if (i == best && is_emulated)
             why = "the first device; emulated, slow";
         else if (i == best)
             why = "the first of the best kind: GPU, accelerator, CPU, other, emulated";
-        else if (is_emulated(info))
+        else if (is_emulated)
             why = "emulated, slow; another device is preferred";
         if (why)
             snprintf(info->why, sizeof info->why, "%s", why);

@@ -109,11 +109,8 @@ static void set_rows(clx_launch *launch, int64_t first, int64_t end) {
 /* reduce.cl's kernels: a team a chunk of rows and, where there are several and these are the last, one team
  * over them. A team is a group, or a work-item with rows side by side. */
 static void add_reduction(clx_launch *launch, int first_kernel, int64_t first, int64_t end) {
-    /* a CPU device runs a group's items one after the other */
-    const clxent_device_info *info = &launch->plan->ctx->info;
-    const size_t team = info->schedule == CLXENT_SCHEDULE_WIDE ? 1
-                        : info->type == CLXENT_DEVICE_CPU      ? 16
-                                                               : 128;
+    const clx_facts *facts = &launch->plan->ctx->facts;
+    const size_t team = facts->runs_rows_in_vectors ? 1 : facts->runs_items_in_turn ? 16 : 128;
     clx_kernel *kernels = launch->plan->reduce + first_kernel;
     const int64_t rows = launch->params.rows;
     set_rows(launch, first, end);
@@ -156,7 +153,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         break;
     case CLXENT_SCHEDULE_SPLIT:
         for (int i = 0; i < 2; i++)
-            if (clx_is_wide(plan->ctx, plan->schedule))
+            if (clx_is_wide(&plan->ctx->facts, plan->schedule))
                 add_items(launch, &kernels[i], rows * (size_t)plan->split.parts, 1);
             else
                 add_teams(launch, &kernels[i], rows * (size_t)plan->split.parts, team, scratch);
@@ -166,7 +163,7 @@ clxent_status clx_launch_rows(clx_launch *launch, const clx_call *call, int64_t 
         hold_row(launch, call);
         break;
     default:
-        if (plan->ctx->info.schedule == CLXENT_SCHEDULE_WIDE)
+        if (plan->ctx->facts.runs_rows_in_vectors)
             add_items(launch, kernels, (size_t)clx_divided_up((int64_t)rows, CLX_ITEM_ROWS), 1);
         else
             add_items(launch, kernels, rows,
@@ -206,18 +203,18 @@ static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
 
 /* So many events more are to be held. */
 static clxent_status reserve_events(clxent_ctx *ctx, size_t count) {
-    return ctx->holds_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
+    return ctx->facts.loses_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
 }
 
 static clxent_status hold_event(clxent_ctx *ctx, cl_event event) {
-    return ctx->holds_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
+    return ctx->facts.loses_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
 }
 
 clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     clxent_ctx *ctx = launch->plan->ctx;
     const clx_cl *cl = &ctx->cl;
     const int count = launch->count;
-    const bool each_event = ctx->out_of_order || ctx->holds_events;
+    const bool each_event = ctx->out_of_order || ctx->facts.loses_events;
     cl_event previous = NULL; /* out of order: each step waits for it */
     launch->count = 0;
     clxent_status status = reserve_events(ctx, CLX_MAX_STEPS);

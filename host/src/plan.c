@@ -54,7 +54,7 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
     const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
     const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
     const bool lane = plan->schedule == CLXENT_SCHEDULE_LANE;
-    const bool wide = clx_is_wide(plan->ctx, plan->schedule);
+    const bool wide = clx_is_wide(&plan->ctx->facts, plan->schedule);
     const clxent_tuning *tuning = &plan->tuning;
     const clx_build build = {
         .op = d->op,
@@ -101,7 +101,7 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     plan->ctx = ctx;
     plan->tuning = ctx->tuning;
     ctx->references++;
-    if (ctx->holds_events) /* here, so that no call allocates */
+    if (ctx->facts.loses_events) /* here, so that no call allocates */
         status = clx_held_reserve(&ctx->held, 1, &ctx->cl, &ctx->error);
     if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, &plan->desc);
     if (status != CLXENT_OK) goto fail;

@@ -38,12 +38,6 @@ struct clxent_plan {
     cl_event workspace_user; /* out-of-order queue: the last call that uses it; NULL: none */
 };
 
-/* Whether a work-item runs a row, or a part of one, in vectors; else a work-group does. */
-static inline bool clx_is_wide(const clxent_ctx *ctx, clxent_schedule schedule) {
-    return schedule == CLXENT_SCHEDULE_WIDE ||
-           (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule == CLXENT_SCHEDULE_WIDE);
-}
-
 /* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out);

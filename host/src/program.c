@@ -8,7 +8,6 @@
 #include "error.h"
 #include "kernel_sources.h"
 #include "program_cache.h"
-#include "quirks.h"
 
 static const clx_kernel_source *find_source(const char *name) {
     const clx_kernel_source *source = clx_kernel_sources;
@@ -157,17 +156,16 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
 /* OpenCL C 1.2 is what the kernels are written in. Sub-groups came with OpenCL C 2.0, and are a part of 3.0.
  */
 static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
-    const char *other = clx_quirks_of(&ctx->info).language;
-    if (other) return other;
+    if (ctx->facts.language) return ctx->facts.language;
     if (!subgroups) return "-cl-std=CL1.2 ";
     return strncmp(ctx->info.opencl_c_version, "OpenCL C 2", 10) == 0 ? "-cl-std=CL2.0 -DSUBGROUPS=1 "
                                                                       : "-cl-std=CL3.0 -DSUBGROUPS=1 ";
 }
 
-/* Whether rows are shared by the items of a work-group. */
-static bool has_teams(const clxent_ctx *ctx, clxent_schedule schedule) {
-    return schedule == CLXENT_SCHEDULE_GROUP ||
-           (schedule == CLXENT_SCHEDULE_SPLIT && ctx->info.schedule != CLXENT_SCHEDULE_WIDE);
+/* For a device that runs rows in vectors: several rows at once where a row is not vectors itself. */
+static const char *vector_option(const clx_facts *facts, clxent_schedule schedule) {
+    if (!facts->runs_rows_in_vectors) return "";
+    return schedule == CLXENT_SCHEDULE_LANE ? " -DROWS=16" : clx_is_wide(facts, schedule) ? " -DCPU=1" : "";
 }
 
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
@@ -176,20 +174,16 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     static const char *const kernels[][3] = {
         {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
     char options[320], cut[32] = "";
+    const bool has_teams = schedule != CLXENT_SCHEDULE_LANE && !clx_is_wide(&ctx->facts, schedule);
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              QUIET
              "%s%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
-             language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)),
-             clx_quirks_of(&ctx->info).options, (int)build->op, (int)build->logits, (int)build->grad,
-             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
-             build->stats, build->strided, build->from_lse, build->u,
-             ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
-             : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
-             : schedule == CLXENT_SCHEDULE_GROUP        ? ""
-                                                        : " -DCPU=1",
-             cut);
+             language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, (int)build->op,
+             (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
+             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->u,
+             vector_option(&ctx->facts, schedule), cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];
@@ -200,8 +194,7 @@ clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
     char options[128];
     snprintf(options, sizeof options, QUIET "%s%s-DREAL_F64=%d%s", language_option(ctx, false),
-             clx_quirks_of(&ctx->info).options, f64,
-             ctx->info.schedule == CLXENT_SCHEDULE_WIDE ? " -DROWS=16" : "");
+             ctx->facts.options, f64, ctx->facts.runs_rows_in_vectors ? " -DROWS=16" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
     if (status == CLXENT_OK) *out = program->kernels;

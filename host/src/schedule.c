@@ -5,7 +5,6 @@
 #include "device.h"
 #include "error.h"
 #include "plan.h"
-#include "quirks.h"
 #include "tuning.h"
 
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
@@ -46,7 +45,7 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
     const clxent_tuning *t = &ctx->tuning;
     const int64_t team = clx_group_size(t, desc->classes);
     const int64_t classes_at_once = schedule == CLXENT_SCHEDULE_LANE ? 1
-                                    : clx_is_wide(ctx, schedule)
+                                    : clx_is_wide(&ctx->facts, schedule)
                                         ? t->wide_width
                                         : t->group_width * (team < SMALLEST_TEAM ? team : SMALLEST_TEAM);
     return (uint64_t)(1000 + 5 * desc->classes_padded / classes_at_once);
@@ -55,7 +54,7 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
                                   clx_split *split) {
     const clxent_device_info *info = &ctx->info;
-    const uint64_t limit = clx_quirks_of(info).loop_limit;
+    const uint64_t limit = ctx->facts.loop_limit;
     clxent_schedule schedule = desc->schedule;
     *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
@@ -64,10 +63,10 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
         else if (desc->rows < busy_teams(ctx) && split->parts > 1)
             schedule = CLXENT_SCHEDULE_SPLIT;
         else
-            schedule = info->schedule;
+            schedule = clx_long_row_schedule(&ctx->facts);
         if (limit && iterations(ctx, schedule, desc) > limit) schedule = CLXENT_SCHEDULE_GROUP;
     }
-    if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = info->schedule;
+    if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = clx_long_row_schedule(&ctx->facts);
     if (limit && iterations(ctx, schedule, desc) > limit) {
         const bool others =
             desc->schedule != CLXENT_SCHEDULE_AUTO && iterations(ctx, CLXENT_SCHEDULE_GROUP, desc) <= limit;
