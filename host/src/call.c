@@ -2,18 +2,20 @@
 #include "call.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "error.h"
 #include "structs.h"
+#include "workspace.h"
 
-const char *clx_slot_text(char text[CLX_SLOT_TEXT], const clx_slot *slot, size_t bytes) {
+/* "160 bytes at address 0x7ffc2c00", "160 bytes at offset 64 of a buffer of 4096". */
+enum { SLOT_TEXT = 112 };
+static const char *slot_text(char text[SLOT_TEXT], const clx_slot *slot, size_t bytes) {
     if (slot->host)
-        snprintf(text, CLX_SLOT_TEXT, "%zu bytes at address 0x%" PRIxPTR, bytes, (uintptr_t)slot->host);
+        snprintf(text, SLOT_TEXT, "%zu bytes at address 0x%" PRIxPTR, bytes, (uintptr_t)slot->host);
     else
-        snprintf(text, CLX_SLOT_TEXT, "%zu bytes at offset %zu of a buffer of %zu", bytes, slot->offset,
+        snprintf(text, SLOT_TEXT, "%zu bytes at offset %zu of a buffer of %zu", bytes, slot->offset,
                  slot->offset + slot->available);
     return text;
 }
@@ -60,15 +62,15 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     if (taken != CLXENT_OK) return taken;
     const size_t size = clxent_dtype_size(slot->dtype);
     if (slot->bytes > slot->available) {
-        char where[CLX_SLOT_TEXT], stride_text[48] = "";
+        char where[SLOT_TEXT], stride_text[48] = "";
         int64_t stride = 0, outer_elements = 0;
         if (clx_matrix_of(d, array, &stride, &outer_elements) && stride != outer_elements)
             snprintf(stride_text, sizeof stride_text, " at a stride of %" PRId64, stride);
         return clx_fail(err, CLXENT_ERR_BUFFER,
                         "%s has %s, %zu are needed for %" PRId64 " rows of %" PRId64
                         " classes: %zu elements of %s%s",
-                        name, clx_slot_text(where, slot, slot->available), slot->bytes, call->rows,
-                        d->classes, slot->bytes / size, clxent_dtype_name(slot->dtype), stride_text);
+                        name, slot_text(where, slot, slot->available), slot->bytes, call->rows, d->classes,
+                        slot->bytes / size, clxent_dtype_name(slot->dtype), stride_text);
     }
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
     if (start % size != 0)
@@ -80,7 +82,8 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-bool clx_overlap(const clx_slot *a, const clx_slot *b) {
+/* Whether two arrays share bytes. */
+static bool overlap(const clx_slot *a, const clx_slot *b) {
     if (!a->present || !b->present || a->mem != b->mem) return false;
     const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
     return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
@@ -96,12 +99,12 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
         if (!call->slots[out].present || !call->slots[out].is_output) continue;
         for (int other = 0; other < CLXENT_A_COUNT; other++) {
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
-            if (other == out || (b->is_output && other > out) || !clx_overlap(a, b)) continue;
+            if (other == out || (b->is_output && other > out) || !overlap(a, b)) continue;
             const bool over_logits = out == CLXENT_A_grad && other == clx_scored_array(d);
             if (over_logits && is_in_place(d, b, a)) continue;
-            char here[CLX_SLOT_TEXT], there[CLX_SLOT_TEXT];
-            clx_slot_text(here, a, a->bytes);
-            clx_slot_text(there, b, b->bytes);
+            char here[SLOT_TEXT], there[SLOT_TEXT];
+            slot_text(here, a, a->bytes);
+            slot_text(there, b, b->bytes);
             if (over_logits)
                 return clx_fail(err, CLXENT_ERR_BUFFER,
                                 "grad (%s, row stride %" PRId64 ", %s) overlaps %s (%s, row stride %" PRId64
@@ -218,86 +221,35 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
     return check_call(plan, buffers->rows, buffers->scalars, out);
 }
 
-/* ---------------------------------------------------------------- what the kernels are told ----------- */
-
-static clx_bits bits_of(const clxent_desc *d, double x) {
-    clx_bits bits = 0;
-    const float f = (float)x;
-    if (clx_real(d) == CLXENT_F64)
-        memcpy(&bits, &x, sizeof x);
-    else {
-        uint32_t low;
-        memcpy(&low, &f, sizeof f);
-        bits = low;
-    }
-    return bits;
-}
-
-static double class_unit(int64_t classes) {
-    int exponent;
-    (void)frexp((double)classes, &exponent);
-    return ldexp(1.0, -exponent - 1);
-}
-
-clx_params clx_call_params(const clxent_plan *plan, const clx_call *call) {
-    const clxent_desc *d = &plan->desc;
-    const clxent_scalars *s = &call->scalars;
-    const bool reduced_loss = (call->outputs & CLXENT_OUT_LOSS) && d->reduction != CLXENT_NONE;
-    const bool atomic = reduced_loss && (d->flags & CLXENT_ATOMIC);
-
-    clx_params p = {
-        .rows = call->rows,
-        .end_row = call->rows,
-        .classes = d->classes,
-        .classes_padded = d->classes_padded,
-        .inner = d->inner,
-        .logits_stride = d->row_stride,
-        .grad_stride = d->grad_row_stride,
-        .targets_stride = d->targets_row_stride,
-        .log_probs_stride = d->log_probs_row_stride,
-        .grad_output_stride = d->grad_output_row_stride,
-        .sequence_length = d->sequence_length,
-        .tokens_per_sequence = d->tokens_per_sequence,
-        .ignore_index = d->ignore_index,
-        .parts = plan->split.parts,
-        .part_classes = plan->split.part_classes,
-        .label_smoothing = bits_of(d, s->label_smoothing),
-        .z_loss = bits_of(d, s->z_loss),
-        .softcap = bits_of(d, s->softcap),
-        .logit_scale = bits_of(d, s->logit_scale),
-        .grad_output = bits_of(d, s->grad_output),
-        .class_unit = bits_of(d, class_unit(d->classes)),
-        .reduction = (clx_i32)d->reduction,
-        .targets = (clx_i32)d->targets,
-        .targets_int = (clx_i32)d->targets_dtype,
-        .segment_int = (clx_i32)d->segment_dtype,
-        .flags = (d->use_ignore_index ? CLX_IGNORE : 0) |
-                 (d->empty_mean == CLXENT_EMPTY_MEAN_ZERO ? CLX_EMPTY_ZERO : 0) | (atomic ? CLX_ATOMIC : 0) |
-                 (reduced_loss && !atomic ? CLX_KEEP_ROWS : 0),
-    };
-    for (int i = 0; i < CLXENT_A_COUNT; i++) {
-        const clx_slot *slot = &call->slots[i];
-        if (!slot->present) continue;
-        const int argument = clx_argument_of(d, i);
-        p.present |= 1 << argument;
-        p.at[argument] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
-    }
-    return p;
-}
-
-void clx_pack_piece(clx_params *p, int64_t rows) {
-    p->inner = rows; /* and with strides of the same, row r begins r elements behind row 0 */
-    p->logits_stride = p->grad_stride = p->targets_stride = rows;
-    p->log_probs_stride = p->grad_output_stride = rows;
-}
-
-void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_workspace *w, size_t offset,
-                         int64_t first_kept, int64_t first_split) {
-    const int64_t at = (int64_t)offset, real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));
-    p->totals_at = w->totals_at + at;
-    p->count_partials_at = w->count_partials_at + at;
-    p->loss_partials_at = w->loss_partials_at + at;
-    p->row_ce_at = (w->row_ce_at + at) / real_bytes - first_kept;
-    p->row_z_at = (w->row_z_at + at) / real_bytes - first_kept;
-    p->row_parts_at = w->row_parts_at + at - first_split * plan->split.parts * CLX_SPLIT_PART_BYTES;
+clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace) {
+    clxent_error *err = &plan->ctx->error;
+    size_t size = 0;
+    size_t needed = 0;
+    const clxent_status status = clx_workspace_size(plan, &needed);
+    if (status != CLXENT_OK) return status;
+    const cl_int code = plan->ctx->cl.GetMemObjectInfo(workspace->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(workspace)");
+    if (workspace->offset % sizeof(clx_bits) != 0)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "workspace offset %zu is not a multiple of %zu",
+                        workspace->offset, sizeof(clx_bits));
+    if (workspace->offset > size)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "workspace offset %zu is past the end of its buffer of %zu bytes", workspace->offset,
+                        size);
+    const clx_slot scratch = {.present = true,
+                              .mem = workspace->mem,
+                              .offset = workspace->offset,
+                              .available = size - workspace->offset,
+                              .bytes = needed};
+    char here[SLOT_TEXT], there[SLOT_TEXT];
+    if (scratch.available < needed)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "workspace has %s, %zu are needed (clxent_workspace_bytes() says how many)",
+                        slot_text(here, &scratch, scratch.available), needed);
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
+        if (overlap(&scratch, &call->slots[i]))
+            return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%s) overlaps %s (%s)",
+                            slot_text(here, &scratch, needed), clx_array_name(i),
+                            slot_text(there, &call->slots[i], call->slots[i].bytes));
+    return CLXENT_OK;
 }

@@ -7,9 +7,9 @@
 
 #include "device.h"
 #include "error.h"
+#include "facts.h"
 #include "program.h"
 #include "program_cache.h"
-#include "facts.h"
 #include "structs.h"
 #include "tuning.h"
 

@@ -9,40 +9,6 @@
 #include "params.h"
 #include "structs.h"
 
-clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split) {
-    const int64_t chunks = clx_divided_up(rows, CLX_CHUNK_ROWS);
-    const int64_t real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));
-    const int64_t bits_bytes = sizeof(clx_bits);
-    const int64_t kept_bytes = clx_divided_up(kept * real_bytes, bits_bytes) * bits_bytes;
-    clx_workspace w = {0};
-    w.totals_at = 0;
-    w.count_partials_at = w.totals_at + (int64_t)sizeof(clx_totals);
-    w.loss_partials_at = w.count_partials_at; /* all is counted, and the counts added up, before a loss is */
-    _Static_assert(sizeof(clx_loss_sums) <= sizeof(clx_counts), "in the place of the counts");
-    w.row_ce_at = w.count_partials_at + chunks * (int64_t)sizeof(clx_counts);
-    w.row_z_at = w.row_ce_at + kept_bytes;
-    w.row_parts_at = w.row_z_at + kept_bytes;
-    w.bytes =
-        w.row_parts_at +
-        (plan->schedule == CLXENT_SCHEDULE_SPLIT ? split * plan->split.parts * CLX_SPLIT_PART_BYTES : 0);
-    return w;
-}
-
-clx_workspace clx_workspace_of(const clxent_plan *plan) {
-    const int64_t rows = plan->desc.rows;
-    return clx_workspace_for(plan, rows, rows, rows);
-}
-
-clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes) {
-    const uint64_t needed = (uint64_t)clx_workspace_of(plan).bytes;
-    if (clx_fits_size(needed, SIZE_MAX, bytes)) return CLXENT_OK;
-    return clx_fail(
-        &plan->ctx->error, CLXENT_ERR_MEMORY,
-        "the workspace of a plan of %lld rows needs a buffer of %llu bytes, and the largest size on "
-        "this host is %zu: plan for fewer rows",
-        (long long)plan->desc.rows, (unsigned long long)needed, SIZE_MAX);
-}
-
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
     _Static_assert(sizeof(clx_build) == 12 * sizeof(int), "memcmp() compares builds: they have no padding");
@@ -146,13 +112,4 @@ clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out
     if (out == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
     *out = plan->schedule;
     return CLXENT_OK;
-}
-
-clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes) {
-    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
-    if (bytes == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "bytes is NULL");
-    size_t needed = 0;
-    const clxent_status status = clx_workspace_size(plan, &needed);
-    if (status == CLXENT_OK) *bytes = needed;
-    return status;
 }

@@ -51,18 +51,4 @@ clxent_scalars clx_desc_scalars(const clxent_desc *desc);
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
                                   clx_split *split);
 
-/* Scratch of a call, in byte offsets: totals; for each chunk of rows its part of the counts and of the loss;
- * for each of `kept` rows its losses until their chunk is added up; for each of `split` rows what schedule
- * split knows of its parts. */
-typedef struct clx_workspace {
-    int64_t totals_at, count_partials_at, loss_partials_at, row_ce_at, row_z_at, row_parts_at, bytes;
-} clx_workspace;
-clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split);
-
-/* For all of the plan's rows at once. */
-clx_workspace clx_workspace_of(const clxent_plan *plan);
-
-/* Its bytes. ERR_MEMORY where the host has no buffer of that size. */
-clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes);
-
 #endif

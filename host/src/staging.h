@@ -5,7 +5,7 @@
 #ifndef CLX_STAGING_H
 #define CLX_STAGING_H
 
-#include "enqueue.h"
+#include "launch.h"
 
 /* How far a call is: the last event of each kind, NULL: none yet. */
 typedef struct clx_transfers {

@@ -5,17 +5,14 @@
  * there are two passes: one counts, from targets and row weights alone, in blocks of whole chunks; one
  * computes the rows, in blocks of whole outer indices; where not even one of those fits, in pieces of one. In
  * the caller's (N,C) arrays a piece is a run of rows for each class. It is copied, one run after another, and
- * the kernels are told that these are the array.
- *
- * The bits are those of one launch: sums go by chunks of CLX_CHUNK_ROWS rows from row 0, wherever blocks end.
- * Until its chunk is added up a row's loss is kept in the workspace, which has room for the rows of a window,
- * some whole chunks: row r is kept at r % window. So no launch goes beyond a window, and after each the
- * chunks that are complete are added up, before the next window's rows come over theirs. */
+ * the kernels are told that these are the array. */
 #include "stream.h"
 
 #include <assert.h>
 
+#include "blocks.h"
 #include "error.h"
+#include "staging.h"
 
 /* A block that is copied has about so many bytes: enough for a copy to run at full speed, few enough for the
  * first upload and the last download, which nothing overlaps, not to matter, and for a CPU device's caches.
@@ -31,7 +28,8 @@ typedef struct block_slot {
 } block_slot;
 
 typedef struct stream {
-    clx_launch launch; /* the call's, with the block's arrays */
+    clxent_plan *plan;
+    clx_blocks blocks;
     const clx_call *call;
     clx_transfers *transfers;
     int scored;                        /* the array of the logits */
@@ -39,9 +37,6 @@ typedef struct stream {
     uint32_t row_arrays, count_arrays; /* those that have rows, bit i for array i; of them what is counted */
     uint64_t whole_bytes;              /* of the arrays that stay */
     clx_staged whole[CLXENT_A_COUNT], workspace;
-    clx_workspace layout;
-    int64_t window; /* rows whose losses the workspace keeps; 0: of none */
-    int64_t summed; /* rows whose chunks are added up */
     block_slot slots[MAX_SLOTS];
 } stream;
 
@@ -51,7 +46,7 @@ typedef struct pass {
     uint32_t arrays;
     bool in_pieces; /* of outer indices, which none of its blocks goes beyond */
     int64_t unit;   /* rows that stay together */
-    clxent_status (*launch)(stream *, int64_t first, int64_t end);
+    clxent_status (*work)(clx_blocks *, int64_t first, int64_t end);
     int64_t block; /* rows */
     int slot_count;
 } pass;
@@ -82,7 +77,7 @@ static bool is_in(uint32_t arrays, int array) {
 
 /* Tells the arrays that have rows from those that stay. */
 static void sort_arrays(stream *s) {
-    const clxent_desc *d = &s->launch.plan->desc;
+    const clxent_desc *d = &s->plan->desc;
     const uint32_t numbers = 1u << CLXENT_A_targets | 1u << CLXENT_A_row_weight | 1u << CLXENT_A_segment;
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         const clx_slot *slot = &s->call->slots[i];
@@ -100,7 +95,7 @@ static void sort_arrays(stream *s) {
 
 /* Bytes of an array for any block of so many rows. */
 static uint64_t room_of(const stream *s, int array, bool in_pieces, int64_t block) {
-    const clxent_desc *d = &s->launch.plan->desc;
+    const clxent_desc *d = &s->plan->desc;
     const int shape = shape_of(s, array);
     const uint64_t size = clxent_dtype_size(s->call->slots[array].dtype);
     if (in_pieces) return (uint64_t)clx_piece_of(d, shape, 0, block).elements * size;
@@ -115,26 +110,16 @@ static uint64_t room_of_block(const stream *s, uint32_t arrays, bool in_pieces, 
     return bytes;
 }
 
-static int64_t window_for(const stream *s, int64_t block) {
-    if (!(s->launch.params.flags & CLX_KEEP_ROWS)) return 0;
-    return (int64_t)least((uint64_t)s->call->rows,
-                          (uint64_t)clx_divided_up(block, CLX_CHUNK_ROWS) * CLX_CHUNK_ROWS);
-}
-
-static clx_workspace workspace_for(const stream *s, int64_t block) {
-    return clx_workspace_for(s->launch.plan, s->call->rows, window_for(s, block), block);
-}
-
 /* That of the rows' pass is chosen with its block, and stays. */
 static clx_workspace workspace_of_pass(const stream *s, const pass *p, int64_t block) {
-    return p->counts ? s->layout : workspace_for(s, block);
+    return p->counts ? s->blocks.layout : clx_blocks_workspace(&s->blocks, block);
 }
 
 /* All that is on the device during the pass. That of the rows leaves enough to count before. */
 static uint64_t memory_for(const stream *s, const pass *p, int64_t block, int slots) {
     const uint64_t stays = s->whole_bytes + (uint64_t)workspace_of_pass(s, p, block).bytes;
     const uint64_t blocks = (uint64_t)slots * room_of_block(s, p->arrays, p->in_pieces, block);
-    if (p->counts || !clx_counts_first(&s->launch, s->call)) return stays + blocks;
+    if (p->counts || !clx_counts_first(&s->blocks.launch, s->call)) return stays + blocks;
     const int64_t chunk = (int64_t)least(CLX_CHUNK_ROWS, (uint64_t)s->call->rows);
     return stays + most(blocks, room_of_block(s, s->count_arrays, false, chunk));
 }
@@ -144,7 +129,7 @@ static uint64_t budget_of(const clxent_ctx *ctx) {
 }
 
 static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint64_t block_bytes) {
-    const clxent_ctx *ctx = s->launch.plan->ctx;
+    const clxent_ctx *ctx = s->plan->ctx;
     for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (is_in(p->arrays, i) && room_of(s, i, p->in_pieces, block) > ctx->info.largest_buffer_bytes)
             return false;
@@ -155,7 +140,7 @@ static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint6
 
 /* The rows that blocks divide: all, or those of an outer index. */
 static int64_t whole_of(const stream *s, const pass *p) {
-    return p->in_pieces ? s->launch.plan->desc.inner : s->call->rows;
+    return p->in_pieces ? s->plan->desc.inner : s->call->rows;
 }
 
 /* The largest block that fits so often, of up to block_bytes bytes; 0: none does. */
@@ -175,7 +160,7 @@ static int64_t largest_block(const stream *s, const pass *p, int slots, uint64_t
 
 /* A buffer that is too large by itself is refused where it is made. */
 static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
-    clxent_ctx *ctx = s->launch.plan->ctx;
+    clxent_ctx *ctx = s->plan->ctx;
     const unsigned long long needed = memory_for(s, p, unit, 1);
     const char *plural = unit == 1 ? "" : "s";
     if (needed <= budget_of(ctx)) return CLXENT_OK;
@@ -194,7 +179,7 @@ static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
 
 /* Whether the pass's blocks are copied to the device; else they are used where they stand. */
 static bool is_copied(const stream *s, const pass *p) {
-    return p->in_pieces || !s->launch.plan->ctx->info.unified_memory;
+    return p->in_pieces || !s->plan->ctx->info.unified_memory;
 }
 
 /* Chooses the pass's block, and how many are on the device at a time. */
@@ -238,7 +223,7 @@ static int64_t end_of_block(const stream *s, const pass *p, int64_t first) {
 
 /* Waits until nothing uses the slot. */
 static clxent_status wait_for(stream *s, block_slot *slot, int64_t first) {
-    clxent_ctx *ctx = s->launch.plan->ctx;
+    clxent_ctx *ctx = s->plan->ctx;
     if (slot->done == NULL) return CLXENT_OK;
     const cl_int code = ctx->cl.WaitForEvents(1, &slot->done);
     ctx->cl.ReleaseEvent(slot->done);
@@ -251,12 +236,12 @@ static clxent_status wait_for(stream *s, block_slot *slot, int64_t first) {
 /* An output that leaves gaps between its rows. */
 static bool has_gaps(const stream *s, int array) {
     int64_t stride = 0, touched = 0;
-    return clx_matrix_of(&s->launch.plan->desc, shape_of(s, array), &stride, &touched) && stride > touched;
+    return clx_matrix_of(&s->plan->desc, shape_of(s, array), &stride, &touched) && stride > touched;
 }
 
 /* What the block is of one array: where it is in the caller's, and its form there. */
 static clx_piece piece_of(const stream *s, const pass *p, int array, int64_t first, int64_t end) {
-    const clxent_desc *d = &s->launch.plan->desc;
+    const clxent_desc *d = &s->plan->desc;
     if (p->in_pieces) return clx_piece_of(d, shape_of(s, array), first, end);
     const clx_extent e = clx_extent_of(d, shape_of(s, array), first, end);
     return (clx_piece){.first = e.first, .runs = 1, .elements = e.end - e.first};
@@ -264,7 +249,7 @@ static clx_piece piece_of(const stream *s, const pass *p, int array, int64_t fir
 
 /* Stages rows [first, end) in the slot, and tells the kernels where row 0 would be. */
 static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
-    clx_launch *launch = &s->launch;
+    clx_launch *launch = &s->blocks.launch;
     if (p->in_pieces) clx_pack_piece(&launch->params, end - first);
     for (int i = 0; i < CLXENT_A_COUNT && first < end; i++) {
         const clx_slot *given = &s->call->slots[i];
@@ -297,7 +282,7 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
 
 /* Enqueues the way back of the block's outputs; the slot is in use until that is done. */
 static clxent_status collect(stream *s, block_slot *slot) {
-    clxent_ctx *ctx = s->launch.plan->ctx;
+    clxent_ctx *ctx = s->plan->ctx;
     cl_event *last = &s->transfers->computed;
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         if (slot->staged[i].mem == NULL || !slot->staged[i].is_output) continue;
@@ -315,50 +300,18 @@ static clxent_status collect(stream *s, block_slot *slot) {
 static clxent_status run_block(stream *s, const pass *p, block_slot *slot, int64_t first, int64_t end) {
     clxent_status status = wait_for(s, slot, first);
     if (status == CLXENT_OK) status = stage(s, p, slot, first, end);
-    if (status == CLXENT_OK) status = p->launch(s, first, end);
+    if (status == CLXENT_OK) status = p->work(&s->blocks, first, end);
     return status == CLXENT_OK ? collect(s, slot) : status;
 }
 
 /* ---------------------------------------------------------------- passes ------------------------------ */
 
-static clxent_status launch_all(stream *s, int64_t first, int64_t end) {
-    clx_launch_before(&s->launch, s->call, first, end);
-    const clxent_status status = clx_launch_rows(&s->launch, s->call, first, end);
-    if (status != CLXENT_OK) return status;
-    clx_launch_after(&s->launch, s->call, first, end);
-    return clx_transfers_launch(s->transfers, &s->launch);
-}
-
-static clxent_status launch_count(stream *s, int64_t first, int64_t end) {
-    clx_launch_before(&s->launch, s->call, first, end);
-    return clx_transfers_launch(s->transfers, &s->launch);
-}
-
-/* Rows [first, end) of one window, and the chunks that they complete. */
-static clxent_status launch_in_window(stream *s, int64_t first, int64_t end) {
-    const int64_t complete = end == s->call->rows ? end : end - end % CLX_CHUNK_ROWS;
-    const int64_t first_kept = s->window ? first - first % s->window : 0;
-    clx_place_workspace(&s->launch.params, s->launch.plan, &s->layout, 0, first_kept, first);
-    clxent_status status = clx_launch_rows(&s->launch, s->call, first, end);
-    if (status == CLXENT_OK) status = clx_transfers_launch(s->transfers, &s->launch);
-    if (status != CLXENT_OK || s->window == 0 || complete <= s->summed) return status;
-    clx_launch_after(&s->launch, s->call, s->summed, complete);
-    s->summed = complete;
-    return clx_transfers_launch(s->transfers, &s->launch);
-}
-
-static clxent_status launch_rows(stream *s, int64_t first, int64_t end) {
-    clxent_status status = CLXENT_OK;
-    for (int64_t next; first < end && status == CLXENT_OK; first = next) {
-        next = s->window ? (int64_t)least((uint64_t)end, (uint64_t)(first - first % s->window + s->window))
-                         : end;
-        status = launch_in_window(s, first, next);
-    }
-    return status;
+static clxent_status submit(void *transfers, clx_launch *launch) {
+    return clx_transfers_launch(transfers, launch);
 }
 
 static void release_slots(stream *s) {
-    clxent_ctx *ctx = s->launch.plan->ctx;
+    clxent_ctx *ctx = s->plan->ctx;
     for (int i = 0; i < MAX_SLOTS; i++) { /* what is enqueued keeps the buffers that it uses */
         for (int array = 0; array < CLXENT_A_COUNT; array++)
             clx_stage_release(ctx, &s->slots[i].staged[array]);
@@ -383,22 +336,22 @@ static clxent_status run_pass(stream *s, const pass *p) {
     release_slots(s);
     for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (is_in(s->row_arrays, i) || i == CLXENT_A_grad)
-            s->launch.arrays[clx_argument_of(&s->launch.plan->desc, i)] = NULL;
+            s->blocks.launch.arrays[clx_argument_of(&s->plan->desc, i)] = NULL;
     return status;
 }
 
 /* ---------------------------------------------------------------- the call ---------------------------- */
 
 static clxent_status stage_whole(stream *s) {
-    clxent_ctx *ctx = s->launch.plan->ctx;
-    const size_t bytes = (size_t)s->layout.bytes;
+    clxent_ctx *ctx = s->plan->ctx;
+    const size_t bytes = (size_t)s->blocks.layout.bytes;
     const bool copied = !ctx->info.unified_memory;
     s->workspace = (clx_staged){.name = "the workspace", .bytes = bytes, .is_output = true};
     clxent_status status = clx_stage(ctx, s->transfers, &s->workspace, bytes);
-    s->launch.workspace = s->workspace.mem;
+    s->blocks.launch.workspace = s->workspace.mem;
     for (int i = 0; i < CLXENT_A_COUNT && status == CLXENT_OK; i++) {
         const clx_slot *slot = &s->call->slots[i];
-        if (!slot->present || slot->bytes == 0 || clx_has_rows(&s->launch.plan->desc, i)) continue;
+        if (!slot->present || slot->bytes == 0 || clx_has_rows(&s->plan->desc, i)) continue;
         s->whole[i] = (clx_staged){.name = clx_array_name(i),
                                    .host = slot->host,
                                    .bytes = slot->bytes,
@@ -406,27 +359,26 @@ static clxent_status stage_whole(stream *s) {
                                    .is_output = slot->is_output,
                                    .is_read = !slot->is_output};
         status = clx_stage(ctx, s->transfers, &s->whole[i], slot->bytes);
-        s->launch.arrays[i] = s->whole[i].mem;
+        s->blocks.launch.arrays[i] = s->whole[i].mem;
     }
     return status;
 }
 
 static clxent_status run_passes(stream *s) {
-    pass rows = {.arrays = s->row_arrays, .unit = s->launch.plan->desc.inner, .launch = launch_rows};
-    pass count = {.counts = true, .arrays = s->count_arrays, .unit = CLX_CHUNK_ROWS, .launch = launch_count};
+    pass rows = {.arrays = s->row_arrays, .unit = s->plan->desc.inner, .work = clx_blocks_rows};
+    pass count = {
+        .counts = true, .arrays = s->count_arrays, .unit = CLX_CHUNK_ROWS, .work = clx_blocks_begin};
     const bool reads_rows = clx_reads_rows(s->call);
-    bool counts = clx_counts_first(&s->launch, s->call);
+    bool counts = clx_counts_first(&s->blocks.launch, s->call);
     clxent_status status = reads_rows ? divide(s, &rows) : CLXENT_OK;
     if (status != CLXENT_OK) return status;
     if (reads_rows && rows.block == s->call->rows) { /* one launch */
-        rows.launch = launch_all;
+        rows.work = clx_blocks_all;
         counts = false;
     }
-    s->window = window_for(s, rows.block);
-    s->layout = workspace_for(s, rows.block);
+    clx_blocks_start(&s->blocks, rows.block);
     if (counts) status = divide(s, &count);
     if (status == CLXENT_OK) status = stage_whole(s);
-    clx_place_workspace(&s->launch.params, s->launch.plan, &s->layout, 0, 0, 0);
     if (status == CLXENT_OK && counts) status = run_pass(s, &count);
     if (status == CLXENT_OK && reads_rows) status = run_pass(s, &rows);
     return status;
@@ -434,9 +386,13 @@ static clxent_status run_passes(stream *s) {
 
 clxent_status clx_stream(clxent_plan *plan, const clx_call *call, clx_transfers *transfers) {
     const int scored = clx_scored_array(&plan->desc);
-    stream s = {
-        .call = call, .transfers = transfers, .scored = scored, .in_place = is_in_place(call, scored)};
-    clx_launch_init(&s.launch, plan, call);
+    stream s = {.plan = plan,
+                .blocks = {.call = call, .submit = submit, .provider = transfers},
+                .call = call,
+                .transfers = transfers,
+                .scored = scored,
+                .in_place = is_in_place(call, scored)};
+    clx_launch_init(&s.blocks.launch, plan, call);
     sort_arrays(&s);
     clxent_status status = run_passes(&s);
     for (int i = 0; i < CLXENT_A_COUNT; i++) {

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launch.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "error.h"
+#include "held.h"
+#include "sizes.h"
+
+/* ---------------------------------------------------------------- what the kernels are told ----------- */
+
+static clx_bits bits_of(const clxent_desc *d, double x) {
+    clx_bits bits = 0;
+    const float f = (float)x;
+    if (clx_real(d) == CLXENT_F64)
+        memcpy(&bits, &x, sizeof x);
+    else {
+        uint32_t low;
+        memcpy(&low, &f, sizeof f);
+        bits = low;
+    }
+    return bits;
+}
+
+static double class_unit(int64_t classes) {
+    int exponent;
+    (void)frexp((double)classes, &exponent);
+    return ldexp(1.0, -exponent - 1);
+}
+
+static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
+    const clxent_desc *d = &plan->desc;
+    const clxent_scalars *s = &call->scalars;
+    const bool reduced_loss = (call->outputs & CLXENT_OUT_LOSS) && d->reduction != CLXENT_NONE;
+    const bool atomic = reduced_loss && (d->flags & CLXENT_ATOMIC);
+
+    clx_params p = {
+        .rows = call->rows,
+        .end_row = call->rows,
+        .classes = d->classes,
+        .classes_padded = d->classes_padded,
+        .inner = d->inner,
+        .logits_stride = d->row_stride,
+        .grad_stride = d->grad_row_stride,
+        .targets_stride = d->targets_row_stride,
+        .log_probs_stride = d->log_probs_row_stride,
+        .grad_output_stride = d->grad_output_row_stride,
+        .sequence_length = d->sequence_length,
+        .tokens_per_sequence = d->tokens_per_sequence,
+        .ignore_index = d->ignore_index,
+        .parts = plan->split.parts,
+        .part_classes = plan->split.part_classes,
+        .label_smoothing = bits_of(d, s->label_smoothing),
+        .z_loss = bits_of(d, s->z_loss),
+        .softcap = bits_of(d, s->softcap),
+        .logit_scale = bits_of(d, s->logit_scale),
+        .grad_output = bits_of(d, s->grad_output),
+        .class_unit = bits_of(d, class_unit(d->classes)),
+        .reduction = (clx_i32)d->reduction,
+        .targets = (clx_i32)d->targets,
+        .targets_int = (clx_i32)d->targets_dtype,
+        .segment_int = (clx_i32)d->segment_dtype,
+        .flags = (d->use_ignore_index ? CLX_IGNORE : 0) |
+                 (d->empty_mean == CLXENT_EMPTY_MEAN_ZERO ? CLX_EMPTY_ZERO : 0) | (atomic ? CLX_ATOMIC : 0) |
+                 (reduced_loss && !atomic ? CLX_KEEP_ROWS : 0),
+    };
+    for (int i = 0; i < CLXENT_A_COUNT; i++) {
+        const clx_slot *slot = &call->slots[i];
+        if (!slot->present) continue;
+        const int argument = clx_argument_of(d, i);
+        p.present |= 1 << argument;
+        p.at[argument] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
+    }
+    return p;
+}
+
+void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call) {
+    *launch = (clx_launch){.plan = plan, .params = params_of(plan, call)};
+    for (int i = 0; i < CLXENT_A_COUNT; i++)
+        if (call->slots[i].present) launch->arrays[clx_argument_of(&plan->desc, i)] = call->slots[i].mem;
+}
+
+void clx_pack_piece(clx_params *p, int64_t rows) {
+    p->inner = rows; /* and with strides of the same, row r begins r elements behind row 0 */
+    p->logits_stride = p->grad_stride = p->targets_stride = rows;
+    p->log_probs_stride = p->grad_output_stride = rows;
+}
+
+void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_workspace *w, size_t offset,
+                         int64_t first_kept, int64_t first_split) {
+    const int64_t at = (int64_t)offset, real_bytes = (int64_t)clxent_dtype_size(clx_real(&plan->desc));
+    p->totals_at = w->at[CLX_TOTALS] + at;
+    p->count_partials_at = w->at[CLX_COUNT_PARTIALS] + at;
+    p->loss_partials_at = w->at[CLX_LOSS_PARTIALS] + at;
+    p->row_ce_at = (w->at[CLX_ROW_CE] + at) / real_bytes - first_kept;
+    p->row_z_at = (w->at[CLX_ROW_Z] + at) / real_bytes - first_kept;
+    p->row_parts_at = w->at[CLX_ROW_PARTS] + at - first_split * plan->split.parts * CLX_SPLIT_PART_BYTES;
+}
+
+/* ---------------------------------------------------------------- steps ------------------------------- */
+
+/* Sets the kernel's arguments, but for those that are as the call before left them. An array that is there is
+ * set always: a handle may have come to mean another buffer. One that is not is NULL, and set once, so that
+ * no kernel holds on to a buffer that was released. */
+static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
+    const clx_cl *cl = &launch->plan->ctx->cl;
+    clx_kernel *k = step->kernel;
+    cl_int code = cl->SetKernelArg(k->kernel, CLX_ARG_PARAMS, sizeof launch->params, &launch->params);
+    for (int i = 0; i < CLXENT_A_COUNT && code == CL_SUCCESS; i++) {
+        const cl_mem *array = &launch->arrays[i];
+        const int32_t bit = 1 << i;
+        if (*array == NULL && k->is_set && !(k->present & bit)) continue;
+        code = cl->SetKernelArg(k->kernel, (cl_uint)(CLX_ARG_ARRAYS + i), sizeof *array, array);
+        k->present = *array ? k->present | bit : k->present & ~bit;
+    }
+    if (code == CL_SUCCESS)
+        code = cl->SetKernelArg(k->kernel, CLX_ARG_WORKSPACE, sizeof launch->workspace, &launch->workspace);
+    if (code == CL_SUCCESS && (!k->is_set || k->scratch_bytes != step->scratch_bytes))
+        code = cl->SetKernelArg(k->kernel, CLX_ARG_SCRATCH, step->scratch_bytes, NULL);
+    k->is_set = code == CL_SUCCESS;
+    k->scratch_bytes = step->scratch_bytes;
+    return code;
+}
+
+static clxent_status enqueue_kernel(clx_launch *launch, const clx_step *step, cl_uint n_wait,
+                                    const cl_event *wait, cl_event *event) {
+    clxent_ctx *ctx = launch->plan->ctx;
+    const char *name = step->kernel->name;
+    const uint64_t items = (uint64_t)step->groups * step->local_size;
+    size_t global_size = 0;
+    if (!clx_fits_size(items, SIZE_MAX, &global_size))
+        return clx_fail(
+            &ctx->error, CLXENT_ERR_SHAPE,
+            "kernel %s has %llu work-items, and the largest size on this host is %zu: give a call fewer rows",
+            name, (unsigned long long)items, SIZE_MAX);
+    cl_int code = set_arguments(launch, step);
+    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clSetKernelArg(%s)", name);
+    code = ctx->cl.EnqueueNDRangeKernel(ctx->queue, step->kernel->kernel, 1, NULL, &global_size,
+                                        &step->local_size, n_wait, n_wait ? wait : NULL, event);
+    if (code == CL_SUCCESS) return CLXENT_OK;
+    return clx_fail_cl(&ctx->error, code, "clEnqueueNDRangeKernel(%s, %zu work-items in groups of %zu)", name,
+                       global_size, step->local_size);
+}
+
+void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,
+                    size_t scratch_bytes) {
+    launch->steps[launch->count++] = (clx_step){enqueue_kernel, kernel, groups, local_size, scratch_bytes};
+}
+
+/* So many events more are to be held. */
+static clxent_status reserve_events(clxent_ctx *ctx, size_t count) {
+    return ctx->facts.loses_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
+static clxent_status hold_event(clxent_ctx *ctx, cl_event event) {
+    return ctx->facts.loses_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
+/* There is room for its event. */
+static clxent_status enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const cl_int code = ctx->cl.EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, event);
+    return code == CL_SUCCESS ? hold_event(ctx, *event)
+                              : clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
+}
+
+clxent_status clx_enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const clxent_status status = reserve_events(ctx, 1);
+    return status == CLXENT_OK ? enqueue_marker(ctx, n_wait, wait, event) : status;
+}
+
+clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    clxent_ctx *ctx = launch->plan->ctx;
+    const clx_cl *cl = &ctx->cl;
+    const int count = launch->count;
+    const bool each_event = ctx->out_of_order || ctx->facts.loses_events;
+    cl_event previous = NULL; /* out of order: each step waits for it */
+    launch->count = 0;
+    clxent_status status = reserve_events(ctx, CLX_MAX_STEPS);
+    if (status != CLXENT_OK) return status;
+
+    for (int i = 0; i < count; i++) {
+        const clx_step *step = &launch->steps[i];
+        const bool last = i == count - 1, chained = i > 0 && ctx->out_of_order;
+        cl_event done = NULL;
+        status = step->enqueue(launch, step,
+                               chained  ? 1
+                               : i == 0 ? n_wait
+                                        : 0,
+                               chained ? &previous : wait, each_event || (last && event) ? &done : NULL);
+        if (status != CLXENT_OK) break;
+        if (previous) cl->ReleaseEvent(previous);
+        previous = done;
+        status = hold_event(ctx, done);
+        if (status != CLXENT_OK) break;
+    }
+    if (count == 0 && event) status = enqueue_marker(ctx, n_wait, wait, &previous);
+    if (event)
+        *event = previous;
+    else if (previous)
+        cl->ReleaseEvent(previous);
+    return status;
+}

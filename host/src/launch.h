@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A launch: a list of steps on its way to the queue, and what all of them are told of the call. */
+#ifndef CLX_LAUNCH_H
+#define CLX_LAUNCH_H
+
+#include <clxent/clxent_opencl.h>
+
+#include "call.h"
+#include "params.h"
+#include "plan.h"
+#include "workspace.h"
+
+typedef struct clx_launch clx_launch;
+typedef struct clx_step clx_step;
+
+/* A step is what can be enqueued behind events, and has an event: a kernel of ours (clx_enqueue_kernel), or,
+ * by a function of its own, a copy, a library's matrix product, a callback. The function enqueues on the
+ * context's queue. *event, when event is not NULL, is that of its last command. */
+struct clx_step {
+    clxent_status (*enqueue)(clx_launch *launch, const clx_step *step, cl_uint n_wait, const cl_event *wait,
+                             cl_event *event);
+    clx_kernel *kernel;
+    size_t groups, local_size, scratch_bytes;
+};
+
+enum { CLX_MAX_STEPS = 6 };
+
+struct clx_launch {
+    clxent_plan *plan;
+    clx_params params;
+    cl_mem arrays[CLXENT_A_COUNT]; /* by the kernels' arguments; NULL: absent */
+    cl_mem workspace;
+    clx_step steps[CLX_MAX_STEPS];
+    int count; /* of steps not yet enqueued */
+};
+
+/* Fills all but the steps and the workspace. */
+void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call);
+
+/* Tells the kernels that the (N,C) arrays hold so many rows of one outer index and no other: those rows' runs
+ * one after another. Row 0 would be at the place of the first of them, less its number. */
+void clx_pack_piece(clx_params *params, int64_t rows);
+
+/* Tells the kernels where the scratch is: `layout`, at an offset of the workspace, its places for rows
+ * beginning with row first_kept and row first_split. */
+void clx_place_workspace(clx_params *params, const clxent_plan *plan, const clx_workspace *layout,
+                         size_t offset, int64_t first_kept, int64_t first_split);
+
+/* Adds a kernel of so many work-groups; a group needs scratch_bytes of local memory. */
+void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,
+                    size_t scratch_bytes);
+
+/* Enqueues the steps, one after the other, and empties the list. *event, when event is not NULL, is that of
+ * the last one (a marker's, when there is none). On failure, of the last one that was enqueued, on an
+ * out-of-order queue, else NULL: the launch's memory is in use until then. */
+clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event);
+
+/* A marker behind all that is on the queue. */
+clxent_status clx_enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event);
+
+#endif

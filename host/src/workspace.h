@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The scratch of a call: one buffer, cut into spans that a step asks for by name. */
+#ifndef CLX_WORKSPACE_H
+#define CLX_WORKSPACE_H
+
+#include "plan.h"
+
+typedef enum clx_span {
+    CLX_TOTALS,         /* a clx_totals */
+    CLX_COUNT_PARTIALS, /* a clx_counts for each chunk of rows */
+    CLX_LOSS_PARTIALS,  /* a clx_loss_sums for each chunk, in the place of the counts */
+    CLX_ROW_CE,         /* a real for each row that is kept until its chunk is added up: its cross entropy, */
+    CLX_ROW_Z,          /* and its z-loss */
+    CLX_ROW_PARTS,      /* what schedule split knows of the parts of each row */
+    CLX_SPANS
+} clx_span;
+
+typedef struct clx_workspace {
+    int64_t at[CLX_SPANS]; /* byte offsets, multiples of 8 */
+    int64_t bytes;
+} clx_workspace;
+
+/* Of a call of so many rows, of which `kept` are kept at a time and `split` are split at a time. */
+clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split);
+
+/* For all of the plan's rows at once. */
+clx_workspace clx_workspace_of(const clxent_plan *plan);
+
+/* Its bytes. ERR_MEMORY where the host has no buffer of that size. */
+clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes);
+
+#endif
