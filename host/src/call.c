@@ -46,12 +46,21 @@ static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int ar
 
 static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
     const clx_use use = clx_use_of(d, array);
+    if (call->phase == CLX_END || (call->phase == CLX_BEGIN && array != CLXENT_A_targets)) return false;
     return call->rows > 0 && (use == CLX_TAKE || (use == CLX_GRAD && (call->outputs & CLXENT_OUT_GRAD)));
+}
+
+/* Whether the phase has no use for the array: those of a block are there with their rows. */
+static bool is_idle(const clxent_desc *d, const clx_call *call, int array) {
+    int64_t stride = 0, elements = 0;
+    return (call->phase == CLX_BEGIN || call->phase == CLX_END) &&
+           clx_matrix_of(d, array, &stride, &elements);
 }
 
 static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const clx_call *call, int array) {
     const clx_slot *slot = &call->slots[array];
     const char *name = clx_array_name(array);
+    if (is_idle(d, call, array)) return CLXENT_OK;
     if (!slot->present) {
         if (is_required(d, call, array))
             return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL; this call of %" PRId64 " rows needs it",
@@ -69,8 +78,9 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
         return clx_fail(err, CLXENT_ERR_BUFFER,
                         "%s has %s, %zu are needed for %" PRId64 " rows of %" PRId64
                         " classes: %zu elements of %s%s",
-                        name, slot_text(where, slot, slot->available), slot->bytes, call->rows, d->classes,
-                        slot->bytes / size, clxent_dtype_name(slot->dtype), stride_text);
+                        name, slot_text(where, slot, slot->available), slot->bytes,
+                        stride ? call->end_row - call->first_row : call->rows, d->classes, slot->bytes / size,
+                        clxent_dtype_name(slot->dtype), stride_text);
     }
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;
     if (start % size != 0)
@@ -82,9 +92,9 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-/* Whether two arrays share bytes. */
+/* Whether two arrays share bytes. One that is idle has none. */
 static bool overlap(const clx_slot *a, const clx_slot *b) {
-    if (!a->present || !b->present || a->mem != b->mem) return false;
+    if (!a->present || !b->present || a->mem != b->mem || a->bytes == 0 || b->bytes == 0) return false;
     const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
     return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
 }
@@ -144,12 +154,20 @@ static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const 
     return CLXENT_OK;
 }
 
+/* Elements of an array that the call touches: of an (N,C) array the block's rows. */
+static uint64_t elements_of(const clxent_desc *d, const clx_call *call, int array) {
+    int64_t stride = 0, elements = 0;
+    const bool in_block = clx_matrix_of(d, array, &stride, &elements);
+    return (uint64_t)clx_array_elements(d, array, in_block ? call->end_row - call->first_row : call->rows);
+}
+
 /* Checks rows, scalars and the slots that a caller has filled, and completes the slots. */
 static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_scalars *scalars,
                                 clx_call *call) {
     const clxent_desc *d = &plan->desc;
     clxent_error *err = &plan->ctx->error;
     call->rows = rows == CLXENT_ALL_ROWS ? d->rows : rows;
+    if (call->phase == CLX_ALL_PHASES) call->end_row = call->rows;
     if (call->rows < 0 || call->rows > d->rows)
         return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
                         call->rows, d->rows);
@@ -168,14 +186,13 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
         clx_slot *slot = &call->slots[i];
         slot->dtype = clx_array_dtype(d, i);
         slot->is_output = clx_use_of(d, i) == CLX_GIVE;
-        const uint64_t bytes =
-            (uint64_t)clx_array_elements(d, i, call->rows) * clxent_dtype_size(slot->dtype);
+        const uint64_t bytes = elements_of(d, call, i) * clxent_dtype_size(slot->dtype);
         if (!clx_fits_size(bytes, SIZE_MAX, &slot->bytes) && slot->present)
             return clx_fail(err, CLXENT_ERR_SHAPE,
                             "%s of %" PRId64 " rows of %" PRId64 " classes has %" PRIu64
                             " bytes, and the largest size on this host is %zu: give a call fewer rows",
                             clx_array_name(i), call->rows, d->classes, bytes, SIZE_MAX);
-        if (slot->present && slot->is_output) call->outputs |= 1u << i;
+        if (slot->present && slot->is_output && !is_idle(d, call, i)) call->outputs |= 1u << i;
     }
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         status = check_slot(err, d, call, i);
@@ -198,10 +215,11 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
     return check_call(plan, a.rows, a.scalars, out);
 }
 
-clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
+clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
+                                int64_t first_row, int64_t end_row, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
     const clxent_buffer *given = &buffers->logits; /* and on, in the table's order (arrays.c) */
-    memset(out, 0, sizeof *out);
+    *out = (clx_call){.phase = phase, .first_row = first_row, .end_row = end_row};
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         size_t size = 0;
         if (given[i].mem == NULL) continue;
@@ -219,6 +237,10 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
                                    .available = size - given[i].offset};
     }
     return check_call(plan, buffers->rows, buffers->scalars, out);
+}
+
+clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out) {
+    return clx_call_of_phase(plan, buffers, CLX_ALL_PHASES, 0, 0, out);
 }
 
 clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace) {

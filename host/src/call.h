@@ -21,8 +21,14 @@ typedef struct clx_slot {
     size_t bytes; /* that the call touches */
 } clx_slot;
 
+/* What is asked of a call at a time: all of it, or one of its phases (phases.h). Of a phase, the (N,C) arrays
+ * are those of a block of rows; the others have all rows of the call. */
+typedef enum clx_phase { CLX_ALL_PHASES, CLX_BEGIN, CLX_ROWS, CLX_END } clx_phase;
+
 typedef struct clx_call {
     int64_t rows;
+    int64_t first_row, end_row; /* the block's */
+    clx_phase phase;
     clxent_scalars scalars;
     uint32_t outputs; /* CLXENT_OUT_... bits */
     clx_slot slots[CLXENT_A_COUNT];
@@ -30,6 +36,10 @@ typedef struct clx_call {
 
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out);
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out);
+
+/* A phase of it, for the rows [first_row, end_row), which are in range. */
+clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
+                                int64_t first_row, int64_t end_row, clx_call *out);
 
 /* Whether a workspace of the caller's is large enough and shares no bytes with the call's arrays. */
 clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace);

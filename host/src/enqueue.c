@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clxent_enqueue(): a call on the caller's buffers and queue. */
+ * Calls on the caller's buffers and queue: as a whole, or in phases. */
 #include <clxent/clxent_opencl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,61 +40,64 @@ static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *give
 }
 
 /* A command whose wait list has an event that failed fails as well, so that one failure would go on from call
- * to call; and it fails at once, though the call before it may still run. Where the plan's last call has
- * failed, the next waits for all that is on the queue instead. */
-static clxent_status recover_workspace(clxent_plan *plan) {
-    clxent_ctx *ctx = plan->ctx;
+ * to call; and it fails at once, though the call before it may still run. Where the call before has failed,
+ * the next waits for all that is on the queue instead. */
+static clxent_status recover(clxent_ctx *ctx, cl_event *before) {
     cl_int state = CL_COMPLETE;
     cl_event all_before = NULL;
-    if (plan->workspace_user == NULL) return CLXENT_OK;
-    cl_int code = ctx->cl.GetEventInfo(plan->workspace_user, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state,
-                                       &state, NULL);
+    if (*before == NULL) return CLXENT_OK;
+    cl_int code =
+        ctx->cl.GetEventInfo(*before, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clGetEventInfo(the plan's last call)");
     if (state >= CL_COMPLETE) return CLXENT_OK;
     const clxent_status status = clx_enqueue_marker(ctx, 0, NULL, &all_before);
     if (all_before == NULL) return status;
-    ctx->cl.ReleaseEvent(plan->workspace_user);
-    plan->workspace_user = all_before;
+    ctx->cl.ReleaseEvent(*before);
+    *before = all_before;
     return status;
 }
 
-/* On an out-of-order queue a call that uses the plan's own workspace waits for the one before it, also for
- * what one that failed had enqueued. */
-static clxent_status submit_chained(clx_launch *launch, cl_uint n_wait, const cl_event *wait,
-                                    cl_event *event) {
-    clxent_plan *plan = launch->plan;
-    const clx_cl *cl = &plan->ctx->cl;
+/* On an out-of-order queue calls that share a workspace wait for each other: for *before, NULL for none,
+ * which becomes this one's event, also for what one that failed had enqueued. */
+static clxent_status submit_chained(clx_launch *launch, cl_event *before, cl_uint n_wait,
+                                    const cl_event *wait, cl_event *event) {
+    clxent_ctx *ctx = launch->plan->ctx;
+    const clx_cl *cl = &ctx->cl;
     cl_event *all = NULL;
     cl_event done = NULL;
-    clxent_status status = recover_workspace(plan);
+    clxent_status status = recover(ctx, before);
     if (status != CLXENT_OK) return status;
-    if (plan->workspace_user) {
+    if (*before) {
         all = malloc((n_wait + (size_t)1) * sizeof *all);
         if (all == NULL)
-            return clx_fail(&plan->ctx->error, CLXENT_ERR_MEMORY, "no host memory for a list of %u events",
+            return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a list of %u events",
                             n_wait + 1);
         if (n_wait) memcpy(all, wait, n_wait * sizeof *all);
-        all[n_wait++] = plan->workspace_user;
+        all[n_wait++] = *before;
     }
     status = clx_launch_submit(launch, n_wait, all ? all : wait, &done);
     free(all);
     if (done) {
-        if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
-        plan->workspace_user = done;
+        if (*before) cl->ReleaseEvent(*before);
+        *before = done;
     }
     if (status == CLXENT_OK && event) {
         const cl_int code = cl->RetainEvent(done);
-        if (code != CL_SUCCESS) return clx_fail_cl(&plan->ctx->error, code, "clRetainEvent");
+        if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clRetainEvent");
         *event = done;
     }
     return status;
 }
 
-/* The kernels of a call that failed have no event that a caller could use. */
-static clxent_status submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+/* `before`: what the call is chained to; NULL: to nothing. The kernels of a call that failed have no event
+ * that a caller could use. */
+static clxent_status submit(clx_launch *launch, cl_event *before, cl_uint n_wait, const cl_event *wait,
+                            cl_event *event) {
+    const clx_cl *cl = &launch->plan->ctx->cl;
+    if (before && launch->plan->ctx->out_of_order) return submit_chained(launch, before, n_wait, wait, event);
     const clxent_status status = clx_launch_submit(launch, n_wait, wait, event);
     if (status != CLXENT_OK && event && *event) {
-        launch->plan->ctx->cl.ReleaseEvent(*event);
+        cl->ReleaseEvent(*event);
         *event = NULL;
     }
     return status;
@@ -117,8 +120,9 @@ static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uin
     return CLXENT_OK;
 }
 
-clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
-                             const cl_event *wait, cl_event *event) {
+/* What every call begins with: *event is NULL, the arguments are there, `b` has the buffers. */
+static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                               const cl_event *wait, cl_event *event, clxent_buffers *b) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
     clxent_error *err = &plan->ctx->error;
     if (event) *event = NULL;
@@ -126,26 +130,192 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "n_wait is %u and wait is %s; a wait list is both, none is 0 and NULL", n_wait,
                         wait ? "not NULL" : "NULL");
-    clx_call call;
-    clx_launch launch;
-    clxent_buffers b;
     if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
     clxent_status status = clx_check_process(err);
     if (status == CLXENT_OK) status = check_wait_list(err, &plan->ctx->cl, n_wait, wait);
-    if (status == CLXENT_OK) status = clx_read_struct(err, &clx_buffers_struct, buffers, &b);
+    return status == CLXENT_OK ? clx_read_struct(err, &clx_buffers_struct, buffers, b) : status;
+}
+
+/* A launch with the call's workspace, the caller's or the plan's own, and no steps yet. */
+static clxent_status prepare(clx_launch *launch, clxent_plan *plan, const clx_call *call,
+                             const clxent_buffers *b) {
+    const clxent_buffer *given = b->workspace.mem ? &b->workspace : NULL;
+    const clxent_status status = given ? clx_check_workspace(plan, call, given) : CLXENT_OK;
+    if (status != CLXENT_OK) return status;
+    clx_launch_init(launch, plan, call);
+    return set_workspace(launch, given);
+}
+
+clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                             const cl_event *wait, cl_event *event) {
+    clx_call call;
+    clx_launch launch;
+    clxent_buffers b;
+    clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
     if (status == CLXENT_OK) status = clx_call_from_buffers(plan, &b, &call);
     if (status != CLXENT_OK) return status;
     const bool own_workspace = b.workspace.mem == NULL;
-    if (!own_workspace && (status = clx_check_workspace(plan, &call, &b.workspace)) != CLXENT_OK)
-        return status;
-
-    clx_launch_init(&launch, plan, &call);
-    status = set_workspace(&launch, own_workspace ? NULL : &b.workspace);
+    if (own_workspace && plan->open.is_open && plan->open.workspace == NULL)
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                        "a call of this plan in phases is open and uses the plan's workspace: end it before "
+                        "clxent_enqueue(), or give one of the two a workspace of its own");
+    status = prepare(&launch, plan, &call, &b);
     if (status != CLXENT_OK) return status;
     clx_add_begin(&launch, &call, 0, call.rows);
     status = clx_add_rows(&launch, &call, 0, call.rows);
     if (status != CLXENT_OK) return status;
     clx_add_end(&launch, &call, 0, call.rows);
-    return own_workspace && plan->ctx->out_of_order ? submit_chained(&launch, n_wait, wait, event)
-                                                    : submit(&launch, n_wait, wait, event);
+    return submit(&launch, own_workspace ? &plan->workspace_user : NULL, n_wait, wait, event);
+}
+
+/* ---------------------------------------------------------------- in phases --------------------------- */
+
+static bool has(const clx_call *call, int array) {
+    return call->slots[array].present;
+}
+
+static cl_event *chain_of(clxent_plan *plan) {
+    return plan->open.workspace ? &plan->open.last : &plan->workspace_user;
+}
+
+clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                                   const cl_event *wait, cl_event *event) {
+    clx_call call;
+    clx_launch launch;
+    clxent_buffers b;
+    clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
+    if (status == CLXENT_OK) status = clx_call_of_phase(plan, &b, CLX_BEGIN, 0, 0, &call);
+    if (status == CLXENT_OK) status = prepare(&launch, plan, &call, &b);
+    if (status != CLXENT_OK) return status;
+    clx_open_call *open = &plan->open;
+    open->is_open = true;
+    open->rows = call.rows;
+    open->scalars = call.scalars;
+    open->has_loss = has(&call, CLXENT_A_loss);
+    open->has_counts = has(&call, CLXENT_A_counts);
+    open->workspace = b.workspace.mem;
+    open->workspace_offset = b.workspace.offset;
+    open->done.count = 0;
+    clx_add_begin(&launch, &call, 0, call.rows);
+    status = submit(&launch, chain_of(plan), n_wait, wait, event);
+    if (status != CLXENT_OK) open->is_open = false;
+    return status;
+}
+
+/* What the phases of a call must have in common. */
+static clxent_status check_phase(clxent_plan *plan, const char *phase, const clxent_buffers *b,
+                                 const clx_call *call) {
+    const clx_open_call *open = &plan->open;
+    clxent_error *err = &plan->ctx->error;
+    if (call->rows != open->rows)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "%s: rows %lld of the buffers is not %lld, those that the call began with", phase,
+                        (long long)call->rows, (long long)open->rows);
+    if (b->workspace.mem != open->workspace ||
+        (open->workspace && b->workspace.offset != open->workspace_offset))
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "%s: workspace (offset %zu) is not the one that the call began with (%soffset %zu)",
+                        phase, b->workspace.offset, open->workspace ? "" : "the plan's own, ",
+                        open->workspace_offset);
+    const struct {
+        const char *name;
+        double now, begun;
+    } scalars[] = {
+        {"label_smoothing", call->scalars.label_smoothing, open->scalars.label_smoothing},
+        {"z_loss", call->scalars.z_loss, open->scalars.z_loss},
+        {"softcap", call->scalars.softcap, open->scalars.softcap},
+        {"logit_scale", call->scalars.logit_scale, open->scalars.logit_scale},
+        {"grad_output", call->scalars.grad_output, open->scalars.grad_output},
+    };
+    for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++)
+        if (scalars[i].now != scalars[i].begun)
+            return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s: %s %g is not %g, which the call began with", phase,
+                            scalars[i].name, scalars[i].now, scalars[i].begun);
+    const struct {
+        int array;
+        bool begun;
+    } outputs[] = {{CLXENT_A_loss, open->has_loss}, {CLXENT_A_counts, open->has_counts}};
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++)
+        if (has(call, outputs[i].array) != outputs[i].begun)
+            return clx_fail(err, CLXENT_ERR_BUFFER, "%s: %s is %s, and the call began %s it", phase,
+                            clx_array_name(outputs[i].array), outputs[i].begun ? "NULL" : "given",
+                            outputs[i].begun ? "with" : "without");
+    return CLXENT_OK;
+}
+
+static clxent_status check_open(clxent_plan *plan, const char *phase) {
+    if (plan->open.is_open) return CLXENT_OK;
+    return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                    "%s: no call of this plan is open; clxent_enqueue_begin() opens one", phase);
+}
+
+static clxent_status check_block(clxent_plan *plan, const char *phase, int64_t first_row, int64_t rows) {
+    clxent_error *err = &plan->ctx->error;
+    const int64_t all = plan->open.rows, inner = plan->desc.inner;
+    if (first_row < 0 || first_row > all)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "%s: first_row %lld is not in [0, %lld], the call's rows",
+                        phase, (long long)first_row, (long long)all);
+    if (rows < 0 || rows > all - first_row)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "%s: rows %lld of a block from row %lld is not in [0, %lld]; the call has %lld rows",
+                        phase, (long long)rows, (long long)first_row, (long long)(all - first_row),
+                        (long long)all);
+    if (first_row % inner != 0 || rows % inner != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "%s: first_row %lld and rows %lld are not multiples of inner %lld", phase,
+                        (long long)first_row, (long long)rows, (long long)inner);
+    const clx_range twice = clx_rows_twice(&plan->open.done, first_row, first_row + rows);
+    if (twice.first < twice.end)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT,
+                        "%s: a block before has rows [%lld, %lld) of [%lld, %lld) already", phase,
+                        (long long)twice.first, (long long)twice.end, (long long)first_row,
+                        (long long)(first_row + rows));
+    return CLXENT_OK;
+}
+
+clxent_status clxent_enqueue_rows(clxent_plan *plan, int64_t first_row, int64_t rows,
+                                  const clxent_buffers *buffers, cl_uint n_wait, const cl_event *wait,
+                                  cl_event *event) {
+    static const char phase[] = "clxent_enqueue_rows()";
+    clx_call call;
+    clx_launch launch;
+    clxent_buffers b;
+    clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
+    if (status == CLXENT_OK) status = check_open(plan, phase);
+    if (status == CLXENT_OK) status = check_block(plan, phase, first_row, rows);
+    if (status == CLXENT_OK)
+        status = clx_call_of_phase(plan, &b, CLX_ROWS, first_row, first_row + rows, &call);
+    if (status == CLXENT_OK) status = check_phase(plan, phase, &b, &call);
+    if (status == CLXENT_OK) status = prepare(&launch, plan, &call, &b);
+    if (status != CLXENT_OK) return status;
+    if (!clx_rows_reserve(&plan->open.done))
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_MEMORY, "no host memory for a list of blocks");
+    status = clx_add_rows(&launch, &call, first_row, first_row + rows);
+    if (status == CLXENT_OK) status = submit(&launch, chain_of(plan), n_wait, wait, event);
+    if (status == CLXENT_OK) clx_rows_add(&plan->open.done, first_row, first_row + rows);
+    return status;
+}
+
+clxent_status clxent_enqueue_end(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                                 const cl_event *wait, cl_event *event) {
+    static const char phase[] = "clxent_enqueue_end()";
+    clx_call call;
+    clx_launch launch;
+    clxent_buffers b;
+    clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
+    if (status == CLXENT_OK) status = check_open(plan, phase);
+    if (status == CLXENT_OK) status = clx_call_of_phase(plan, &b, CLX_END, 0, 0, &call);
+    if (status == CLXENT_OK) status = check_phase(plan, phase, &b, &call);
+    if (status != CLXENT_OK) return status;
+    const clx_range missing = clx_rows_missing(&plan->open.done, call.rows);
+    if (missing.first < missing.end)
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                        "%s: rows [%lld, %lld) of %lld have not been given to clxent_enqueue_rows()", phase,
+                        (long long)missing.first, (long long)missing.end, (long long)call.rows);
+    status = prepare(&launch, plan, &call, &b);
+    if (status != CLXENT_OK) return status;
+    clx_add_end(&launch, &call, 0, call.rows);
+    status = submit(&launch, chain_of(plan), n_wait, wait, event);
+    if (status == CLXENT_OK) plan->open.is_open = false;
+    return status;
 }

@@ -69,8 +69,11 @@ static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
         const clx_slot *slot = &call->slots[i];
         if (!slot->present) continue;
         const int argument = clx_argument_of(d, i);
+        int64_t stride = 0, elements = 0; /* of an (N,C) array, whose first row is the block's */
+        clx_matrix_of(d, i, &stride, &elements);
         p.present |= 1 << argument;
-        p.at[argument] = (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype));
+        p.at[argument] =
+            (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype)) - call->first_row / d->inner * stride;
     }
     return p;
 }

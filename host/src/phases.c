@@ -79,7 +79,9 @@ static void add_reduction(clx_launch *launch, int first_kernel, int64_t first, i
 
 bool clx_counts_first(const clx_launch *launch, const clx_call *call) {
     const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
-    const bool mean = launch->params.reduction == CLX_MEAN && (call->outputs & divided);
+    /* a phase does not know what those after it ask for */
+    const bool may_divide = call->phase != CLX_ALL_PHASES || (call->outputs & divided);
+    const bool mean = launch->params.reduction == CLX_MEAN && may_divide;
     return !clx_is_softmax(&launch->plan->desc) &&
            (mean || (call->outputs & CLXENT_OUT_COUNTS) || (launch->params.flags & CLX_ATOMIC));
 }

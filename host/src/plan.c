@@ -94,8 +94,10 @@ void clxent_plan_destroy(clxent_plan *plan) {
     const clx_cl *cl = &plan->ctx->cl;
     if (clx_can_release()) {
         if (plan->workspace_user) cl->ReleaseEvent(plan->workspace_user);
+        if (plan->open.last) cl->ReleaseEvent(plan->open.last);
         if (plan->workspace) cl->ReleaseMemObject(plan->workspace);
     }
+    clx_rows_release(&plan->open.done);
     clx_ctx_release(plan->ctx);
     free(plan);
 }

@@ -6,6 +6,7 @@
 #include "arrays.h"
 #include "context.h"
 #include "program.h"
+#include "rows_done.h"
 #include "sizes.h"
 
 /* Of numbers that are not negative. */
@@ -25,6 +26,18 @@ typedef struct clx_split {
     int64_t parts, part_classes;
 } clx_split;
 
+/* A call in phases that has begun and not ended. */
+typedef struct clx_open_call {
+    bool is_open;
+    int64_t rows;
+    clxent_scalars scalars;
+    bool has_loss, has_counts;
+    cl_mem workspace; /* the caller's; NULL: the plan's own */
+    size_t workspace_offset;
+    clx_rows_done done;
+    cl_event last; /* out-of-order queue, the caller's workspace: the phase before; NULL: none */
+} clx_open_call;
+
 struct clxent_plan {
     clxent_ctx *ctx;
     clxent_desc desc; /* as given, with every default resolved */
@@ -36,6 +49,7 @@ struct clxent_plan {
     int row_count;
     cl_mem workspace;        /* the plan's own; NULL until it is needed */
     cl_event workspace_user; /* out-of-order queue: the last call that uses it; NULL: none */
+    clx_open_call open;
 };
 
 /* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */

@@ -197,6 +197,21 @@ static int in_clxent_enqueue(const opened *o) {
     return is_refusal(status, clxent_ctx_last_error(o->ctx)) && event == NULL;
 }
 
+static int in_clxent_enqueue_begin(const opened *o) {
+    const clxent_buffers b = CLXENT_BUFFERS_INIT;
+    return is_refusal(clxent_enqueue_begin(o->plan, &b, 0, NULL, NULL), clxent_ctx_last_error(o->ctx));
+}
+
+static int in_clxent_enqueue_rows(const opened *o) {
+    const clxent_buffers b = CLXENT_BUFFERS_INIT;
+    return is_refusal(clxent_enqueue_rows(o->plan, 0, 0, &b, 0, NULL, NULL), clxent_ctx_last_error(o->ctx));
+}
+
+static int in_clxent_enqueue_end(const opened *o) {
+    const clxent_buffers b = CLXENT_BUFFERS_INIT;
+    return is_refusal(clxent_enqueue_end(o->plan, &b, 0, NULL, NULL), clxent_ctx_last_error(o->ctx));
+}
+
 static int in_clxent_ctx_export_programs(const opened *o) {
     size_t bytes = 7;
     const clxent_status status = clxent_ctx_export_programs(o->ctx, NULL, 0, &bytes);
@@ -355,6 +370,9 @@ static const struct {
     FUNCTION(clxent_dtype_size),
     FUNCTION(clxent_empty_mean_name),
     FUNCTION(clxent_enqueue),
+    FUNCTION(clxent_enqueue_begin),
+    FUNCTION(clxent_enqueue_end),
+    FUNCTION(clxent_enqueue_rows),
     FUNCTION(clxent_list_devices),
     FUNCTION(clxent_op_name),
     FUNCTION(clxent_plan_create),
