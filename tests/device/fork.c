@@ -5,6 +5,7 @@
  * has it; the parent keeps it. Each function is called in a child of its own, which an alarm ends where it
  * hangs. This process itself never opens OpenCL, and no child of it uses cmocka. */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: an OpenCL 1.2 device has no other */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 #include "said.h"

@@ -4,6 +4,8 @@
  * output file that the case lists, within the bounds of reference.h around what stands in the file. A file of
  * f32 was rounded when it was written: half a unit of f32 is added there.
  */
+#include <clxent/clxent_experimental.h>
+
 #include "cases.h"
 #include "leave.h"
 #include "rng.h"

@@ -6,6 +6,8 @@
 #ifndef TEST_PROBLEM_H
 #define TEST_PROBLEM_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 
 #include <math.h>

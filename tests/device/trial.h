@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 #include "rng.h"
 

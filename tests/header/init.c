@@ -2,6 +2,7 @@
  *
  * A struct set by its *_INIT macro and one set by its init function are the same, byte for byte, whatever
  * stood in the memory before. Padding is left out: neither has to write it. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
  *
  * Every macro and type of the public headers, used as a program would, in the words that C11 and C++11
  * share. Compiled as both, never run. That the macros hold the right values is init.c's to say. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 static const char *status_text(clxent_status status) {

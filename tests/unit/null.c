@@ -2,6 +2,7 @@
  *
  * Every public function with NULL where a pointer is due: a status, never a crash, and no device needed.
  * NULL beside a live context is in device/wrong_use_*.c. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 #include <setjmp.h>

@@ -6,7 +6,8 @@
  *   1. the simple way: a context, a plan, clxent_run() on plain arrays;
  *   2. the options: clxent_desc, clxent_arrays, field by field;
  *   3. devices and details.
- * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h.
+ * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h. What is for tests and
+ * tuning is in clxent_experimental.h, which may change in any version.
  *
  *     clxent_ctx *ctx;  clxent_plan *plan;  clxent_error err;
  *     clxent_ctx_create(&ctx, NULL, &err);
@@ -466,40 +467,6 @@ CLXENT_API clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_
 
 /* The schedule that the plan uses, for tests and reports. */
 CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out);
-
-/* What depends on the device alone, and on no result but its last bits: how rows are cut for it. The library
- * has a table by device; `clxent tune` searches for better values, host/doc/tuning.md explains them.
- * X(field, least, most, 1: a power of two) */
-#define CLXENT_TUNING_MAP(X)                                                                        \
-    X(group_width, 1, 16, 1)              /* GROUP: classes that a work-item loads at once */       \
-    X(group_tile, 1, 16, 1)               /* GROUP: such loads that it holds in registers */        \
-    X(group_size_short, 1, 1024, 1)       /* GROUP: work-items of a row of up to 1024 classes */    \
-    X(group_size, 1, 1024, 1)             /* GROUP: work-items of a longer row */                   \
-    X(wide_width, 1, 16, 1)               /* WIDE: classes of a vector */                           \
-    X(wide_tile, 1, 8, 1)                 /* WIDE: vectors that it holds in registers */            \
-    X(lane_group_size, 1, 1024, 1)        /* LANE: work-items of a work-group */                    \
-    X(few_classes, 1, 65536, 0)           /* rows of fewer classes are LANE */                      \
-    X(split_part_classes, 16, 1 << 30, 0) /* SPLIT: a part of a row has so many classes at least */ \
-    X(teams_per_unit, 1, 64, 0)           /* SPLIT: rows or parts that keep a compute unit busy */
-
-/* 0: what the library's table says of the device. A group size beyond what the device or a kernel allows is
- * lowered to that. */
-typedef struct clxent_tuning {
-    size_t struct_size;
-#define CLXENT_TUNING_FIELD_(field, least, most, power) int32_t field;
-    CLXENT_TUNING_MAP(CLXENT_TUNING_FIELD_)
-#undef CLXENT_TUNING_FIELD_
-} clxent_tuning;
-#define CLXENT_TUNING_INIT \
-    { sizeof(clxent_tuning), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-CLXENT_API void clxent_tuning_init(clxent_tuning *tuning);
-
-/* For the plans that the context creates from now on; NULL: the table's. The struct is copied. ERR_ARGUMENT:
- * a field is out of range, and nothing was changed. */
-CLXENT_API clxent_status clxent_ctx_set_tuning(clxent_ctx *ctx, const clxent_tuning *tuning);
-
-/* What is in effect, no field 0. out->struct_size must be set. */
-CLXENT_API clxent_status clxent_ctx_tuning(const clxent_ctx *ctx, clxent_tuning *out);
 
 #ifdef __cplusplus
 }
