@@ -183,6 +183,13 @@ static int in_clxent_plan_create(const opened *o) {
     return is_refusal(status, clxent_ctx_last_error(o->ctx)) && plan == NULL;
 }
 
+static int in_clxent_plan_create_scheduled(const opened *o) {
+    clxent_plan *plan = o->plan;
+    const clxent_desc d = describe();
+    const clxent_status status = clxent_plan_create_scheduled(&plan, o->ctx, &d, CLXENT_SCHEDULE_LANE);
+    return is_refusal(status, clxent_ctx_last_error(o->ctx)) && plan == NULL;
+}
+
 static int in_clxent_run(const opened *o) {
     float loss = 7;
     return is_refusal(run_zeros(o->plan, &loss), clxent_ctx_last_error(o->ctx)) && loss == 7;
@@ -348,6 +355,7 @@ static const struct {
     FUNCTION(clxent_list_devices),
     FUNCTION(clxent_op_name),
     FUNCTION(clxent_plan_create),
+    FUNCTION(clxent_plan_create_scheduled),
     FUNCTION(clxent_plan_destroy),
     FUNCTION(clxent_plan_scalars),
     FUNCTION(clxent_plan_schedule),

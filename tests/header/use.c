@@ -23,6 +23,8 @@ int main(void) {
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
     clxent_buffers buffers = CLXENT_BUFFERS_INIT;
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    clxent_tuning tuning = CLXENT_TUNING_INIT;
+    clxent_schedule schedule = CLXENT_SCHEDULE_SPLIT;
     clxent_error error;
     clxent_ctx *ctx = 0;
     clxent_plan *plan = 0;
@@ -41,7 +43,12 @@ int main(void) {
 
     clxent_status status = clxent_ctx_create(&ctx, &options, &error);
     if (!status) status = clxent_ctx_device(ctx, &info);
+    tuning.wide_width = 8;
+    if (!status) status = clxent_ctx_set_tuning(ctx, &tuning);
     if (!status) status = clxent_plan_create(&plan, ctx, &desc);
+    clxent_plan_destroy(plan);
+    if (!status) status = clxent_plan_create_scheduled(&plan, ctx, &desc, schedule);
+    if (!status) status = clxent_plan_schedule(plan, &schedule);
     if (!status) status = clxent_run(plan, &arrays);
     if (!status) status = clxent_enqueue(plan, &buffers, 0, 0, 0);
     clxent_plan_destroy(plan);

@@ -91,6 +91,12 @@ static void plans(void **state) {
     assert_int_equal(clxent_plan_create(NULL, NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_plan_create(&plan, NULL, &desc), CLXENT_ERR_ARGUMENT);
     assert_null(plan);
+    plan = nowhere;
+    assert_int_equal(clxent_plan_create_scheduled(NULL, NULL, NULL, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_plan_create_scheduled(&plan, NULL, &desc, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
+    assert_null(plan);
     assert_int_equal(clxent_run(NULL, &arrays), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_run(NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_enqueue(NULL, &buffers, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);

@@ -106,9 +106,10 @@ typedef struct clxent_ctx_options {
      * whole outer indices (clxent_desc: Shape), and where one does not fit, of some of its `inner` rows, down
      * to one; such blocks are copied, on every device. There for the whole call are class_weight, single
      * numbers, and scratch: 96 bytes for every 1024 rows of the call, 8 (f64: 16) for each row of a block,
-     * but of 1024 rows at least, and with CLXENT_SCHEDULE_SPLIT what its parts need. Arrays count also where
-     * the device uses them where they stand; the workspace that a plan keeps for clxent_enqueue() does not.
-     * When no row fits beside that: ERR_MEMORY, and the message says how many bytes would do. */
+     * but of 1024 rows at least, and where the library splits rows what their parts need. Arrays
+     * count also where the device uses them where they stand; the workspace that a plan keeps for
+     * clxent_enqueue() does not. When no row fits beside that: ERR_MEMORY, and the message says how many
+     * bytes would do. */
     uint64_t memory_bytes;
 } clxent_ctx_options;
 
@@ -133,7 +134,8 @@ CLXENT_API const char *clxent_ctx_last_error(const clxent_ctx *ctx);
 CLXENT_API const char *clxent_ctx_build_log(const clxent_ctx *ctx);
 
 /* Validates desc against this device. The plan copies desc. On failure *out is NULL. The kernels for
- * desc->outputs are compiled here; see there.
+ * desc->outputs are compiled here; see there. How rows are spread over the device is the library's choice, by
+ * device and shape; clxent_experimental.h can force it.
  * ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_desc clxent_desc;
 CLXENT_API clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc);
@@ -243,7 +245,6 @@ struct clxent_desc {
     clxent_reduction reduction;
     clxent_targets targets;
     clxent_empty_mean empty_mean;
-    clxent_schedule schedule;
     uint32_t flags;
     /* The outputs that calls will ask for. 0: any; kernels for a combination not met before are
      * compiled by the first call that asks for it. Not 0: all are compiled by clxent_plan_create(),
@@ -296,8 +297,8 @@ struct clxent_desc {
 #define CLXENT_DESC_INIT                                                                                     \
     {                                                                                                        \
         sizeof(clxent_desc), CLXENT_CROSS_ENTROPY, CLXENT_MEAN, CLXENT_TARGETS_CLASS, CLXENT_EMPTY_MEAN_NAN, \
-            CLXENT_SCHEDULE_AUTO, 0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT,    \
-            CLXENT_DTYPE_DEFAULT, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0          \
+            0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, 0, \
+            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0                                   \
     }
 CLXENT_API void clxent_desc_init(clxent_desc *desc);
 

@@ -13,6 +13,13 @@
 extern "C" {
 #endif
 
+/* clxent_plan_create() with a schedule by force; CLXENT_SCHEDULE_AUTO is clxent_plan_create(). ERR_ARGUMENT:
+ * the schedule is none of the list. ERR_UNSUPPORTED: the driver would leave its loops before the end of such
+ * a row. NLL and CLXENT_GRAD_FROM_LSE, which have nothing to sum up, take what AUTO takes for long rows in
+ * place of SPLIT. */
+CLXENT_API clxent_status clxent_plan_create_scheduled(clxent_plan **out, clxent_ctx *ctx,
+                                                      const clxent_desc *desc, clxent_schedule schedule);
+
 /* What depends on the device alone, and on no result but its last bits: how rows are cut for it. The library
  * has a table by device; `clxent tune` searches for better values, host/doc/tuning.md explains them.
  * X(field, least, most, 1: a power of two) */
