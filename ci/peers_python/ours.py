@@ -46,7 +46,7 @@ class Buffers(c.Structure):
 
 class DeviceInfo(c.Structure):
     _fields_ = (
-        [("struct_size", c.c_size_t), ("type", c.c_int), ("schedule", c.c_int)]
+        [("struct_size", c.c_size_t), ("type", c.c_int)]
         + [(n, c.c_char * 128) for n in ("platform", "name", "vendor")]
         + [(n, c.c_char * 64) for n in ("driver", "opencl_version", "opencl_c_version")]
         + [(n, c.c_uint64) for n in ("global_memory_bytes", "largest_buffer_bytes", "local_memory_bytes",

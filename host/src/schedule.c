@@ -7,6 +7,12 @@
 #include "plan.h"
 #include "tuning.h"
 
+clxent_schedule clxent_device_schedule(const clxent_device_info *info) {
+    if (info == NULL) return CLXENT_SCHEDULE_AUTO;
+    const clx_facts facts = clx_facts_of(info);
+    return clx_long_row_schedule(&facts);
+}
+
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 

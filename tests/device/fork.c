@@ -234,6 +234,12 @@ static int in_clxent_ctx_device(const opened *o) {
     return clxent_ctx_device(o->ctx, &info) == CLXENT_OK && info.name[0] != '\0';
 }
 
+static int in_clxent_device_schedule(const opened *o) {
+    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    const clxent_status status = clxent_ctx_device(o->ctx, &info);
+    return status == CLXENT_OK && clxent_device_schedule(&info) != CLXENT_SCHEDULE_AUTO;
+}
+
 static int in_clxent_ctx_tuning(const opened *o) {
     clxent_tuning tuning = CLXENT_TUNING_INIT;
     return clxent_ctx_tuning(o->ctx, &tuning) == CLXENT_OK && tuning.wide_width > 0;
@@ -348,6 +354,7 @@ static const struct {
     FUNCTION(clxent_ctx_tuning),
     FUNCTION(clxent_desc_init),
     FUNCTION(clxent_device_info_init),
+    FUNCTION(clxent_device_schedule),
     FUNCTION(clxent_dtype_name),
     FUNCTION(clxent_dtype_size),
     FUNCTION(clxent_empty_mean_name),

@@ -65,10 +65,10 @@ static void check_variant(void **state) {
             continue;
         run_trial(v, class_counts[i], CLXENT_SCHEDULE_GROUP, &r);
         /* where that has teams too */
-        if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_GROUP)
+        if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_GROUP)
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_SPLIT, &r);
         /* exponentials in local memory */
-        if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_WIDE &&
+        if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_WIDE &&
             (v->logits == CLXENT_F16 || v->logits == CLXENT_BF16))
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_WIDE, &r);
     }

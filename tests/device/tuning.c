@@ -98,6 +98,9 @@ static void thresholds(void) {
     set(&t);
     assert_int_equal(schedule_of(100, 4), CLXENT_SCHEDULE_LANE);
     assert_true(schedule_of(100000, 5) != CLXENT_SCHEDULE_LANE);
+    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_OK);
+    assert_int_equal(schedule_of(100000, 5), clxent_device_schedule(&info));
     assert_int_equal(schedule_of(3, 128), CLXENT_SCHEDULE_SPLIT);
     assert_true(schedule_of(3, 127) != CLXENT_SCHEDULE_SPLIT);
     t.split_part_classes = 1 << 30;

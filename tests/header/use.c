@@ -24,7 +24,7 @@ int main(void) {
     clxent_buffers buffers = CLXENT_BUFFERS_INIT;
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     clxent_tuning tuning = CLXENT_TUNING_INIT;
-    clxent_schedule schedule = CLXENT_SCHEDULE_SPLIT;
+    clxent_schedule schedule = CLXENT_SCHEDULE_AUTO;
     clxent_error error;
     clxent_ctx *ctx = 0;
     clxent_plan *plan = 0;
@@ -47,6 +47,7 @@ int main(void) {
     if (!status) status = clxent_ctx_set_tuning(ctx, &tuning);
     if (!status) status = clxent_plan_create(&plan, ctx, &desc);
     clxent_plan_destroy(plan);
+    schedule = clxent_device_schedule(&info);
     if (!status) status = clxent_plan_create_scheduled(&plan, ctx, &desc, schedule);
     if (!status) status = clxent_plan_schedule(plan, &schedule);
     if (!status) status = clxent_run(plan, &arrays);

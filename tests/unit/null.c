@@ -104,6 +104,7 @@ static void plans(void **state) {
     assert_int_equal(clxent_plan_scalars(NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_plan_schedule(NULL, &schedule), CLXENT_ERR_ARGUMENT);
     assert_int_equal(schedule, CLXENT_SCHEDULE_WIDE);
+    assert_int_equal(clxent_device_schedule(NULL), CLXENT_SCHEDULE_AUTO);
     assert_int_equal(clxent_workspace_bytes(NULL, &bytes), CLXENT_ERR_ARGUMENT);
     assert_int_equal(bytes, 7);
 }

@@ -198,16 +198,6 @@ typedef enum clxent_targets { CLXENT_TARGETS_MAP(CLXENT_ENUM_) } clxent_targets;
     X(1, EMPTY_MEAN_ZERO, "zero") /* ... is 0 */
 typedef enum clxent_empty_mean { CLXENT_EMPTY_MEAN_MAP(CLXENT_ENUM_) } clxent_empty_mean;
 
-/* How a row is spread over the device. They give the same numbers within the error bound; AUTO
- * chooses by device and shape. */
-#define CLXENT_SCHEDULE_MAP(X)                                                                  \
-    X(0, SCHEDULE_AUTO, "auto")                                                                 \
-    X(1, SCHEDULE_LANE, "lane")   /* a work-item a row: few classes, or classes not adjacent */ \
-    X(2, SCHEDULE_GROUP, "group") /* a work-group a row: GPUs */                                \
-    X(3, SCHEDULE_WIDE, "wide")   /* a work-item a row with 16-wide vectors: CPU devices */     \
-    X(4, SCHEDULE_SPLIT, "split") /* a row over several of either: few rows of very many classes */
-typedef enum clxent_schedule { CLXENT_SCHEDULE_MAP(CLXENT_ENUM_) } clxent_schedule;
-
 /* The names of these values, as messages have them: "cross-entropy", "f32", "mean". "unknown" for a value
  * not in the list. Static strings. Any thread. */
 CLXENT_API const char *clxent_op_name(clxent_op op);
@@ -215,7 +205,6 @@ CLXENT_API const char *clxent_dtype_name(clxent_dtype dtype);
 CLXENT_API const char *clxent_reduction_name(clxent_reduction reduction);
 CLXENT_API const char *clxent_targets_name(clxent_targets targets);
 CLXENT_API const char *clxent_empty_mean_name(clxent_empty_mean empty_mean);
-CLXENT_API const char *clxent_schedule_name(clxent_schedule schedule);
 
 /* Bits of clxent_desc.flags. */
 enum {
@@ -406,7 +395,6 @@ typedef enum clxent_device_type {
 typedef struct clxent_device_info {
     size_t struct_size;
     clxent_device_type type;
-    clxent_schedule schedule; /* what AUTO uses for long rows */
     char platform[128];
     char name[128];
     char vendor[128];
@@ -427,10 +415,10 @@ typedef struct clxent_device_info {
     int32_t is_default;     /* the one clxent_ctx_create() opens when none is named */
     char why[128];          /* why it is, or is not */
 } clxent_device_info;
-#define CLXENT_DEVICE_INFO_INIT                                                                              \
-    {                                                                                                        \
-        sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                 \
+#define CLXENT_DEVICE_INFO_INIT                                                                             \
+    {                                                                                                       \
+        sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, "", "", "", "", "", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, ""                                                                                     \
     }
 CLXENT_API void clxent_device_info_init(clxent_device_info *info);
 
@@ -465,9 +453,6 @@ CLXENT_API size_t clxent_ctx_programs_compiled(const clxent_ctx *ctx);
 
 /* The context's device. out->struct_size must be set. */
 CLXENT_API clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out);
-
-/* The schedule that the plan uses, for tests and reports. */
-CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out);
 
 #ifdef __cplusplus
 }

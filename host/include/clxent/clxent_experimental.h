@@ -13,12 +13,32 @@
 extern "C" {
 #endif
 
+/* How a row is spread over the device. They give the same numbers within the error bound; AUTO
+ * chooses by device and shape. */
+#define CLXENT_SCHEDULE_MAP(X)                                                                  \
+    X(0, SCHEDULE_AUTO, "auto")                                                                 \
+    X(1, SCHEDULE_LANE, "lane")   /* a work-item a row: few classes, or classes not adjacent */ \
+    X(2, SCHEDULE_GROUP, "group") /* a work-group a row: GPUs */                                \
+    X(3, SCHEDULE_WIDE, "wide")   /* a work-item a row with 16-wide vectors: CPU devices */     \
+    X(4, SCHEDULE_SPLIT, "split") /* a row over several of either: few rows of very many classes */
+typedef enum clxent_schedule { CLXENT_SCHEDULE_MAP(CLXENT_ENUM_) } clxent_schedule;
+
+/* "lane"; "unknown" for a value not in the list. Static strings. Any thread. */
+CLXENT_API const char *clxent_schedule_name(clxent_schedule schedule);
+
 /* clxent_plan_create() with a schedule by force; CLXENT_SCHEDULE_AUTO is clxent_plan_create(). ERR_ARGUMENT:
  * the schedule is none of the list. ERR_UNSUPPORTED: the driver would leave its loops before the end of such
  * a row. NLL and CLXENT_GRAD_FROM_LSE, which have nothing to sum up, take what AUTO takes for long rows in
  * place of SPLIT. */
 CLXENT_API clxent_status clxent_plan_create_scheduled(clxent_plan **out, clxent_ctx *ctx,
                                                       const clxent_desc *desc, clxent_schedule schedule);
+
+/* The schedule that the plan uses; never AUTO. ERR_ARGUMENT. */
+CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out);
+
+/* What AUTO takes for long rows on a device that clxent_list_devices() or clxent_ctx_device() has described.
+ * AUTO for NULL. Any thread. */
+CLXENT_API clxent_schedule clxent_device_schedule(const clxent_device_info *info);
 
 /* What depends on the device alone, and on no result but its last bits: how rows are cut for it. The library
  * has a table by device; `clxent tune` searches for better values, host/doc/tuning.md explains them.
