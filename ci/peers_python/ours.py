@@ -21,7 +21,7 @@ CL_MEM_READ_WRITE = 1
 class Desc(c.Structure):
     _fields_ = (
         [("struct_size", c.c_size_t)]
-        + [(n, c.c_int) for n in ("op", "reduction", "targets", "empty_mean", "schedule")]
+        + [(n, c.c_int) for n in ("op", "reduction", "targets", "empty_mean")]
         + [(n, c.c_uint32) for n in ("flags", "outputs")]
         + [(n, c.c_int) for n in ("logits_dtype", "grad_dtype", "targets_dtype", "segment_dtype")]
         + [(n, c.c_int64) for n in ("rows", "classes", "inner", "classes_padded", "row_stride", "grad_row_stride",
@@ -39,20 +39,21 @@ class Buffer(c.Structure):
 
 class Buffers(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("rows", c.c_int64), ("scalars", c.c_void_p)] + [
-        (n, Buffer) for n in ("logits", "targets", "class_weight", "row_weight", "segment", "grad_output", "loss",
+        (n, Buffer) for n in ("workspace", "logits", "targets", "class_weight", "row_weight", "segment", "grad_output", "loss",
                               "row_loss", "log_prob", "lse", "lse_residual", "argmax", "rank", "entropy",
-                              "log_probs", "probs", "grad", "counts", "workspace")]
+                              "log_probs", "probs", "grad", "counts")]
 
 
 class DeviceInfo(c.Structure):
     _fields_ = (
-        [("struct_size", c.c_size_t), ("type", c.c_int), ("schedule", c.c_int)]
+        [("struct_size", c.c_size_t), ("type", c.c_int)]
         + [(n, c.c_char * 128) for n in ("platform", "name", "vendor")]
         + [(n, c.c_char * 64) for n in ("driver", "opencl_version", "opencl_c_version")]
         + [(n, c.c_uint64) for n in ("global_memory_bytes", "largest_buffer_bytes", "local_memory_bytes",
                                      "work_group_limit")]
         + [("compute_units", c.c_uint32)]
-        + [(n, c.c_int32) for n in ("fp64", "fp16", "atomics_64", "unified_memory", "compiler", "is_default")]
+        + [(n, c.c_int32) for n in ("fp64", "fp16", "atomics_64", "subgroups", "unified_memory", "compiler",
+                                     "is_default")]
         + [("why", c.c_char * 128)]
     )
 

@@ -41,7 +41,8 @@ static void heading(int number, const char *fact) {
 }
 
 static void run(demo *d, const clxent_desc *desc, const clxent_arrays *arrays) {
-    if (d->status == CLXENT_OK) d->status = session_run(&d->session, desc, arrays, NULL);
+    if (d->status == CLXENT_OK)
+        d->status = session_run(&d->session, desc, CLXENT_SCHEDULE_AUTO, arrays, NULL);
 }
 
 static clxent_desc describe(clxent_op op) {

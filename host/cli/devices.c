@@ -43,7 +43,7 @@ static void print_device(const clxent_device_info *d, size_t number) {
     printf("     has         f64 %s, f16 arithmetic %s, 64-bit atomics %s, sub-groups %s, compiler %s\n",
            yes_no(d->fp64), yes_no(d->fp16), yes_no(d->atomics_64), yes_no(d->subgroups),
            yes_no(d->compiler));
-    printf("     schedule    %s\n", clxent_schedule_name(d->schedule));
+    printf("     schedule    %s\n", clxent_schedule_name(clxent_device_schedule(d)));
     printf("     %s  %s\n", d->is_default ? "used because" : "not used:   ", d->why);
 }
 
@@ -78,7 +78,7 @@ static json_t *device_json(const clxent_device_info *d, size_t number) {
     json_object_set_new(o, "subgroups", json_boolean(d->subgroups));
     json_object_set_new(o, "unified_memory", json_boolean(d->unified_memory));
     json_object_set_new(o, "compiler", json_boolean(d->compiler));
-    json_object_set_new(o, "schedule", json_string(clxent_schedule_name(d->schedule)));
+    json_object_set_new(o, "schedule", json_string(clxent_schedule_name(clxent_device_schedule(d))));
     json_object_set_new(o, "is_default", json_boolean(d->is_default));
     json_object_set_new(o, "why", json_text(d->why));
     return o;

@@ -259,7 +259,6 @@ static int open_grad_output(inputs *in, const tool_options *options, const tool_
 static void describe_options(clxent_desc *desc, const tool_options *options) {
     desc->reduction = (clxent_reduction)options->reduction;
     desc->empty_mean = (clxent_empty_mean)options->empty_mean;
-    desc->schedule = (clxent_schedule)options->schedule;
     desc->use_ignore_index = options->use_ignore_index;
     desc->ignore_index = options->ignore_index;
     desc->label_smoothing = options->label_smoothing;

@@ -91,12 +91,12 @@ static int score_argmax(job *j) {
     desc.classes = j->in.desc.classes;
     desc.inner = j->in.desc.inner;
     desc.logits_dtype = j->in.desc.logits_dtype;
-    desc.schedule = j->in.desc.schedule;
     desc.outputs = CLXENT_OUT_ARGMAX;
     arrays.logits = a->log_probs;
     arrays.argmax = argmax;
     j->argmax = argmax.data;
-    const clxent_status status = session_run(&j->session, &desc, &arrays, NULL);
+    const clxent_status status =
+        session_run(&j->session, &desc, (clxent_schedule)j->options->schedule, &arrays, NULL);
     return status == CLXENT_OK ? EXIT_GOOD : session_failed(&j->session, status);
 }
 
@@ -129,7 +129,8 @@ static int compute_and_report(job *j) {
     if (logits->bytes >= LONG_WORK_BYTES && isatty(STDERR_FILENO))
         fprintf(stderr, "clxent %s: %" PRId64 " rows of %" PRId64 " classes on %s ...\n", j->command->name,
                 j->in.desc.rows, j->in.desc.classes, j->session.device.name);
-    const clxent_status status = session_run(&j->session, &j->in.desc, &j->in.arrays, &j->report.seconds);
+    const clxent_status status = session_run(&j->session, &j->in.desc, (clxent_schedule)j->options->schedule,
+                                             &j->in.arrays, &j->report.seconds);
     if (status != CLXENT_OK && status != CLXENT_ERR_TARGET) return session_failed(&j->session, status);
     /* With a bad target all else is computed, written and printed. */
     if (status == CLXENT_ERR_TARGET) failed = inputs_bad_target(&j->in, j->report.counts, j->command);

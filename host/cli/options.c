@@ -4,6 +4,8 @@
  */
 #include "options.h"
 
+#include <clxent/clxent_experimental.h>
+
 #include "command_line.h"
 #include "file_write.h"
 #include "nearest.h"

@@ -94,10 +94,10 @@ double session_clock(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-clxent_status session_run(const session *s, const clxent_desc *desc, const clxent_arrays *arrays,
-                          double *seconds) {
+clxent_status session_run(const session *s, const clxent_desc *desc, clxent_schedule schedule,
+                          const clxent_arrays *arrays, double *seconds) {
     clxent_plan *plan = NULL;
-    clxent_status status = clxent_plan_create(&plan, s->ctx, desc);
+    clxent_status status = clxent_plan_create_scheduled(&plan, s->ctx, desc, schedule);
     if (status == CLXENT_OK) {
         const double start = session_clock();
         status = clxent_run(plan, arrays);

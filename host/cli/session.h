@@ -6,6 +6,8 @@
 #ifndef CLXENT_CLI_SESSION_H
 #define CLXENT_CLI_SESSION_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "tool.h"
 
 #include <stddef.h>
@@ -37,7 +39,7 @@ double session_clock(void);
 
 /* Makes a plan and runs it once. seconds, which may be NULL, is the wall time of clxent_run() alone. On
  * failure, ERR_TARGET included, the message is in clxent_ctx_last_error(). */
-clxent_status session_run(const session *s, const clxent_desc *desc, const clxent_arrays *arrays,
-                          double *seconds);
+clxent_status session_run(const session *s, const clxent_desc *desc, clxent_schedule schedule,
+                          const clxent_arrays *arrays, double *seconds);
 
 #endif

@@ -40,7 +40,8 @@ static int compute(inputs *in, outputs *out, session *s, const tool_command *com
                      logits->ndim, logits->shape, command))
         return EXIT_DEVICE;
     in->desc.outputs = log ? CLXENT_OUT_LOG_PROBS : CLXENT_OUT_PROBS;
-    const clxent_status status = session_run(s, &in->desc, &in->arrays, &seconds);
+    const clxent_status status =
+        session_run(s, &in->desc, (clxent_schedule)s->options->schedule, &in->arrays, &seconds);
     if (status != CLXENT_OK) return session_failed(s, status);
     failed = outputs_write(out, command, !options->json);
     if (!failed) report(in, s, options, seconds);

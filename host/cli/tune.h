@@ -5,6 +5,8 @@
 #ifndef CLXENT_CLI_TUNE_H
 #define CLXENT_CLI_TUNE_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "bench_list.h"
 
 /* A value of a field against another, all else alike. */

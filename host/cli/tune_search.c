@@ -87,9 +87,10 @@ static int open_side(const search *t, side *s, const clxent_desc *desc) {
     if (status == CLXENT_OK) status = clxent_plan_create(&s->plan, opened->ctx, desc);
     if (status == CLXENT_OK) status = clxent_plan_schedule(s->plan, &schedule);
     /* LANE on a device of WIDE is cut by no field. */
-    const int vectors = opened->device.schedule == CLXENT_SCHEDULE_WIDE && schedule == CLXENT_SCHEDULE_LANE;
+    const clxent_schedule long_rows = clxent_device_schedule(&opened->device);
+    const int vectors = long_rows == CLXENT_SCHEDULE_WIDE && schedule == CLXENT_SCHEDULE_LANE;
     s->schedules = vectors ? LANE_VECTORS : 1u << schedule;
-    if (schedule == CLXENT_SCHEDULE_SPLIT) s->schedules |= 1u << opened->device.schedule;
+    if (schedule == CLXENT_SCHEDULE_SPLIT) s->schedules |= 1u << long_rows;
     return status == CLXENT_OK ? EXIT_GOOD : session_failed(opened, status);
 }
 

@@ -6,6 +6,8 @@
 #ifndef CLXENT_CLI_TUNING_FILE_H
 #define CLXENT_CLI_TUNING_FILE_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "session.h"
 
 /* A JSON object whose "device" and "platform" are the device's and whose "tuning" has integers by the names

@@ -62,12 +62,12 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 static verify_case make_case(const group *g, int shape) {
     static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
     const int is_loss = g->op == CLXENT_CROSS_ENTROPY || g->op == CLXENT_NLL;
-    verify_case c = {.desc = CLXENT_DESC_INIT, .weighted = g->weighted, .hostile = g->hostile};
+    verify_case c = {
+        .desc = CLXENT_DESC_INIT, .schedule = g->schedule, .weighted = g->weighted, .hostile = g->hostile};
     clxent_desc *d = &c.desc;
     c.seed = (uint64_t)(g - groups) * SHAPES + (uint64_t)shape + 1;
     d->op = g->op;
     d->targets = g->targets;
-    d->schedule = g->schedule;
     d->rows = shapes[shape].rows;
     d->classes = shapes[shape].classes;
     d->reduction = is_loss ? reductions[shape % 3] : CLXENT_MEAN;

@@ -255,7 +255,7 @@ clxent_status verify_case_run(const session *s, const verify_case *c, verify_res
         d.outputs |= CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK;
     }
     if (p.failed) goto done;
-    status = session_run(s, &d, &a, NULL);
+    status = session_run(s, &d, c->schedule, &a, NULL);
     if (status != CLXENT_OK) goto done;
     if (reference_run(&problem, &expected) != 0) {
         status = CLXENT_ERR_MEMORY;

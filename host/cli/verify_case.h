@@ -9,8 +9,9 @@
 
 typedef struct verify_case {
     clxent_desc desc; /* all but outputs; grad of any type */
-    int weighted;     /* class and row weights, grad_output */
-    int hostile;      /* -inf, huge values; rows of nothing but -inf, and a NaN, for reduction none */
+    clxent_schedule schedule;
+    int weighted; /* class and row weights, grad_output */
+    int hostile;  /* -inf, huge values; rows of nothing but -inf, and a NaN, for reduction none */
     uint64_t seed;
 } verify_case;
 

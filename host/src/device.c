@@ -128,8 +128,6 @@ clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetDeviceInfo(CL_DEVICE_MAX_NUM_SUB_GROUPS)");
     info.unified_memory = unified == CL_TRUE;
     info.compiler = compiler == CL_TRUE;
-    const clx_facts facts = clx_facts_of(&info);
-    info.schedule = clx_long_row_schedule(&facts);
     *out = info;
     return CLXENT_OK;
 }

@@ -3,7 +3,7 @@
 #ifndef CLX_FACTS_H
 #define CLX_FACTS_H
 
-#include <clxent/clxent.h>
+#include <clxent/clxent_experimental.h>
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan.h"
 
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,8 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
     return status;
 }
 
-clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc) {
+clxent_status clxent_plan_create_scheduled(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc,
+                                           clxent_schedule schedule) {
     if (out) *out = NULL;
     if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
     if (out == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
@@ -69,9 +71,9 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
     ctx->references++;
     if (ctx->facts.loses_events) /* here, so that no call allocates */
         status = clx_held_reserve(&ctx->held, 1, &ctx->cl, &ctx->error);
-    if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, &plan->desc);
+    if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, schedule, &plan->desc);
     if (status != CLXENT_OK) goto fail;
-    status = clx_choose_schedule(ctx, &plan->desc, &plan->schedule, &plan->split);
+    status = clx_choose_schedule(ctx, &plan->desc, schedule, &plan->schedule, &plan->split);
     if (status != CLXENT_OK) goto fail;
     if (!clx_is_softmax(&plan->desc))
         status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
@@ -87,6 +89,10 @@ clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxen
 fail:
     clxent_plan_destroy(plan);
     return status;
+}
+
+clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc) {
+    return clxent_plan_create_scheduled(out, ctx, desc, CLXENT_SCHEDULE_AUTO);
 }
 
 void clxent_plan_destroy(clxent_plan *plan) {

@@ -56,13 +56,16 @@ struct clxent_plan {
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out);
 
-/* validate.c: copies `in` with its defaults resolved, or says what is wrong with it. */
-clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out);
+/* validate.c: copies `in` with its defaults resolved, or says what is wrong with it or with the schedule that
+ * is asked for. */
+clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_schedule asked,
+                               clxent_desc *out);
 clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *scalars);
 clxent_scalars clx_desc_scalars(const clxent_desc *desc);
 
-/* schedule.c: the schedule of this desc on this device. Refuses one that the device would get wrong. */
-clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
-                                  clx_split *split);
+/* schedule.c: the schedule of this desc on this device: `asked`, or its own choice. Refuses one that the
+ * device would get wrong. */
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
+                                  clxent_schedule *out, clx_split *split);
 
 #endif

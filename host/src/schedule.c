@@ -7,6 +7,12 @@
 #include "plan.h"
 #include "tuning.h"
 
+clxent_schedule clxent_device_schedule(const clxent_device_info *info) {
+    if (info == NULL) return CLXENT_SCHEDULE_AUTO;
+    const clx_facts facts = clx_facts_of(info);
+    return clx_long_row_schedule(&facts);
+}
+
 /* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 
@@ -51,11 +57,11 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
     return (uint64_t)(1000 + 5 * desc->classes_padded / classes_at_once);
 }
 
-clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule *out,
-                                  clx_split *split) {
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
+                                  clxent_schedule *out, clx_split *split) {
     const clxent_device_info *info = &ctx->info;
     const uint64_t limit = ctx->facts.loop_limit;
-    clxent_schedule schedule = desc->schedule;
+    clxent_schedule schedule = asked;
     *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
     if (schedule == CLXENT_SCHEDULE_AUTO) {
         if (desc->classes < ctx->tuning.few_classes || desc->inner >= ADJACENT_ROWS)
@@ -69,7 +75,7 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     if (schedule == CLXENT_SCHEDULE_SPLIT && !can_split(desc)) schedule = clx_long_row_schedule(&ctx->facts);
     if (limit && iterations(ctx, schedule, desc) > limit) {
         const bool others =
-            desc->schedule != CLXENT_SCHEDULE_AUTO && iterations(ctx, CLXENT_SCHEDULE_GROUP, desc) <= limit;
+            asked != CLXENT_SCHEDULE_AUTO && iterations(ctx, CLXENT_SCHEDULE_GROUP, desc) <= limit;
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " by %s take up to %" PRIu64
                         " loop iterations a work-item, and \"%s\" of %s %s leaves a loop after %" PRIu64 "%s",

@@ -4,7 +4,7 @@
 #ifndef CLX_TUNING_H
 #define CLX_TUNING_H
 
-#include <clxent/clxent.h>
+#include <clxent/clxent_experimental.h>
 
 /* A line of tuning_table.h, which says what the members may be. */
 typedef struct clx_tuned_device {

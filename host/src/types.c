@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Names, sizes and initial values of the public types. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 #include "structs.h"

@@ -37,7 +37,7 @@ static bool is_integer(clxent_dtype t) {
 #define LISTED(value, name, text)                    " " #value " (" text "),"
 #define LISTED_DTYPE(value, name, text, bytes, kind) LISTED(value, name, text)
 
-static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
+static clxent_status check_enums(clxent_error *err, const clxent_desc *d, clxent_schedule schedule) {
     static const char dtypes[] = CLXENT_DTYPE_MAP(LISTED_DTYPE);
     const struct {
         const char *name;
@@ -48,7 +48,7 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d) {
         {"reduction", d->reduction, CLXENT_NONE, CLXENT_REDUCTION_MAP(LISTED)},
         {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN, CLXENT_TARGETS_MAP(LISTED)},
         {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO, CLXENT_EMPTY_MEAN_MAP(LISTED)},
-        {"schedule", d->schedule, CLXENT_SCHEDULE_SPLIT, CLXENT_SCHEDULE_MAP(LISTED)},
+        {"schedule", schedule, CLXENT_SCHEDULE_SPLIT, CLXENT_SCHEDULE_MAP(LISTED)},
         {"logits_dtype", d->logits_dtype, CLXENT_U8, dtypes},
         {"grad_dtype", d->grad_dtype, CLXENT_U8, dtypes},
         {"targets_dtype", d->targets_dtype, CLXENT_U8, dtypes},
@@ -330,12 +330,13 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_desc *out) {
+clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_schedule asked,
+                               clxent_desc *out) {
     clxent_error *err = &ctx->error;
     clxent_desc d;
     clxent_status status = clx_read_struct(err, &clx_desc_struct, in, &d);
     if (status != CLXENT_OK) return status;
-    status = check_enums(err, &d);
+    status = check_enums(err, &d, asked);
     if (status != CLXENT_OK) return status;
     if (d.logits_dtype == CLXENT_DTYPE_DEFAULT) d.logits_dtype = CLXENT_F32;
     if (d.grad_dtype == CLXENT_DTYPE_DEFAULT) d.grad_dtype = d.logits_dtype;

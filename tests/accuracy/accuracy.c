@@ -9,6 +9,8 @@
  *                         for ci/peers_python/accuracy.py (what is written: print_case())
  *
  * Fails where a value is outside its bound. */
+#include <clxent/clxent_experimental.h>
+
 #include "leave.h"
 #include "sweep.h"
 
@@ -63,8 +65,7 @@ static int run(clxent_ctx *ctx, const sweep_case *c, clxent_schedule schedule, c
     desc.rows = c->rows;
     desc.classes = c->classes;
     desc.logits_dtype = c->dtype;
-    desc.schedule = schedule;
-    const clxent_status status = clxent_plan_create(&plan, ctx, &desc);
+    const clxent_status status = clxent_plan_create_scheduled(&plan, ctx, &desc, schedule);
     if (status == CLXENT_ERR_UNSUPPORTED) return 0;
     expect_status("plan", ctx, status, CLXENT_OK);
     expect_status("run", ctx, clxent_run(plan, a), CLXENT_OK);

@@ -80,7 +80,7 @@ static clxent_arrays typed_arrays(const clxent_desc *d, bool lean, typed_outputs
 static int64_t same_bits(const clxent_desc *d, bool lean) {
     static typed_outputs first, again;
     static problem other;
-    clxent_plan *plan = make_plan(d);
+    clxent_plan *plan = make_plan(d, test_schedule());
     const clxent_arrays a = typed_arrays(d, lean, &first);
     expect_status("run", test_ctx(), clxent_run(plan, &a), CLXENT_OK);
     for (int64_t run = 1; run < runs; run++) {
@@ -88,7 +88,7 @@ static int64_t same_bits(const clxent_desc *d, bool lean) {
             clxent_plan_destroy(plan);
             begin(&other, 3, 7, logits, (const int64_t[]){1, 2, 3});
             solve(&other);
-            plan = make_plan(d);
+            plan = make_plan(d, test_schedule());
         }
         const clxent_arrays b = typed_arrays(d, lean, &again);
         expect_status("run", test_ctx(), clxent_run(plan, &b), CLXENT_OK);
@@ -169,7 +169,7 @@ static void auto_is_the_schedule_it_reports(void) {
     begin_everything(&forced);
     clxent_plan *plan;
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), &automatic.desc), CLXENT_OK);
-    assert_int_equal(clxent_plan_schedule(plan, &forced.desc.schedule), CLXENT_OK);
+    assert_int_equal(clxent_plan_schedule(plan, &forced.schedule), CLXENT_OK);
     clxent_plan_destroy(plan);
     solve(&forced);
     assert_same_outputs(&forced, &automatic);
@@ -227,14 +227,13 @@ static void sums_of_many_rows(void) {
         desc.rows = rows;
         desc.classes = 2;
         desc.reduction = mean ? CLXENT_MEAN : CLXENT_SUM;
-        desc.schedule = test_schedule();
         clxent_arrays arrays = CLXENT_ARRAYS_INIT;
         arrays.logits = CLXENT_ARRAY(x, (size_t)rows * 2 * sizeof *x);
         arrays.targets = CLXENT_ARRAY(y, (size_t)rows * sizeof *y);
         arrays.loss = CLXENT_ARRAY(&loss, sizeof loss);
         arrays.row_loss = CLXENT_ARRAY(row_loss, (size_t)rows * sizeof *row_loss);
         clxent_plan *plan;
-        assert_int_equal(clxent_plan_create(&plan, test_ctx(), &desc), CLXENT_OK);
+        assert_int_equal(clxent_plan_create_scheduled(&plan, test_ctx(), &desc, test_schedule()), CLXENT_OK);
         assert_int_equal(clxent_run(plan, &arrays), CLXENT_OK);
         clxent_plan_destroy(plan);
         double sum = 0;

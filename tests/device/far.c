@@ -93,7 +93,8 @@ static void check(far_problem *f) {
     far_write(f, put, &b);
     put(&b, FAR_LOGITS, f->numbers_at, &f->numbers, sizeof f->numbers);
     const clxent_buffers call = bind(&b, f);
-    expect_status("plan", b.o.ctx, clxent_plan_create(&plan, b.o.ctx, &f->desc), CLXENT_OK);
+    expect_status("plan", b.o.ctx, clxent_plan_create_scheduled(&plan, b.o.ctx, &f->desc, f->schedule),
+                  CLXENT_OK);
     expect_status("enqueue", b.o.ctx, clxent_enqueue(plan, &call, 0, NULL, NULL), CLXENT_OK);
     assert_cl(clFinish(b.o.queue));
     get(&b, FAR_LOGITS, f->numbers_at, &numbers, sizeof numbers);

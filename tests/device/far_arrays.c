@@ -46,7 +46,7 @@ static void check(far_problem *f) {
     far_map(f);
     far_write(f, put, f);
     const clxent_arrays call = bind(f, &numbers);
-    expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &f->desc), CLXENT_OK);
+    expect_status("plan", ctx, clxent_plan_create_scheduled(&plan, ctx, &f->desc, f->schedule), CLXENT_OK);
     expect_status("run", ctx, clxent_run(plan, &call), CLXENT_OK);
     far_check(f, &numbers, get, f);
     clxent_plan_destroy(plan);

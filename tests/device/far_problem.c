@@ -121,13 +121,12 @@ static double *prepare_output(far_problem *f, far_name name, uint32_t output, co
     return f->values[name][0];
 }
 
-static void describe(far_problem *f, clxent_schedule schedule) {
+static void describe(far_problem *f) {
     const far_case *kind = f->kind;
     clxent_desc *d = &f->desc;
     clxent_desc_init(d);
     d->op = kind->op;
     d->targets = kind->targets;
-    d->schedule = schedule;
     d->flags = kind->saved ? CLXENT_GRAD_FROM_LSE : 0;
     d->outputs = kind->outputs | (kind->op == CLXENT_SOFTMAX ? 0 : CLXENT_OUT_COUNTS);
     d->logits_dtype = kind->logits;
@@ -177,7 +176,8 @@ static bool draw(far_problem *f, const far_case *kind, clxent_schedule schedule)
     if (schedule == CLXENT_SCHEDULE_SPLIT && (kind->op == CLXENT_NLL || kind->saved)) return false;
     memset(f, 0, sizeof *f);
     f->kind = kind;
-    describe(f, schedule);
+    f->schedule = schedule;
+    describe(f);
     draw_numbers(f, &r);
     p.logits = draw_input(f, FAR_LOGITS, kind->op == CLXENT_NLL ? "log_probs" : "logits", kind->logits, &r);
     if (kind->targets == CLXENT_TARGETS_PROBABILITY)

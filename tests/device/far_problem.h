@@ -11,6 +11,8 @@
 #ifndef TEST_FAR_PROBLEM_H
 #define TEST_FAR_PROBLEM_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 
 #include <stdbool.h>
@@ -75,6 +77,7 @@ typedef struct far_numbers {
 typedef struct far_problem {
     const far_case *kind;
     clxent_desc desc;
+    clxent_schedule schedule;
     far_array arrays[FAR_ARRAYS];
     far_numbers numbers; /* inputs, and what outputs hold before the call */
     size_t numbers_at;   /* room for them in the logits' memory, behind the last place */

@@ -5,6 +5,7 @@
  * has it; the parent keeps it. Each function is called in a child of its own, which an alarm ends where it
  * hangs. This process itself never opens OpenCL, and no child of it uses cmocka. */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: an OpenCL 1.2 device has no other */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 #include "said.h"
@@ -182,6 +183,13 @@ static int in_clxent_plan_create(const opened *o) {
     return is_refusal(status, clxent_ctx_last_error(o->ctx)) && plan == NULL;
 }
 
+static int in_clxent_plan_create_scheduled(const opened *o) {
+    clxent_plan *plan = o->plan;
+    const clxent_desc d = describe();
+    const clxent_status status = clxent_plan_create_scheduled(&plan, o->ctx, &d, CLXENT_SCHEDULE_LANE);
+    return is_refusal(status, clxent_ctx_last_error(o->ctx)) && plan == NULL;
+}
+
 static int in_clxent_run(const opened *o) {
     float loss = 7;
     return is_refusal(run_zeros(o->plan, &loss), clxent_ctx_last_error(o->ctx)) && loss == 7;
@@ -239,6 +247,12 @@ static int in_clxent_plan_destroy(const opened *o) {
 static int in_clxent_ctx_device(const opened *o) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     return clxent_ctx_device(o->ctx, &info) == CLXENT_OK && info.name[0] != '\0';
+}
+
+static int in_clxent_device_schedule(const opened *o) {
+    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    const clxent_status status = clxent_ctx_device(o->ctx, &info);
+    return status == CLXENT_OK && clxent_device_schedule(&info) != CLXENT_SCHEDULE_AUTO;
 }
 
 static int in_clxent_ctx_tuning(const opened *o) {
@@ -366,6 +380,7 @@ static const struct {
     FUNCTION(clxent_ctx_tuning),
     FUNCTION(clxent_desc_init_sized),
     FUNCTION(clxent_device_info_init_sized),
+    FUNCTION(clxent_device_schedule),
     FUNCTION(clxent_dtype_name),
     FUNCTION(clxent_dtype_size),
     FUNCTION(clxent_empty_mean_name),
@@ -376,6 +391,7 @@ static const struct {
     FUNCTION(clxent_list_devices),
     FUNCTION(clxent_op_name),
     FUNCTION(clxent_plan_create),
+    FUNCTION(clxent_plan_create_scheduled),
     FUNCTION(clxent_plan_destroy),
     FUNCTION(clxent_plan_scalars),
     FUNCTION(clxent_plan_schedule),

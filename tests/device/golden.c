@@ -4,6 +4,8 @@
  * output file that the case lists, within the bounds of reference.h around what stands in the file. A file of
  * f32 was rounded when it was written: half a unit of f32 is added there.
  */
+#include <clxent/clxent_experimental.h>
+
 #include "cases.h"
 #include "leave.h"
 #include "rng.h"
@@ -68,13 +70,12 @@ static void results_free(results *r) {
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) free(memory[i]);
 }
 
-static clxent_desc desc_of(const reference_problem *p, clxent_schedule schedule) {
+static clxent_desc desc_of(const reference_problem *p) {
     clxent_desc desc = CLXENT_DESC_INIT;
     desc.op = (clxent_op[]){CLXENT_CROSS_ENTROPY, CLXENT_NLL, CLXENT_SOFTMAX, CLXENT_LOG_SOFTMAX}[p->op];
     desc.reduction = (clxent_reduction[]){CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE}[p->reduction];
     desc.targets =
         p->targets_kind == REFERENCE_TARGETS_PROBABILITY ? CLXENT_TARGETS_PROBABILITY : CLXENT_TARGETS_CLASS;
-    desc.schedule = schedule;
     desc.rows = p->rows;
     desc.classes = p->classes;
     desc.inner = p->inner;
@@ -147,9 +148,10 @@ static void check_outputs(const test_case *c, const results *r) {
 
 static void run_case(const test_case *c, clxent_schedule schedule) {
     expect_about("case %s, schedule %s", c->name, clxent_schedule_name(schedule));
-    const clxent_desc desc = desc_of(&c->problem, schedule);
+    const clxent_desc desc = desc_of(&c->problem);
     clxent_plan *plan = NULL;
-    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+    expect_status("clxent_plan_create", ctx, clxent_plan_create_scheduled(&plan, ctx, &desc, schedule),
+                  CLXENT_OK);
     results r = results_new(&c->problem);
     const clxent_arrays arrays = arrays_of(c, &r);
     expect_status("clxent_run", ctx, clxent_run(plan, &arrays), CLXENT_OK);
@@ -181,14 +183,15 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     assert_int_equal(reference_run(&p, &expected), 0);
 
     for (int next_token = 0; next_token < 2; next_token++) {
-        clxent_desc desc = desc_of(&p, schedule);
+        clxent_desc desc = desc_of(&p);
         if (next_token) {
             desc.targets = CLXENT_TARGETS_NEXT_TOKEN;
             desc.sequence_length = t;
             desc.tokens_per_sequence = c->tokens.shape[1];
         }
         clxent_plan *plan = NULL;
-        expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+        expect_status("clxent_plan_create", ctx, clxent_plan_create_scheduled(&plan, ctx, &desc, schedule),
+                      CLXENT_OK);
         clxent_arrays a = CLXENT_ARRAYS_INIT;
         a.logits = CLXENT_ARRAY(stored, (size_t)(rows * CLASSES) * sizeof *stored);
         a.targets = next_token ? input(&c->tokens) : input(targets);

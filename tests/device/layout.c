@@ -150,7 +150,6 @@ static void compute(task kind, const layout *l, clxent_dtype dtype, bool in_plac
     clxent_desc desc = CLXENT_DESC_INIT;
     static const clxent_op ops[] = {CLXENT_CROSS_ENTROPY, CLXENT_CROSS_ENTROPY, CLXENT_SOFTMAX, CLXENT_NLL};
     desc.op = ops[kind];
-    desc.schedule = test_schedule();
     desc.logits_dtype = dtype;
     desc.grad_dtype = grad.dtype;
     desc.rows = n;
@@ -191,7 +190,7 @@ static void compute(task kind, const layout *l, clxent_dtype dtype, bool in_plac
     }
 
     clxent_plan *plan = NULL;
-    clxent_status status = clxent_plan_create(&plan, test_ctx(), &desc);
+    clxent_status status = clxent_plan_create_scheduled(&plan, test_ctx(), &desc, test_schedule());
     if (status == CLXENT_OK) status = clxent_run(plan, &a);
     expect_about("layout %s", l->name);
     expect_status("layout", test_ctx(), status, CLXENT_OK);

@@ -62,7 +62,7 @@ static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
     trial t;
     trial_draw(&t, v, limits, r);
     clxent_plan *plan = NULL;
-    clxent_status status = clxent_plan_create(&plan, odd.ctx, &t.desc);
+    clxent_status status = clxent_plan_create_scheduled(&plan, odd.ctx, &t.desc, t.schedule);
     if (!trial_is_too_long(odd.ctx, status)) { /* that is no oddity of the imitated device */
         if (status == CLXENT_OK) status = clxent_run(plan, &t.arrays);
         if (status != t.expect) {

@@ -3,6 +3,8 @@
  * A call in phases has the bits of one call, whatever its blocks and their order: random problems of every
  * kind, on queues in order and out of order, in the plan's workspace and in the caller's. And what it
  * refuses. */
+#include <clxent/clxent_experimental.h>
+
 #include "device_call.h"
 #include "said.h"
 #include "trial.h"
@@ -169,7 +171,8 @@ static void run_trial(const owner *o, const variant *v, const trial_limits *limi
     cl_mem workspace = NULL;
     trial_draw(&t, v, limits, r);
     t.desc.flags &= ~(uint32_t)CLXENT_ATOMIC; /* whose last bits are not fixed */
-    expect_status("plan", o->ctx, clxent_plan_create(&plan, o->ctx, &t.desc), CLXENT_OK);
+    expect_status("plan", o->ctx, clxent_plan_create_scheduled(&plan, o->ctx, &t.desc, limits->schedule),
+                  CLXENT_OK);
     upload(o, &t, &whole);
     upload(o, &t, &blocks);
     if (own_workspace) {
@@ -214,7 +217,11 @@ static void bits_of_one_call(void **state) {
     assert_true(owner_open(&o[0], 0));
     const bool has_other = owner_open(&o[1], CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     assert_int_equal(clxent_ctx_device(o[0].ctx, &device), CLXENT_OK);
+    static const clxent_schedule schedules[] = {CLXENT_SCHEDULE_AUTO,  CLXENT_SCHEDULE_AUTO,
+                                                CLXENT_SCHEDULE_SPLIT, CLXENT_SCHEDULE_AUTO,
+                                                CLXENT_SCHEDULE_GROUP, CLXENT_SCHEDULE_AUTO};
     const trial_limits limits = {.classes = number % 2 ? 7 : 300,
+                                 .schedule = schedules[number],
                                  .rows = 3000,
                                  .elements = effort == EFFORT_TINY ? 300 : 30000,
                                  .device = &device,

@@ -40,7 +40,7 @@ void begin(problem *p, int64_t rows, int64_t classes, const float *logits, const
     clxent_arrays_init(&p->arrays);
     p->desc.rows = rows;
     p->desc.classes = classes;
-    p->desc.schedule = bench.schedule;
+    p->schedule = bench.schedule;
     p->arrays.logits = CLXENT_ARRAY(logits, (size_t)(rows * classes) * sizeof(float));
     if (targets) p->arrays.targets = CLXENT_ARRAY(targets, (size_t)rows * sizeof(int64_t));
     p->want = WANT_ALL;
@@ -94,9 +94,9 @@ static void bind_outputs(problem *p) {
     bind(p, CLXENT_OUT_COUNTS, &a->counts, p->counts, sizeof p->counts, sizeof p->counts);
 }
 
-clxent_plan *make_plan(const clxent_desc *desc) {
+clxent_plan *make_plan(const clxent_desc *desc, clxent_schedule schedule) {
     clxent_plan *plan = NULL;
-    const clxent_status status = clxent_plan_create(&plan, bench.ctx, desc);
+    const clxent_status status = clxent_plan_create_scheduled(&plan, bench.ctx, desc, schedule);
     if (status == CLXENT_ERR_UNSUPPORTED && strstr(clxent_ctx_last_error(bench.ctx), "loop iterations"))
         skip();
     expect_status("plan", bench.ctx, status, CLXENT_OK);
@@ -108,7 +108,7 @@ void solve(problem *p) {
     clxent_desc desc = p->desc;
     bind_outputs(p);
     if (desc.outputs == 0) desc.outputs = asked_outputs(&desc, &p->arrays);
-    clxent_plan *plan = make_plan(&desc);
+    clxent_plan *plan = make_plan(&desc, p->schedule);
     assert_int_equal(clxent_plan_schedule(plan, &used), CLXENT_OK);
     const clxent_status status = clxent_run(plan, &p->arrays);
     clxent_plan_destroy(plan);
@@ -116,13 +116,13 @@ void solve(problem *p) {
         fail_msg("run: %s, expected %s: %s%s", clxent_status_name(status), clxent_status_name(p->expect),
                  clxent_ctx_last_error(bench.ctx), clxent_ctx_build_log(bench.ctx));
     }
-    if (p->desc.schedule == CLXENT_SCHEDULE_AUTO) {
+    if (p->schedule == CLXENT_SCHEDULE_AUTO) {
         assert_int_not_equal(used, CLXENT_SCHEDULE_AUTO);
-    } else if (p->desc.schedule == CLXENT_SCHEDULE_SPLIT &&
+    } else if (p->schedule == CLXENT_SCHEDULE_SPLIT &&
                (p->desc.op == CLXENT_NLL || (p->desc.flags & CLXENT_GRAD_FROM_LSE))) {
         assert_int_not_equal(used, CLXENT_SCHEDULE_SPLIT); /* nothing to sum up */
     } else {
-        assert_int_equal(used, p->desc.schedule);
+        assert_int_equal(used, p->schedule);
     }
 }
 

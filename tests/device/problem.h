@@ -6,6 +6,8 @@
 #ifndef TEST_PROBLEM_H
 #define TEST_PROBLEM_H
 
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 
 #include <math.h>
@@ -17,9 +19,10 @@ enum { PROBLEM_ROWS = 64, PROBLEM_ELEMENTS = 4096 };
 
 typedef struct problem {
     clxent_desc desc;
-    clxent_arrays arrays; /* the test sets inputs, rows and scalars; solve() binds the outputs */
-    uint32_t want;        /* CLXENT_OUT_ bits; begin() sets all that the operation has */
-    clxent_status expect; /* of clxent_run() */
+    clxent_schedule schedule; /* that under test; begin() sets it */
+    clxent_arrays arrays;     /* the test sets inputs, rows and scalars; solve() binds the outputs */
+    uint32_t want;            /* CLXENT_OUT_ bits; begin() sets all that the operation has */
+    clxent_status expect;     /* of clxent_run() */
     float loss[PROBLEM_ROWS], row_loss[PROBLEM_ROWS], log_prob[PROBLEM_ROWS], lse[PROBLEM_ROWS],
         lse_residual[PROBLEM_ROWS], entropy[PROBLEM_ROWS];
     int64_t argmax[PROBLEM_ROWS], rank[PROBLEM_ROWS], counts[4];
@@ -37,9 +40,9 @@ enum {
 /* Cross entropy over f32 logits (rows, classes) and i64 targets, on the schedule under test. */
 void begin(problem *p, int64_t rows, int64_t classes, const float *logits, const int64_t *targets);
 
-/* The plan of the test's context. Fails the test where it is refused; skips it where the schedule under test
+/* A plan of the test's context. Fails the test where it is refused; skips it where the schedule
  * would take more loop iterations than the device (llvmpipe) runs. */
-clxent_plan *make_plan(const clxent_desc *desc);
+clxent_plan *make_plan(const clxent_desc *desc, clxent_schedule schedule);
 
 /* Plan, run, destroy. Fails the test where the plan is refused or the status is not p->expect. Outputs
  * are filled with a pattern first, so one that was not written is seen. */

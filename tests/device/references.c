@@ -109,7 +109,6 @@ static void describe_problem(batch *b) {
     b->desc.rows = b->rows;
     b->desc.classes = b->classes;
     b->desc.reduction = CLXENT_NONE;
-    b->desc.schedule = test_schedule();
     b->desc.targets = o->targets;
     b->desc.logits_dtype = b->logits_dtype;
     b->desc.grad_dtype = b->grad_dtype;
@@ -300,7 +299,7 @@ static void run_batch(const options *o, int64_t rows, int64_t classes) {
     make_inputs(&b, &r);
     bind_outputs(&b);
     expect_about("%s, %lld classes", o->name, (long long)classes);
-    clxent_plan *plan = make_plan(&b.desc);
+    clxent_plan *plan = make_plan(&b.desc, test_schedule());
     const clxent_status status = clxent_run(plan, &b.arrays);
     clxent_plan_destroy(plan);
     expect_status("clxent_run", test_ctx(), status, CLXENT_OK);

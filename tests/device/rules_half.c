@@ -33,7 +33,8 @@ static bool device_may_flush(double value) {
 
 static void run_or_fail(const clxent_desc *desc, const clxent_arrays *arrays) {
     clxent_plan *plan = NULL;
-    if (clxent_plan_create(&plan, test_ctx(), desc) != CLXENT_OK || clxent_run(plan, arrays) != CLXENT_OK) {
+    if (clxent_plan_create_scheduled(&plan, test_ctx(), desc, test_schedule()) != CLXENT_OK ||
+        clxent_run(plan, arrays) != CLXENT_OK) {
         fail_msg("%s", clxent_ctx_last_error(test_ctx()));
     }
     clxent_plan_destroy(plan);
@@ -56,7 +57,6 @@ static void every_value_is_read_among(clxent_dtype dtype, size_t classes) {
     desc.rows = (int64_t)n;
     desc.classes = (int64_t)classes;
     desc.logits_dtype = dtype;
-    desc.schedule = test_schedule();
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
     arrays.logits = CLXENT_ARRAY(logits, n * classes * sizeof *logits);
     arrays.targets = CLXENT_ARRAY(targets, n * sizeof *targets);
@@ -111,7 +111,6 @@ static void stores_round_to_nearest_even_among(clxent_dtype dtype, size_t classe
     desc.classes = (int64_t)classes;
     desc.grad_dtype = dtype;
     desc.reduction = CLXENT_NONE;
-    desc.schedule = test_schedule();
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
     arrays.logits = CLXENT_ARRAY(logits, classes * n * sizeof *logits);
     arrays.targets = CLXENT_ARRAY(targets, n * sizeof *targets);
@@ -155,7 +154,6 @@ static void nan_and_overflow_are_stored(void) {
         desc.reduction = CLXENT_SUM;
         desc.grad_dtype = dtypes[i];
         desc.grad_output = -3.4028234e38;
-        desc.schedule = test_schedule();
         clxent_arrays arrays = CLXENT_ARRAYS_INIT;
         arrays.logits = CLXENT_ARRAY(logits, sizeof logits);
         arrays.targets = CLXENT_ARRAY(((const int64_t[]){0, 1}), 2 * sizeof(int64_t));

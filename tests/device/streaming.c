@@ -6,6 +6,8 @@
  * fits is refused with the least that is needed; logits larger than any buffer of the device, in memory that
  * cannot be written. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <clxent/clxent_experimental.h>
+
 #include "asked.h"
 #include "expect.h"
 #include "leave.h"
@@ -45,6 +47,7 @@ static outputs saved; /* lse and lse_residual, for CLXENT_GRAD_FROM_LSE */
 /* What is computed, beside the desc. */
 typedef struct variant {
     clxent_desc desc;
+    clxent_schedule schedule;
     bool in_place; /* the gradient replaces a copy of the logits */
     bool weighted;
     bool only_counts;
@@ -150,7 +153,8 @@ static use run(const variant *v, uint64_t memory_bytes, outputs *out) {
     bind(&a, v, out);
     clxent_desc desc = v->desc;
     desc.outputs = asked_outputs(&desc, &a);
-    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+    expect_status("clxent_plan_create", ctx, clxent_plan_create_scheduled(&plan, ctx, &desc, v->schedule),
+                  CLXENT_OK);
     start_recording();
     u.status = clxent_run(plan, &a);
     stop_recording();
@@ -292,8 +296,7 @@ static void rows_in_parts(void **state) {
     (void)state;
     if (expect_effort() != EFFORT_FULL) skip();
     clxent_desc desc = small_desc();
-    desc.schedule = CLXENT_SCHEDULE_SPLIT;
-    check((variant){.desc = desc, .weighted = true});
+    check((variant){.desc = desc, .schedule = CLXENT_SCHEDULE_SPLIT, .weighted = true});
 }
 
 /* Blocks end within chunks and at their ends; a window of the losses is more than a block, or a block more.
@@ -380,11 +383,11 @@ static void pieces_by_schedule(void **state) {
                                          CLXENT_SCHEDULE_SPLIT};
     for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
         clxent_desc desc = gaps_at_axis_1(ROWS / 2);
-        desc.schedule = schedules[i];
         desc.use_ignore_index = 1;
         desc.ignore_index = 2;
         if (i > 0 && expect_effort() != EFFORT_FULL) continue;
-        check_both(desc, true);
+        check((variant){.desc = desc, .schedule = schedules[i], .weighted = true});
+        check((variant){.desc = desc, .schedule = schedules[i], .weighted = true, .in_place = true});
     }
 }
 

@@ -65,10 +65,10 @@ static void check_variant(void **state) {
             continue;
         run_trial(v, class_counts[i], CLXENT_SCHEDULE_GROUP, &r);
         /* where that has teams too */
-        if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_GROUP)
+        if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_GROUP)
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_SPLIT, &r);
         /* exponentials in local memory */
-        if (expect_effort() == EFFORT_FULL && device.schedule == CLXENT_SCHEDULE_WIDE &&
+        if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_WIDE &&
             (v->logits == CLXENT_F16 || v->logits == CLXENT_BF16))
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_WIDE, &r);
     }
@@ -82,7 +82,6 @@ static size_t local_bytes(int64_t classes, clxent_dtype dtype, int second_pass) 
     desc.rows = 1;
     desc.classes = classes;
     desc.logits_dtype = dtype;
-    desc.schedule = CLXENT_SCHEDULE_GROUP;
     const size_t bytes = (size_t)classes * clxent_dtype_size(dtype);
     void *logits = calloc((size_t)classes, clxent_dtype_size(dtype));
     float *log_probs = calloc((size_t)classes, sizeof *log_probs);
@@ -92,7 +91,8 @@ static size_t local_bytes(int64_t classes, clxent_dtype dtype, int second_pass) 
     arrays.logits = CLXENT_ARRAY(logits, bytes);
     arrays.lse = CLXENT_ARRAY(&lse, sizeof lse);
     if (second_pass) arrays.log_probs = CLXENT_ARRAY(log_probs, (size_t)classes * sizeof *log_probs);
-    expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
+    expect_status("clxent_plan_create", ctx,
+                  clxent_plan_create_scheduled(&plan, ctx, &desc, CLXENT_SCHEDULE_GROUP), CLXENT_OK);
     expect_status("clxent_run", ctx, clxent_run(plan, &arrays), CLXENT_OK);
     clxent_plan_destroy(plan);
     free(log_probs);

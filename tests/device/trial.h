@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 #include "rng.h"
 
@@ -39,6 +41,7 @@ enum { TRIAL_BLOCKS = 24 };
 typedef struct trial {
     const variant *v;
     clxent_desc desc;
+    clxent_schedule schedule;
     clxent_scalars scalars; /* arrays.scalars, where the call has its own */
     clxent_arrays arrays;
     clxent_status expect;

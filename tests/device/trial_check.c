@@ -169,8 +169,8 @@ void trial_check_saved(trial *t, clxent_ctx *ctx) {
     desc.flags = CLXENT_GRAD_FROM_LSE;
     desc.outputs &= CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
     clxent_plan *plan = NULL;
-    expect_status("clxent_plan_create, gradient from lse", ctx, clxent_plan_create(&plan, ctx, &desc),
-                  CLXENT_OK);
+    expect_status("clxent_plan_create, gradient from lse", ctx,
+                  clxent_plan_create_scheduled(&plan, ctx, &desc, t->schedule), CLXENT_OK);
     clxent_array *const others[] = {&a->loss, &a->row_loss, &a->log_prob, &a->argmax,
                                     &a->rank, &a->entropy,  &a->log_probs};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) *others[i] = CLXENT_ARRAY(NULL, 0);
@@ -202,7 +202,7 @@ bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rn
     trial t;
     trial_draw(&t, v, limits, r);
     clxent_plan *plan = NULL;
-    const clxent_status created = clxent_plan_create(&plan, ctx, &t.desc);
+    const clxent_status created = clxent_plan_create_scheduled(&plan, ctx, &t.desc, t.schedule);
     if (limits->schedule != CLXENT_SCHEDULE_AUTO && trial_is_too_long(ctx, created)) {
         trial_free(&t);
         return false;

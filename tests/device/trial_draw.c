@@ -434,7 +434,7 @@ static void describe(const trial *t) {
         "T %" PRId64 " tokens %" PRId64 " ignore %s%" PRId64 "; in the %s: label_smoothing %.17g z_loss "
         "%.17g softcap %.17g logit_scale %.17g grad_output %.17g\n"
         "given:%s%s%s%s asked:%s%s%s%s%s%s%s%s",
-        t->v->name, d->op, d->reduction, d->targets, d->targets_dtype, d->empty_mean, d->schedule, d->flags,
+        t->v->name, d->op, d->reduction, d->targets, d->targets_dtype, d->empty_mean, t->schedule, d->flags,
         t->logits_dtype, t->grad_dtype, t->p.rows, d->rows, d->classes, d->classes_padded, d->inner,
         d->row_stride, d->grad_row_stride, d->targets_row_stride, d->log_probs_row_stride,
         d->grad_output_row_stride, d->sequence_length, d->tokens_per_sequence,
@@ -458,7 +458,7 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
     d->targets = v->targets;
     d->logits_dtype = v->logits;
     d->grad_dtype = v->grad;
-    d->schedule = limits->schedule;
+    t->schedule = limits->schedule;
     t->logits_dtype = v->logits ? v->logits : CLXENT_F32;
     t->grad_dtype = v->grad ? v->grad : t->logits_dtype;
     t->probs_dtype = v->probabilities ? v->probabilities : t->logits_dtype;

@@ -84,7 +84,7 @@ static clxent_schedule schedule_of(int64_t rows, int64_t classes) {
     clxent_schedule schedule = CLXENT_SCHEDULE_AUTO;
     desc.rows = rows;
     desc.classes = classes;
-    clxent_plan *plan = make_plan(&desc);
+    clxent_plan *plan = make_plan(&desc, CLXENT_SCHEDULE_AUTO);
     assert_int_equal(clxent_plan_schedule(plan, &schedule), CLXENT_OK);
     clxent_plan_destroy(plan);
     return schedule;
@@ -98,6 +98,9 @@ static void thresholds(void) {
     set(&t);
     assert_int_equal(schedule_of(100, 4), CLXENT_SCHEDULE_LANE);
     assert_true(schedule_of(100000, 5) != CLXENT_SCHEDULE_LANE);
+    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_OK);
+    assert_int_equal(schedule_of(100000, 5), clxent_device_schedule(&info));
     assert_int_equal(schedule_of(3, 128), CLXENT_SCHEDULE_SPLIT);
     assert_true(schedule_of(3, 127) != CLXENT_SCHEDULE_SPLIT);
     t.split_part_classes = 1 << 30;
@@ -116,7 +119,7 @@ static void plans_keep_theirs(void) {
     desc.rows = 1;
     desc.classes = C;
     desc.outputs = CLXENT_OUT_GRAD;
-    clxent_plan *plan = make_plan(&desc);
+    clxent_plan *plan = make_plan(&desc, CLXENT_SCHEDULE_AUTO);
     clxent_schedule before, after;
     assert_int_equal(clxent_plan_schedule(plan, &before), CLXENT_OK);
     for (int i = 0; i < 2; i++) {
@@ -146,9 +149,8 @@ static void short_vectors(void) {
     clxent_desc desc = CLXENT_DESC_INIT;
     desc.rows = 2;
     desc.classes = 4;
-    desc.schedule = CLXENT_SCHEDULE_WIDE;
     desc.outputs = CLXENT_OUT_LOSS;
-    clxent_plan *plan = make_plan(&desc);
+    clxent_plan *plan = make_plan(&desc, CLXENT_SCHEDULE_WIDE);
     clxent_arrays a = CLXENT_ARRAYS_INIT;
     a.logits = CLXENT_ARRAY((void *)(uintptr_t)logits, sizeof logits);
     a.targets = CLXENT_ARRAY((void *)(uintptr_t)targets, sizeof targets);

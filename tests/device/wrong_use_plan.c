@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 /* name, status, what the message contains (parts between bars), and what is changed in a good descriptor d
- * of 4 rows and 10 classes. */
+ * of 4 rows and 10 classes, or in the schedule s, AUTO. */
 #define WRONG_DESCS(X)                                                                                       \
     X(size_zero, ARGUMENT, "struct_size|0", d->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|16", d->struct_size = 16)                                           \
@@ -27,7 +27,7 @@
     X(empty_mean, ARGUMENT, "empty_mean 2 is none of 0 (nan), 1 (zero)",                                     \
       d->empty_mean = (clxent_empty_mean)2)                                                                  \
     X(schedule, ARGUMENT, "schedule 5 is none of 0 (auto), 1 (lane), 2 (group), 3 (wide), 4 (split)",        \
-      d->schedule = (clxent_schedule)5)                                                                      \
+      *s = (clxent_schedule)5)                                                                               \
     X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1 and CLXENT_GRAD_FROM_LSE 0x2", d->flags = 0x80)         \
     X(outputs, ARGUMENT, "outputs 0x40001|0x3ffc0", d->outputs = 0x40001)                                    \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
@@ -79,7 +79,7 @@
     X(elements_overflow, SHAPE, "rows|1099511627776|2147483647",                                             \
       (d->rows = INT64_C(1) << 40, d->classes = INT32_MAX))                                                  \
     X(scratch_overflow, SHAPE, "rows|177212792062055424|1125899906842623",                                   \
-      (d->rows = INT64_C(177212792062055424), d->classes = 1, d->schedule = CLXENT_SCHEDULE_SPLIT))          \
+      (d->rows = INT64_C(177212792062055424), d->classes = 1, *s = CLXENT_SCHEDULE_SPLIT))                   \
     X(stride_overflow, SHAPE, "row_stride|4611686018427387904", d->row_stride = INT64_C(1) << 62)            \
     X(inner_overflow, SHAPE, "inner|4611686018427387904",                                                    \
       (d->rows = INT64_C(1) << 62, d->inner = INT64_C(1) << 62))                                             \
@@ -153,9 +153,11 @@ static void next_token(clxent_desc *d, int64_t positions, int64_t tokens) {
     d->tokens_per_sequence = tokens;
 }
 
-#define CHANGE(name, status, says, change)      \
-    static void change_##name(clxent_desc *d) { \
-        (void)(change);                         \
+#define CHANGE(name, status, says, change)                          \
+    static void change_##name(clxent_desc *d, clxent_schedule *s) { \
+        (void)d;                                                    \
+        (void)s;                                                    \
+        (void)(change);                                             \
     }
 WRONG_DESCS(CHANGE)
 #undef CHANGE
@@ -164,7 +166,7 @@ static const struct {
     const char *name;
     clxent_status status;
     const char *says;
-    void (*change)(clxent_desc *);
+    void (*change)(clxent_desc *, clxent_schedule *);
 } wrong_descs[] = {
 #define ROW(name, status, says, change) {#name, CLXENT_ERR_##status, says, change_##name},
     WRONG_DESCS(ROW)
@@ -177,10 +179,13 @@ static void start(clxent_desc *d) {
     d->classes = 10;
 }
 
-static void refused(const char *name, const clxent_desc *d, clxent_status status, const char *says) {
+static void refused(const char *name, const clxent_desc *d, clxent_schedule schedule, clxent_status status,
+                    const char *says) {
     expect_about("%s", name);
     clxent_plan *plan = (clxent_plan *)&plan; /* is overwritten */
-    const clxent_status got = clxent_plan_create(&plan, test_ctx(), d);
+    const clxent_status got = schedule == CLXENT_SCHEDULE_AUTO
+                                  ? clxent_plan_create(&plan, test_ctx(), d)
+                                  : clxent_plan_create_scheduled(&plan, test_ctx(), d, schedule);
     expect_status("plan", test_ctx(), got, status);
     assert_null(plan);
     assert_says(clxent_ctx_last_error(test_ctx()), says);
@@ -189,9 +194,10 @@ static void refused(const char *name, const clxent_desc *d, clxent_status status
 static void wrong_descriptors(void) {
     for (size_t i = 0; i < sizeof wrong_descs / sizeof *wrong_descs; i++) {
         clxent_desc d;
+        clxent_schedule schedule = CLXENT_SCHEDULE_AUTO;
         start(&d);
-        wrong_descs[i].change(&d);
-        refused(wrong_descs[i].name, &d, wrong_descs[i].status, wrong_descs[i].says);
+        wrong_descs[i].change(&d, &schedule);
+        refused(wrong_descs[i].name, &d, schedule, wrong_descs[i].status, wrong_descs[i].says);
     }
 }
 
@@ -205,7 +211,8 @@ static void what_the_device_lacks(void) {
     for (int atomic = 0; atomic < 2; atomic++) {
         d.flags = atomic ? CLXENT_ATOMIC : 0;
         if (!info.fp64 || (atomic && !info.atomics_64)) {
-            refused(info.fp64 ? "64-bit atomics" : "f64", &d, CLXENT_ERR_UNSUPPORTED, info.name);
+            refused(info.fp64 ? "64-bit atomics" : "f64", &d, CLXENT_SCHEDULE_AUTO, CLXENT_ERR_UNSUPPORTED,
+                    info.name);
         } else {
             clxent_plan *plan = NULL;
             assert_int_equal(clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);
@@ -229,9 +236,9 @@ static void largest_plans(void) {
         start(&d);
         d.classes = classes[i];
         d.rows = INT64_MAX / 8192;
-        d.schedule = schedules[i];
         expect_about("%lld rows of %lld classes", (long long)d.rows, (long long)d.classes);
-        expect_status("plan", test_ctx(), clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);
+        expect_status("plan", test_ctx(), clxent_plan_create_scheduled(&plan, test_ctx(), &d, schedules[i]),
+                      CLXENT_OK);
         a.rows = 1;
         a.logits = CLXENT_ARRAY(logits, sizeof logits);
         a.targets = CLXENT_ARRAY(&target, sizeof target);
@@ -266,6 +273,12 @@ static void null_and_empty_arguments(void) {
     assert_int_equal(clxent_list_devices(NULL, 0, 3, &count, &err), CLXENT_ERR_ARGUMENT);
     assert_says(err.message, "out is NULL and capacity is 3");
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "desc|NULL");
+    assert_int_equal(clxent_plan_create_scheduled(NULL, test_ctx(), &d, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");
+    assert_int_equal(clxent_plan_create_scheduled(&plan, test_ctx(), NULL, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "desc|NULL");
     assert_int_equal(clxent_ctx_device(test_ctx(), NULL), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "out is NULL");

@@ -67,12 +67,11 @@ static void check(bool in_place) {
     assert_memory_equal(host.counts, counts, sizeof counts);
 }
 
-static clxent_desc describe(clxent_schedule schedule) {
+static clxent_desc describe(void) {
     clxent_desc d = CLXENT_DESC_INIT;
     d.rows = ROWS;
     d.classes = CLASSES;
     d.inner = inner;
-    d.schedule = schedule;
     d.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_LSE | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
     return d;
 }
@@ -96,10 +95,11 @@ static int compile_all(void **state) {
     for (size_t i = 0; i <= sizeof schedules / sizeof *schedules; i++) {
         clxent_plan *plan = NULL;
         const bool adjacent = i < sizeof schedules / sizeof *schedules;
-        clxent_desc d = describe(adjacent ? schedules[i] : CLXENT_SCHEDULE_LANE);
+        const clxent_schedule schedule = adjacent ? schedules[i] : CLXENT_SCHEDULE_LANE;
+        clxent_desc d = describe();
         if (!adjacent) d.inner = ROWS;
-        if (!is_tried(d.schedule)) continue;
-        expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
+        if (!is_tried(schedule)) continue;
+        expect_status("plan", ctx, clxent_plan_create_scheduled(&plan, ctx, &d, schedule), CLXENT_OK);
         clxent_plan_destroy(plan);
     }
     expect_status("export", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &programs_bytes), CLXENT_OK);
@@ -166,9 +166,9 @@ static void create_from_queue(void) {
 /* ---------------------------------------------------------------- planning and running ----------------- */
 
 static clxent_plan *plan_of(clxent_ctx *ctx, clxent_schedule schedule) {
-    const clxent_desc d = describe(schedule);
+    const clxent_desc d = describe();
     clxent_plan *plan = (clxent_plan *)&host; /* no plan: must become NULL */
-    ATTEMPT(clxent_ctx_last_error(ctx), clxent_plan_create(&plan, ctx, &d));
+    ATTEMPT(clxent_ctx_last_error(ctx), clxent_plan_create_scheduled(&plan, ctx, &d, schedule));
     assert_int_equal(plan != NULL, fault_good());
     return plan;
 }
@@ -198,9 +198,9 @@ static void plan_split(void) { /* two kernels in a program; the other schedules 
 static void run_on(clxent_schedule schedule, const clxent_ctx_options *options, bool in_place) {
     if (!is_tried(schedule)) fault_skip();
     clxent_ctx *ctx = open_quietly(options);
-    const clxent_desc d = describe(schedule);
+    const clxent_desc d = describe();
     clxent_plan *p = NULL;
-    expect_status("plan", ctx, clxent_plan_create(&p, ctx, &d), CLXENT_OK);
+    expect_status("plan", ctx, clxent_plan_create_scheduled(&p, ctx, &d, schedule), CLXENT_OK);
     for (int i = 0; i < 2; i++) {
         clxent_arrays a = fill(in_place);
         do { /* what an attempt may have written over is made anew */
@@ -342,9 +342,9 @@ static void enqueue_behind_half_a_call(void) {
 static void export_and_import(void) {
     clxent_ctx *from = open_quietly(NULL), *to = expect_ctx();
     clxent_plan *p = NULL;
-    const clxent_desc d = describe(CLXENT_SCHEDULE_GROUP);
+    const clxent_desc d = describe();
     size_t bytes = 0, written = 0;
-    expect_status("plan", from, clxent_plan_create(&p, from, &d), CLXENT_OK);
+    expect_status("plan", from, clxent_plan_create_scheduled(&p, from, &d, CLXENT_SCHEDULE_GROUP), CLXENT_OK);
     clxent_plan_destroy(p);
     p = NULL;
     ATTEMPT(clxent_ctx_last_error(from), clxent_ctx_export_programs(from, NULL, 0, &bytes));

@@ -2,6 +2,7 @@
  *
  * A struct set by its *_INIT macro and one set by its init function are the same, byte for byte, whatever
  * stood in the memory before. Padding is left out: neither has to write it. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +42,8 @@ INIT_TEST(clxent_desc, CLXENT_DESC_INIT, END_OF(clxent_desc, segment_dtype), off
 INIT_TEST(clxent_scalars, CLXENT_SCALARS_INIT, 0, 0)
 INIT_TEST(clxent_arrays, CLXENT_ARRAYS_INIT, 0, 0)
 INIT_TEST(clxent_buffers, CLXENT_BUFFERS_INIT, 0, 0)
-INIT_TEST(clxent_device_info, CLXENT_DEVICE_INFO_INIT, 0, 0)
+INIT_TEST(clxent_device_info, CLXENT_DEVICE_INFO_INIT, END_OF(clxent_device_info, opencl_c_version),
+          offsetof(clxent_device_info, global_memory_bytes))
 INIT_TEST(clxent_tuning, CLXENT_TUNING_INIT, 0, 0)
 
 /* Where the headers state defaults in words, the macros hold them. */

@@ -2,6 +2,7 @@
  *
  * Every macro and type of the public headers, used as a program would, in the words that C11 and C++11
  * share. Compiled as both, never run. That the macros hold the right values is init.c's to say. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 static const char *status_text(clxent_status status) {
@@ -22,6 +23,8 @@ int main(void) {
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
     clxent_buffers buffers = CLXENT_BUFFERS_INIT;
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+    clxent_tuning tuning = CLXENT_TUNING_INIT;
+    clxent_schedule schedule = CLXENT_SCHEDULE_AUTO;
     clxent_error error;
     clxent_ctx *ctx = 0;
     clxent_plan *plan = 0;
@@ -40,7 +43,13 @@ int main(void) {
 
     clxent_status status = clxent_ctx_create(&ctx, &options, &error);
     if (!status) status = clxent_ctx_device(ctx, &info);
+    tuning.wide_width = 8;
+    if (!status) status = clxent_ctx_set_tuning(ctx, &tuning);
     if (!status) status = clxent_plan_create(&plan, ctx, &desc);
+    clxent_plan_destroy(plan);
+    schedule = clxent_device_schedule(&info);
+    if (!status) status = clxent_plan_create_scheduled(&plan, ctx, &desc, schedule);
+    if (!status) status = clxent_plan_schedule(plan, &schedule);
     if (!status) status = clxent_run(plan, &arrays);
     if (!status) status = clxent_enqueue(plan, &buffers, 0, 0, 0);
     clxent_plan_destroy(plan);

@@ -214,17 +214,17 @@ static double *make_inputs(job *j, rng *r) {
 
 void job_plan(job *j, const owner *o) {
     clxent_plan_destroy(j->plan);
-    expect_status("clxent_plan_create", o->ctx, clxent_plan_create(&j->plan, o->ctx, &j->desc), CLXENT_OK);
+    expect_status("clxent_plan_create", o->ctx,
+                  clxent_plan_create_scheduled(&j->plan, o->ctx, &j->desc, j->schedule), CLXENT_OK);
 }
 
 bool job_open(job *j, int which, const owner *o) {
     const struct kind *kind = &kinds[which];
     clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
-    *j = (job){.desc = CLXENT_DESC_INIT};
+    *j = (job){.desc = CLXENT_DESC_INIT, .schedule = kind->schedule};
     j->desc.rows = kind->rows;
     j->desc.classes = kind->classes;
     j->desc.reduction = kind->reduction;
-    j->desc.schedule = kind->schedule;
     j->desc.logits_dtype = kind->dtype ? kind->dtype : CLXENT_F32;
     j->desc.label_smoothing = kind->smoothing;
     j->desc.z_loss = kind->z_loss;

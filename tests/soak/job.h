@@ -16,6 +16,7 @@ enum { JOB_FILLER = 0x7B };
 
 typedef struct job {
     clxent_desc desc;
+    clxent_schedule schedule;
     size_t logits_bytes, image_bytes;
     size_t at_grad; /* where in the image */
     void *logits;

@@ -2,6 +2,7 @@
  *
  * Every public function with NULL where a pointer is due: a status, never a crash, and no device needed.
  * NULL beside a live context is in device/wrong_use_*.c. */
+#include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
 #include <setjmp.h>
@@ -90,6 +91,12 @@ static void plans(void **state) {
     assert_int_equal(clxent_plan_create(NULL, NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_plan_create(&plan, NULL, &desc), CLXENT_ERR_ARGUMENT);
     assert_null(plan);
+    plan = nowhere;
+    assert_int_equal(clxent_plan_create_scheduled(NULL, NULL, NULL, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_plan_create_scheduled(&plan, NULL, &desc, CLXENT_SCHEDULE_LANE),
+                     CLXENT_ERR_ARGUMENT);
+    assert_null(plan);
     assert_int_equal(clxent_run(NULL, &arrays), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_run(NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_enqueue(NULL, &buffers, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
@@ -97,6 +104,7 @@ static void plans(void **state) {
     assert_int_equal(clxent_plan_scalars(NULL, NULL), CLXENT_ERR_ARGUMENT);
     assert_int_equal(clxent_plan_schedule(NULL, &schedule), CLXENT_ERR_ARGUMENT);
     assert_int_equal(schedule, CLXENT_SCHEDULE_WIDE);
+    assert_int_equal(clxent_device_schedule(NULL), CLXENT_SCHEDULE_AUTO);
     assert_int_equal(clxent_workspace_bytes(NULL, &bytes), CLXENT_ERR_ARGUMENT);
     assert_int_equal(bytes, 7);
 }

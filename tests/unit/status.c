@@ -2,7 +2,7 @@
  *
  * What needs no device: status values with their names and texts, element sizes, the version. The initial
  * values of structs are tested in header/. */
-#include <clxent/clxent.h>
+#include <clxent/clxent_experimental.h>
 
 #include <limits.h>
 #include <setjmp.h>
@@ -100,6 +100,34 @@ static void names(void **state) {
     assert_int_equal(CLXENT_SCHEDULE_SPLIT, 4);
 }
 
+/* A device's, from what it says of itself: a CPU's long rows are vectors, but not an emulated one's. */
+static void schedules_of_devices(void **state) {
+    (void)state;
+    static const struct {
+        const char *platform, *name;
+        clxent_device_type type;
+        clxent_schedule schedule;
+    } cases[] = {
+        {"Portable Computing Language", "pthread-x", CLXENT_DEVICE_CPU, CLXENT_SCHEDULE_WIDE},
+        {"New", "New 1", CLXENT_DEVICE_CPU, CLXENT_SCHEDULE_WIDE},
+        {"New", "New 1", CLXENT_DEVICE_GPU, CLXENT_SCHEDULE_GROUP},
+        {"New", "New 1", CLXENT_DEVICE_ACCELERATOR, CLXENT_SCHEDULE_GROUP},
+        {"New", "New 1", CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_GROUP},
+        {"rusticl", "llvmpipe (LLVM 15.0.6, 256 bits)", CLXENT_DEVICE_CPU, CLXENT_SCHEDULE_GROUP},
+        {"Oclgrind", "Oclgrind Simulator", CLXENT_DEVICE_CPU, CLXENT_SCHEDULE_GROUP},
+        {"rusticl", "AMD Radeon", CLXENT_DEVICE_GPU, CLXENT_SCHEDULE_GROUP},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
+        info.type = cases[i].type;
+        snprintf(info.platform, sizeof info.platform, "%s", cases[i].platform);
+        snprintf(info.name, sizeof info.name, "%s", cases[i].name);
+        if (clxent_device_schedule(&info) != cases[i].schedule)
+            fail_msg("%s / %s: %s", info.platform, info.name,
+                     clxent_schedule_name(clxent_device_schedule(&info)));
+    }
+}
+
 static void version(void **state) {
     (void)state;
     char text[32];
@@ -110,8 +138,8 @@ static void version(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(statuses), cmocka_unit_test(unknown_statuses), cmocka_unit_test(element_sizes),
-        cmocka_unit_test(names),    cmocka_unit_test(version),
+        cmocka_unit_test(statuses), cmocka_unit_test(unknown_statuses),     cmocka_unit_test(element_sizes),
+        cmocka_unit_test(names),    cmocka_unit_test(schedules_of_devices), cmocka_unit_test(version),
     };
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);
 }

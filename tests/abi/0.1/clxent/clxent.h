@@ -6,7 +6,8 @@
  *   1. the simple way: a context, a plan, clxent_run() on plain arrays;
  *   2. the options: clxent_desc, clxent_arrays, field by field;
  *   3. devices and details.
- * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h.
+ * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h. What is for tests and
+ * tuning is in clxent_experimental.h, which may change in any version.
  *
  *     clxent_ctx *ctx;  clxent_plan *plan;  clxent_error err;
  *     clxent_ctx_create(&ctx, NULL, &err);
@@ -115,9 +116,10 @@ typedef struct clxent_ctx_options {
      * whole outer indices (clxent_desc: Shape), and where one does not fit, of some of its `inner` rows, down
      * to one; such blocks are copied, on every device. There for the whole call are class_weight, single
      * numbers, and scratch: 96 bytes for every 1024 rows of the call, 8 (f64: 16) for each row of a block,
-     * but of 1024 rows at least, and with CLXENT_SCHEDULE_SPLIT what its parts need. Arrays count also where
-     * the device uses them where they stand; the workspace that a plan keeps for clxent_enqueue() does not.
-     * When no row fits beside that: ERR_MEMORY, and the message says how many bytes would do. */
+     * but of 1024 rows at least, and where the library splits rows what their parts need. Arrays
+     * count also where the device uses them where they stand; the workspace that a plan keeps for
+     * clxent_enqueue() does not. When no row fits beside that: ERR_MEMORY, and the message says how many
+     * bytes would do. */
     uint64_t memory_bytes;
 } clxent_ctx_options;
 
@@ -147,7 +149,8 @@ CLXENT_API const clxent_error *clxent_ctx_error(const clxent_ctx *ctx);
 CLXENT_API const char *clxent_ctx_build_log(const clxent_ctx *ctx);
 
 /* Validates desc against this device. The plan copies desc. On failure *out is NULL. The kernels for
- * desc->outputs are compiled here; see there.
+ * desc->outputs are compiled here; see there. How rows are spread over the device is the library's choice, by
+ * device and shape; clxent_experimental.h can force it.
  * ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_desc clxent_desc;
 CLXENT_API clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc);
@@ -213,16 +216,6 @@ typedef enum clxent_targets { CLXENT_TARGETS_MAP(CLXENT_ENUM_) } clxent_targets;
     X(1, EMPTY_MEAN_ZERO, "zero") /* ... is 0 */
 typedef enum clxent_empty_mean { CLXENT_EMPTY_MEAN_MAP(CLXENT_ENUM_) } clxent_empty_mean;
 
-/* How a row is spread over the device. They give the same numbers within the error bound; AUTO
- * chooses by device and shape. */
-#define CLXENT_SCHEDULE_MAP(X)                                                                  \
-    X(0, SCHEDULE_AUTO, "auto")                                                                 \
-    X(1, SCHEDULE_LANE, "lane")   /* a work-item a row: few classes, or classes not adjacent */ \
-    X(2, SCHEDULE_GROUP, "group") /* a work-group a row: GPUs */                                \
-    X(3, SCHEDULE_WIDE, "wide")   /* a work-item a row with 16-wide vectors: CPU devices */     \
-    X(4, SCHEDULE_SPLIT, "split") /* a row over several of either: few rows of very many classes */
-typedef enum clxent_schedule { CLXENT_SCHEDULE_MAP(CLXENT_ENUM_) } clxent_schedule;
-
 /* The names of these values, as messages have them: "cross-entropy", "f32", "mean". "unknown" for a value
  * not in the list. Static strings. Any thread. */
 CLXENT_API const char *clxent_op_name(clxent_op op);
@@ -230,7 +223,6 @@ CLXENT_API const char *clxent_dtype_name(clxent_dtype dtype);
 CLXENT_API const char *clxent_reduction_name(clxent_reduction reduction);
 CLXENT_API const char *clxent_targets_name(clxent_targets targets);
 CLXENT_API const char *clxent_empty_mean_name(clxent_empty_mean empty_mean);
-CLXENT_API const char *clxent_schedule_name(clxent_schedule schedule);
 
 /* Bits of clxent_desc.flags. */
 enum {
@@ -260,7 +252,6 @@ struct clxent_desc {
     clxent_reduction reduction;
     clxent_targets targets;
     clxent_empty_mean empty_mean;
-    clxent_schedule schedule;
     uint32_t flags;
     /* The outputs that calls will ask for. 0: any; kernels for a combination not met before are
      * compiled by the first call that asks for it. Not 0: all are compiled by clxent_plan_create(),
@@ -313,8 +304,8 @@ struct clxent_desc {
 #define CLXENT_DESC_INIT                                                                                     \
     {                                                                                                        \
         sizeof(clxent_desc), CLXENT_CROSS_ENTROPY, CLXENT_MEAN, CLXENT_TARGETS_CLASS, CLXENT_EMPTY_MEAN_NAN, \
-            CLXENT_SCHEDULE_AUTO, 0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT,    \
-            CLXENT_DTYPE_DEFAULT, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0          \
+            0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, 0, \
+            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0                                   \
     }
 CLXENT_API void clxent_desc_init_sized(clxent_desc *out, size_t struct_size);
 CLXENT_INLINE_INIT_(desc)
@@ -426,7 +417,6 @@ typedef enum clxent_device_type {
 typedef struct clxent_device_info {
     size_t struct_size;
     clxent_device_type type;
-    clxent_schedule schedule; /* what AUTO uses for long rows */
     char platform[128];
     char name[128];
     char vendor[128];
@@ -447,10 +437,10 @@ typedef struct clxent_device_info {
     int32_t is_default;     /* the one clxent_ctx_create() opens when none is named */
     char why[128];          /* why it is, or is not */
 } clxent_device_info;
-#define CLXENT_DEVICE_INFO_INIT                                                                              \
-    {                                                                                                        \
-        sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, CLXENT_SCHEDULE_AUTO, "", "", "", "", "", "", 0, 0, \
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""                                                                 \
+#define CLXENT_DEVICE_INFO_INIT                                                                             \
+    {                                                                                                       \
+        sizeof(clxent_device_info), CLXENT_DEVICE_OTHER, "", "", "", "", "", "", 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            0, 0, 0, ""                                                                                     \
     }
 CLXENT_API void clxent_device_info_init_sized(clxent_device_info *out, size_t struct_size);
 CLXENT_INLINE_INIT_(device_info)
@@ -487,43 +477,6 @@ CLXENT_API size_t clxent_ctx_programs_compiled(const clxent_ctx *ctx);
 
 /* The context's device. out->struct_size must be set. */
 CLXENT_API clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out);
-
-/* The schedule that the plan uses, for tests and reports. */
-CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_schedule *out);
-
-/* What depends on the device alone, and on no result but its last bits: how rows are cut for it. The library
- * has a table by device; `clxent tune` searches for better values, host/doc/tuning.md explains them.
- * X(field, least, most, 1: a power of two) */
-#define CLXENT_TUNING_MAP(X)                                                                        \
-    X(group_width, 1, 16, 1)              /* GROUP: classes that a work-item loads at once */       \
-    X(group_tile, 1, 16, 1)               /* GROUP: such loads that it holds in registers */        \
-    X(group_size_short, 1, 1024, 1)       /* GROUP: work-items of a row of up to 1024 classes */    \
-    X(group_size, 1, 1024, 1)             /* GROUP: work-items of a longer row */                   \
-    X(wide_width, 1, 16, 1)               /* WIDE: classes of a vector */                           \
-    X(wide_tile, 1, 8, 1)                 /* WIDE: vectors that it holds in registers */            \
-    X(lane_group_size, 1, 1024, 1)        /* LANE: work-items of a work-group */                    \
-    X(few_classes, 1, 65536, 0)           /* rows of fewer classes are LANE */                      \
-    X(split_part_classes, 16, 1 << 30, 0) /* SPLIT: a part of a row has so many classes at least */ \
-    X(teams_per_unit, 1, 64, 0)           /* SPLIT: rows or parts that keep a compute unit busy */
-
-/* 0: what the library's table says of the device. A group size beyond what the device or a kernel allows is
- * lowered to that. */
-typedef struct clxent_tuning {
-    size_t struct_size;
-#define CLXENT_TUNING_FIELD_(field, least, most, power) int32_t field;
-    CLXENT_TUNING_MAP(CLXENT_TUNING_FIELD_)
-#undef CLXENT_TUNING_FIELD_
-} clxent_tuning;
-#define CLXENT_TUNING_INIT \
-    { sizeof(clxent_tuning), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-CLXENT_API void clxent_tuning_init(clxent_tuning *tuning);
-
-/* For the plans that the context creates from now on; NULL: the table's. The struct is copied. ERR_ARGUMENT:
- * a field is out of range, and nothing was changed. */
-CLXENT_API clxent_status clxent_ctx_set_tuning(clxent_ctx *ctx, const clxent_tuning *tuning);
-
-/* What is in effect, no field 0. out->struct_size must be set. */
-CLXENT_API clxent_status clxent_ctx_tuning(const clxent_ctx *ctx, clxent_tuning *out);
 
 #ifdef __cplusplus
 }

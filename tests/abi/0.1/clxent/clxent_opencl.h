@@ -75,6 +75,42 @@ CLXENT_INLINE_INIT_(buffers)
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
+/* The same call in phases, for logits that never exist all at once: an output layer that is computed in
+ * blocks, a pipeline.
+ *
+ *     clxent_enqueue_begin(plan, &b, ...);                    from the targets: counts, divisors
+ *     for each block of rows {
+ *         (the caller computes the block's logits)
+ *         clxent_enqueue_rows(plan, first_row, rows, &b, ...);    each row's outputs, its finished gradient
+ *         (the caller uses the block's gradient, which may stand in place of the logits)
+ *     }
+ *     clxent_enqueue_end(plan, &b, ...);                      the loss
+ *
+ * The results have the bits of one clxent_enqueue() of all rows, whatever the blocks and their order. Each
+ * row is in one block. b->rows is the number of all rows, and of `inner` a block has whole multiples.
+ *
+ * The (N,C) members of `b` (logits, grad, log_probs, probs; probability targets; a softmax's grad_output)
+ * hold the block alone: their first row is row first_row. Begin and end do not look at them. All other
+ * members have something for all rows of the call, and are the same in each phase: targets, weights, segment,
+ * outputs of a number a row. Their contents must not change between the phases. `loss` and `counts` are given
+ * in all phases or in none; workspace and scalars are those of begin.
+ *
+ * A plan has one such call open at a time. Begin opens it, and forgets one that was not ended; end closes it.
+ * While it is open, clxent_enqueue() on the plan needs that one of the two has a workspace of its own. On an
+ * out-of-order queue each phase waits for the one before. A phase that fails may be tried again; after a
+ * failed begin no call is open.
+ *
+ * All that clxent_enqueue() says of events, failures and errors holds for each phase. ERR_ARGUMENT too: rows
+ * or end without begin, a row in two blocks, end with rows missing, other scalars. ERR_SHAPE: a block out of
+ * range, other rows. ERR_BUFFER: another workspace, `loss` or `counts` in one phase and not in another. */
+CLXENT_API clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buffers,
+                                              cl_uint n_wait, const cl_event *wait, cl_event *event);
+CLXENT_API clxent_status clxent_enqueue_rows(clxent_plan *plan, int64_t first_row, int64_t rows,
+                                             const clxent_buffers *buffers, cl_uint n_wait,
+                                             const cl_event *wait, cl_event *event);
+CLXENT_API clxent_status clxent_enqueue_end(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                                            const cl_event *wait, cl_event *event);
+
 /* Bytes of scratch that a call of this plan needs (its largest number of rows). ERR_ARGUMENT; ERR_MEMORY
  * where a size_t of 32 bits does not hold them. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);
