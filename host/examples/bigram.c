@@ -3,13 +3,16 @@
  * Trains a byte-level bigram language model: a 256 x 256 table of logits, whose row is chosen by the
  * previous byte. Shows clxent inside a program that owns its OpenCL queue and buffers:
  *
- *     gather    (own kernel)      logits[position] = table[text[position]]
- *     loss      (clxent_enqueue)  of the next byte; the gradient takes the logits' place
- *     add_rows  (own kernel)      gradients of the positions, added up by table row
- *     adam      (own kernel)      one step of the table
+ *     clxent_enqueue_begin()           from the targets: how many rows the mean is of
+ *     for each block of positions:
+ *         gather    (own kernel)       logits[position] = table[text[position]]
+ *         clxent_enqueue_rows()        the gradient of the mean, in the logits' place
+ *         add_rows  (own kernel)       gradients of the positions, added up by table row
+ *     clxent_enqueue_end()             the loss
+ *     adam          (own kernel)       one step of the table
  *
- * All of it is enqueued on one in-order queue and nothing waits but the reading of the loss now and then.
- * A text longer than CHUNK goes through the same buffers in pieces; a step always sees the whole text.
+ * All of it is enqueued on one in-order queue and nothing waits but the reading of the loss now and then. A
+ * step sees the whole text, however long it is; the logits of one block of BLOCK positions exist at a time.
  *
  * The best loss that any such table can have is the text's own conditional entropy H(next | previous),
  * which the counts of byte pairs give exactly. The program ends well only if training gets there.
@@ -26,23 +29,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASSES = 256, CHUNK = 16384, STEPS = 60, REPORT_EVERY = 10 };
+enum { CLASSES = 256, BLOCK = 16384, STEPS = 60, REPORT_EVERY = 10 };
 static const double learning_rate = 0.5, tolerance = 0.01;
 static const size_t longest_text = (size_t)1 << 30;
 
 typedef struct model {
     const unsigned char *text;
     size_t positions; /* bytes that have a next byte */
-    size_t chunks;
+    size_t blocks;
 
     cl_context context;
     cl_command_queue queue;
     cl_program program;
     cl_kernel gather, add_rows, adam;
     cl_mem device_text, table, table_grad, mean, variance; /* mean and variance of the gradient: Adam's */
-    cl_mem logits;                                         /* of one chunk; then their gradient */
+    cl_mem logits;                                         /* of one block; then their gradient */
     cl_mem order, starts;                                  /* see group_by_previous_byte() */
-    cl_mem losses;                                         /* sum over the rows of each chunk */
+    cl_mem loss;                                           /* mean over the positions */
 
     clxent_ctx *ctx;
     clxent_plan *plan;
@@ -59,9 +62,9 @@ typedef struct model {
         if (call) return fprintf(stderr, "%s: %s\n", #call, message), false; \
     } while (0)
 
-static size_t chunk_rows(const model *m, size_t chunk) {
-    const size_t left = m->positions - chunk * CHUNK;
-    return left < CHUNK ? left : CHUNK;
+static size_t block_rows(const model *m, size_t block) {
+    const size_t left = m->positions - block * BLOCK;
+    return left < BLOCK ? left : BLOCK;
 }
 
 /* The whole file, one NUL behind it; NULL after a message. */
@@ -142,17 +145,17 @@ static bool build_kernels(model *m) {
     return true;
 }
 
-/* For each chunk: its positions in the order of their previous byte, and where each byte's begin. */
+/* For each block: its positions in the order of their previous byte, and where each byte's begin. */
 static void group_by_previous_byte(const model *m, cl_uint *order, cl_uint *starts) {
-    for (size_t chunk = 0; chunk < m->chunks; chunk++, starts += CLASSES + 1) {
-        const unsigned char *text = m->text + chunk * CHUNK;
-        const size_t rows = chunk_rows(m, chunk);
+    for (size_t block = 0; block < m->blocks; block++, starts += CLASSES + 1) {
+        const unsigned char *text = m->text + block * BLOCK;
+        const size_t rows = block_rows(m, block);
         cl_uint next[CLASSES];
         memset(starts, 0, (CLASSES + 1) * sizeof *starts);
         for (size_t p = 0; p < rows; p++) starts[text[p] + 1]++;
         for (int byte = 0; byte < CLASSES; byte++) starts[byte + 1] += starts[byte];
         memcpy(next, starts, sizeof next);
-        for (size_t p = 0; p < rows; p++) order[chunk * CHUNK + next[text[p]]++] = (cl_uint)p;
+        for (size_t p = 0; p < rows; p++) order[block * BLOCK + next[text[p]]++] = (cl_uint)p;
     }
 }
 
@@ -171,7 +174,7 @@ static bool make_buffer(const model *m, cl_mem *out, size_t bytes, const void *c
 static bool make_buffers(model *m) {
     const size_t table_bytes = CLASSES * CLASSES * sizeof(cl_float);
     const size_t order_bytes = m->positions * sizeof(cl_uint);
-    const size_t starts_bytes = m->chunks * (CLASSES + 1) * sizeof(cl_uint);
+    const size_t starts_bytes = m->blocks * (CLASSES + 1) * sizeof(cl_uint);
     cl_uint *order = malloc(order_bytes), *starts = malloc(starts_bytes);
     bool good = order && starts;
     if (good) {
@@ -183,8 +186,8 @@ static bool make_buffers(model *m) {
                make_buffer(m, &m->table_grad, table_bytes, NULL) &&
                make_buffer(m, &m->mean, table_bytes, NULL) &&
                make_buffer(m, &m->variance, table_bytes, NULL) &&
-               make_buffer(m, &m->logits, chunk_rows(m, 0) * CLASSES * sizeof(cl_float), NULL) &&
-               make_buffer(m, &m->losses, m->chunks * sizeof(cl_float), NULL);
+               make_buffer(m, &m->logits, block_rows(m, 0) * CLASSES * sizeof(cl_float), NULL) &&
+               make_buffer(m, &m->loss, sizeof(cl_float), NULL);
     } else {
         fprintf(stderr, "no memory for %zu positions\n", m->positions);
     }
@@ -198,18 +201,15 @@ static bool make_plan(model *m) {
     CLXENT(clxent_ctx_create_from_queue(&m->ctx, m->queue, NULL, &err), err.message);
 
     clxent_desc desc = CLXENT_DESC_INIT;
-    desc.rows = (int64_t)chunk_rows(m, 0);
+    desc.rows = (int64_t)m->positions;
     desc.classes = CLASSES;
     desc.targets_dtype = CLXENT_U8; /* the text itself */
-    /* The mean over the whole text: sums of the chunks, their gradients over the number of positions. */
-    desc.reduction = CLXENT_SUM;
-    desc.grad_output = 1.0 / (double)m->positions;
     desc.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
     CLXENT(clxent_plan_create(&m->plan, m->ctx, &desc), clxent_ctx_last_error(m->ctx));
     return true;
 }
 
-/* The arguments that never change; enqueue_chunk() and train() set the others. */
+/* The arguments that never change; enqueue_block() and train() set the others. */
 static bool set_fixed_arguments(const model *m) {
     CL(clSetKernelArg(m->gather, 0, sizeof(cl_mem), &m->table));
     CL(clSetKernelArg(m->gather, 1, sizeof(cl_mem), &m->device_text));
@@ -225,24 +225,29 @@ static bool set_fixed_arguments(const model *m) {
     return true;
 }
 
-/* Loss and gradient of one chunk; the gradient is added to table_grad. */
-static bool enqueue_chunk(const model *m, size_t chunk) {
-    const cl_ulong first = chunk * CHUNK, starts_at = chunk * (CLASSES + 1);
-    const size_t rows = chunk_rows(m, chunk);
+/* What the three phases have in common. */
+static clxent_buffers loss_buffers(const model *m) {
+    clxent_buffers buffers = CLXENT_BUFFERS_INIT;
+    buffers.targets.mem = m->device_text;
+    buffers.targets.offset = 1; /* the next byte */
+    buffers.loss.mem = m->loss;
+    return buffers;
+}
+
+/* The gradient of one block, added to table_grad. */
+static bool enqueue_block(const model *m, size_t block) {
+    const cl_ulong first = block * BLOCK, starts_at = block * (CLASSES + 1);
+    const size_t rows = block_rows(m, block);
     const size_t per_position[2] = {CLASSES, rows}, per_entry[2] = {CLASSES, CLASSES};
 
     CL(clSetKernelArg(m->gather, 2, sizeof first, &first));
     CL(clEnqueueNDRangeKernel(m->queue, m->gather, 2, NULL, per_position, NULL, 0, NULL, NULL));
 
-    clxent_buffers buffers = CLXENT_BUFFERS_INIT;
-    buffers.rows = (int64_t)rows;
+    clxent_buffers buffers = loss_buffers(m);
     buffers.logits.mem = m->logits;
-    buffers.targets.mem = m->device_text;
-    buffers.targets.offset = first + 1; /* the next byte */
-    buffers.loss.mem = m->losses;
-    buffers.loss.offset = chunk * sizeof(cl_float);
     buffers.grad = buffers.logits; /* in place */
-    CLXENT(clxent_enqueue(m->plan, &buffers, 0, NULL, NULL), clxent_ctx_last_error(m->ctx));
+    CLXENT(clxent_enqueue_rows(m->plan, (int64_t)first, (int64_t)rows, &buffers, 0, NULL, NULL),
+           clxent_ctx_last_error(m->ctx));
 
     CL(clSetKernelArg(m->add_rows, 2, sizeof first, &first));
     CL(clSetKernelArg(m->add_rows, 4, sizeof starts_at, &starts_at));
@@ -250,17 +255,12 @@ static bool enqueue_chunk(const model *m, size_t chunk) {
     return true;
 }
 
-/* Waits for the losses of the chunks; their mean over the positions. */
-static bool read_loss(const model *m, double *loss) {
-    cl_float *sums = malloc(m->chunks * sizeof *sums);
-    if (!sums) return fprintf(stderr, "no memory for %zu losses\n", m->chunks), false;
-    const cl_int code =
-        clEnqueueReadBuffer(m->queue, m->losses, CL_TRUE, 0, m->chunks * sizeof *sums, sums, 0, NULL, NULL);
-    *loss = 0;
-    for (size_t chunk = 0; !code && chunk < m->chunks; chunk++) *loss += sums[chunk];
-    *loss /= (double)m->positions;
-    free(sums);
-    CL(code);
+static bool enqueue_text(const model *m) {
+    const clxent_buffers buffers = loss_buffers(m);
+    CLXENT(clxent_enqueue_begin(m->plan, &buffers, 0, NULL, NULL), clxent_ctx_last_error(m->ctx));
+    for (size_t block = 0; block < m->blocks; block++)
+        if (!enqueue_block(m, block)) return false;
+    CLXENT(clxent_enqueue_end(m->plan, &buffers, 0, NULL, NULL), clxent_ctx_last_error(m->ctx));
     return true;
 }
 
@@ -268,10 +268,11 @@ static bool read_loss(const model *m, double *loss) {
 static bool train(const model *m, double *loss) {
     const size_t per_entry[2] = {CLASSES, CLASSES};
     for (int step = 0; step <= STEPS; step++) {
-        for (size_t chunk = 0; chunk < m->chunks; chunk++)
-            if (!enqueue_chunk(m, chunk)) return false;
+        if (!enqueue_text(m)) return false;
         if (step % REPORT_EVERY == 0) {
-            if (!read_loss(m, loss)) return false;
+            cl_float mean = 0;
+            CL(clEnqueueReadBuffer(m->queue, m->loss, CL_TRUE, 0, sizeof mean, &mean, 0, NULL, NULL));
+            *loss = (double)mean;
             printf("step %3d  loss %.4f\n", step, *loss);
         }
         if (step == STEPS) break; /* the last pass only measured */
@@ -285,8 +286,8 @@ static bool train(const model *m, double *loss) {
 static void release(model *m) {
     clxent_plan_destroy(m->plan);
     clxent_ctx_destroy(m->ctx);
-    const cl_mem buffers[] = {m->device_text, m->table, m->table_grad, m->mean,  m->variance,
-                              m->logits,      m->order, m->starts,     m->losses};
+    const cl_mem buffers[] = {m->device_text, m->table, m->table_grad, m->mean, m->variance,
+                              m->logits,      m->order, m->starts,     m->loss};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         if (buffers[i]) clReleaseMemObject(buffers[i]);
     if (m->gather) clReleaseKernel(m->gather);
@@ -309,7 +310,7 @@ int main(int argc, char **argv) {
     }
     printf("text     %s, %zu bytes\n", path, size);
 
-    model m = {.text = text, .positions = size - 1, .chunks = (size - 1 + CHUNK - 1) / CHUNK};
+    model m = {.text = text, .positions = size - 1, .blocks = (size - 1 + BLOCK - 1) / BLOCK};
     const double entropy = conditional_entropy(text, m.positions);
     double loss = 0;
     const bool trained = open_device(&m) && build_kernels(&m) && make_buffers(&m) && make_plan(&m) &&
