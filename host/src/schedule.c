@@ -2,7 +2,6 @@
  * The one place that chooses how rows are spread over the device. */
 #include <inttypes.h>
 
-#include "device.h"
 #include "error.h"
 #include "plan.h"
 #include "tuning.h"
