@@ -343,10 +343,10 @@ static void write_classes(const call *k, const row_at *at, const row_sums *r, co
 /* The gradient, from what the first pass left. */
 static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                               const row_kept *kept, uint c, int lanes) {
-    const long step = class_step(k);
 #if KEPT_LOCAL
     const realv left = kept->place[c / WIDTH];
 #else
+    const long step = class_step(k);
     const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
 #endif
     const realv q = load_q(k, at, grad, c, lanes), others = r->rest * r->inverse_sum;

@@ -307,7 +307,7 @@ static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv
 #if U != U_NONE
 #if OP == OP_SOFTMAX
     const realv at_ref = d == REALV(0) ? u : REALV(0);
-    b->u += (e == REALV(0)) | (d == REALV(0)) ? REALV(0) : e * u;
+    b->u += ((e == REALV(0)) | (d == REALV(0))) ? REALV(0) : e * u;
     b->dot += at_ref;
 #elif OP == OP_LOG_SOFTMAX
     b->u += u;

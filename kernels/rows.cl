@@ -151,18 +151,19 @@ typedef struct rows_task {
 /* The gradient by class c; 0 in rows that do not count and behind the classes. */
 static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
                               uint c) {
-    const maskv is_target = t->y == class_numbers(c);
     realv g = REALV(0);
     if (!t->read || c >= (uint)k->p->classes) return g;
 #if OP == OP_NLL
-    g = is_target ? REALV(0) - grad->target * grad->unit : g; /* not -0 */
+    g = t->y == class_numbers(c) ? REALV(0) - grad->target * grad->unit : g; /* not -0 */
 #else
     const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
     const realv e =
         t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of_deviation(k, r, deviation(k, x, r->ref));
     g = gradient_by_logit(k, r, grad, x, e, q);
-    if (OP == OP_CROSS_ENTROPY && U != U_PROBABILITY) g = is_target ? t->target_grad : g;
+#if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
+    g = t->y == class_numbers(c) ? t->target_grad : g;
+#endif
 #endif
     return t->counted ? g : REALV(0);
 }
