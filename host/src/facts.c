@@ -3,7 +3,7 @@
  * The one place that decides by the kind of a device or by its driver; but for numbers that cut rows, which
  * are in tuning_table.h. What a driver gets wrong and the kernels can avoid at no cost stands in the kernels,
  * where it says so: a barrier in a function that is not inlined ends llvmpipe of Mesa 25 (team.cl), a tail
- * behind a loop is wrong in PoCL 3.1 (row.cl). */
+ * behind a loop is wrong in PoCL 3.1 (row_at.cl). */
 #include "facts.h"
 
 #include <stdlib.h>

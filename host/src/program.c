@@ -8,6 +8,7 @@
 #include "error.h"
 #include "kernel_sources.h"
 #include "program_cache.h"
+#include "program_dump.h"
 
 static const clx_kernel_source *find_source(const char *name) {
     const clx_kernel_source *source = clx_kernel_sources;
@@ -96,6 +97,8 @@ static bool load(const clxent_ctx *ctx, clx_program *p, const char *options,
 
 static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_source *source,
                              const char *options, const char *const *kernel_names) {
+    const clxent_status dumped = clx_dump_program(&ctx->error, source, options);
+    if (dumped != CLXENT_OK) return dumped;
     cl_int code = CL_SUCCESS;
     p->program = ctx->cl.CreateProgramWithSource(ctx->context, 1, (const char *[]){source->text},
                                                  &source->length, &code);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A kernel that does not compile (layers/break_builds.c sees to that): the status, the message, the
- * compiler's log, and a context that can still be asked and closed. */
+ * compiler's log, which names a file of kernels/ and its line, and a context that can still be asked and
+ * closed. */
+#include <clxent/clxent_experimental.h>
+
 #include "expect.h"
 #include "said.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +37,70 @@ static void plan_is_refused(void **state) {
     expect_status("clxent_plan_create", ctx, clxent_plan_create(&plan, ctx, &desc), CLXENT_OK);
     clxent_plan_destroy(plan);
     clxent_ctx_destroy(ctx);
+}
+
+/* Line `number` of a file of the source tree. */
+static void read_line(char *line, int bytes, const char *file, int number) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", CLXENT_TEST_SOURCES, file);
+    FILE *in = fopen(path, "r");
+    if (!in) fail_msg("the log names %s, which is no file", path);
+    for (int i = 0; i < number; i++)
+        if (!fgets(line, bytes, in)) fail_msg("the log names line %d of %s, which has %d", number, file, i);
+    fclose(in);
+}
+
+/* Each unknown type of PoCL's log stands in a line of a file of kernels/ that has `word`, or a macro that may
+ * have it. How many there are. */
+static int check_errors(const char *log, const char *word) {
+    static const char mark[] = "error: kernels/";
+    int errors = 0;
+    for (const char *at = log; (at = strstr(at, mark)) != NULL; at += sizeof mark) {
+        char file[64], line[512];
+        int number;
+        const char *unknown = strstr(at, "this_is_no_type");
+        if (!unknown || at + strcspn(at, "\n") < unknown) continue; /* what follows from one */
+        assert_int_equal(sscanf(at, "error: %63[^:]:%d:", file, &number), 2);
+        read_line(line, sizeof line, file, number);
+        if (!strstr(line, word) && strncmp(line, "DEFINE_", 7) != 0)
+            fail_msg("%s:%d is \"%s\", which has no %s\n%s", file, number, line, word, log);
+        errors++;
+    }
+    return errors;
+}
+
+/* How many errors a program has that does not know `word`. */
+static int break_program(clxent_schedule schedule, const char *word) {
+    clxent_ctx *ctx = expect_ctx();
+    clxent_plan *plan = NULL;
+    clxent_desc desc = CLXENT_DESC_INIT;
+    desc.op = CLXENT_SOFTMAX; /* which has no sums over rows, and so no other program */
+    desc.rows = 2;
+    desc.classes = 3;
+    assert_int_equal(setenv("CLXENT_BREAK_BUILDS", word, 1), 0);
+    assert_int_equal(clxent_plan_create_scheduled(&plan, ctx, &desc, schedule), CLXENT_ERR_BUILD);
+    assert_int_equal(unsetenv("CLXENT_BREAK_BUILDS"), 0);
+    const int errors = check_errors(clxent_ctx_build_log(ctx), word);
+    clxent_ctx_destroy(ctx);
+    return errors;
+}
+
+/* Every program: its kernels, at its end, and its first and last functions, also behind a file that it has
+ * left out. */
+static void log_names_the_line(void **state) {
+    (void)state;
+    const struct {
+        clxent_schedule schedule;
+        int kernels;
+    } programs[] = {{CLXENT_SCHEDULE_LANE, 1},
+                    {CLXENT_SCHEDULE_GROUP, 1},
+                    {CLXENT_SCHEDULE_WIDE, 1},
+                    {CLXENT_SCHEDULE_SPLIT, 2}};
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        expect_integer("kernels", (int64_t)i, break_program(programs[i].schedule, "__kernel"),
+                       programs[i].kernels);
+        assert_true(break_program(programs[i].schedule, "bool") >= 5);
+    }
 }
 
 /* One call of the plan for each output alone, and for all of them. */
@@ -84,6 +152,7 @@ static void calls_compile_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_is_refused),
+        cmocka_unit_test(log_names_the_line),
         cmocka_unit_test(calls_compile_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,9 @@
  *
  * While the environment has CLXENT_BREAK_BUILDS, makes every program fail to compile, by one more option that
  * the compiler chokes on: to see what a build failure looks like to the caller, and that none can happen
- * where nothing is to be compiled any more. Programs from binaries are let through.
+ * where nothing is to be compiled any more. The option makes the word that stands there (`float` for 1) a
+ * type that nobody has declared, so errors stand wherever kernels use it. Programs from binaries are let
+ * through.
  *
  * While it has CLXENT_BREAK_BINARIES, those fail: for "create" in clCreateProgramWithBinary(), for "status"
  * in the status that it gives for the device, for "build" in clBuildProgram(), for "kernel" in
@@ -47,10 +49,12 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint devices, const cl_de
                                 const char *options, void(CL_CALLBACK *done)(cl_program, void *),
                                 void *data) {
     char broken[1024];
+    const char *word = getenv("CLXENT_BREAK_BUILDS");
     if (program == from_binary && breaks_binaries("build")) return CL_BUILD_PROGRAM_FAILURE;
-    if (program == from_binary || !getenv("CLXENT_BREAK_BUILDS"))
+    if (program == from_binary || !word)
         return driver->clBuildProgram(program, devices, device, options, done, data);
-    snprintf(broken, sizeof broken, "%s -Dfloat=this_is_no_type", options ? options : "");
+    if (strcmp(word, "1") == 0) word = "float";
+    snprintf(broken, sizeof broken, "%s -D%s=this_is_no_type", options ? options : "", word);
     return driver->clBuildProgram(program, devices, device, broken, done, data);
 }
 
