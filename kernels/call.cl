@@ -83,7 +83,8 @@ enum { ROW_COUNTED = 0, ROW_IGNORED = 1, ROW_BAD = 2, ROW_ABSENT = 3 };
 
 typedef struct row_target {
     rowmask state;
-    rowlong y;      /* the class; 0 for probability targets and where the row does not count */
+    rowlong y;      /* the class, counted from class_begin: beyond the slice where the target is of another one;
+                     * 0 for probability targets and where the row does not count */
     rowreal weight; /* class_weight[y] */
     rowreal row_weight;
 } row_target;
@@ -195,9 +196,9 @@ static row_target resolve_target(const call *c, long row) {
         y = load_integers_from(c, c->targets, p->targets_int, AT(c, targets, row));
     }
     if (p->flags & CLX_IGNORE) ignored |= TO_ROWMASK(y == p->ignore_index);
-    const rowmask bad = TO_ROWMASK((y < 0) | (y >= p->classes));
+    const rowmask bad = TO_ROWMASK((y < 0) | (y >= p->classes_total));
     t.state = !IS_LIVE(c) ? t.state : ignored ? (rowmask)ROW_IGNORED : bad ? (rowmask)ROW_BAD : t.state;
-    t.y = TO_ROWLONG(t.state == ROW_COUNTED) ? y : (rowlong)0L;
+    t.y = TO_ROWLONG(t.state == ROW_COUNTED) ? y - p->class_begin : (rowlong)0L;
     if (HAS(c, class_weight)) t.weight = load_reals(c->class_weight, AT(c, class_weight, t.y));
     return t;
 }

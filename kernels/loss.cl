@@ -92,7 +92,7 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
     rowreal ce = weigh((1 - k->label_smoothing) * t.weight, -log_prob);
 #endif
 #if OP == OP_CROSS_ENTROPY && U == U_WEIGHT
-    ce += over_classes(k, r, k->label_smoothing / REAL(k->p->classes));
+    ce += over_classes(k, r, k->label_smoothing / REAL(k->p->classes_total));
 #endif
     ce = has_softmax ? weigh(t.row_weight, ce) : weigh(t.row_weight, nan_);
     ce = counted ? ce : zero;
@@ -170,7 +170,7 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
 #else
     rowreal own = (1 - k->label_smoothing) * t.weight, others = 0;
 #if U == U_WEIGHT
-    const real smoothing = k->label_smoothing / REAL(k->p->classes);
+    const real smoothing = k->label_smoothing / REAL(k->p->classes_total);
     own += smoothing * t.weight;
     others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
     grad.u_factor = share * smoothing;
@@ -268,7 +268,7 @@ static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad 
 /* Whether the logits are to be described, for every row. A saved lse is an input. */
 static bool is_described(const call *k) {
     return (!FROM_LSE && (HAS(k, lse) || HAS(k, lse_residual))) || HAS(k, argmax) || HAS(k, entropy) ||
-           HAS(k, log_probs) || HAS(k, probs);
+           HAS(k, log_probs) || HAS(k, probs) || (!FROM_STATE && HAS(k, state));
 }
 
 static void write_description(const call *k, long row, row_sums r) {

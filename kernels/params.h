@@ -43,6 +43,8 @@ enum {                 /* bits of clx_params.flags */
     X(clx_i64, end_row)                                                                                    \
     X(clx_i64, classes)                                                                                    \
     X(clx_i64, classes_padded)                                                                             \
+    X(clx_i64, class_begin)   /* these are the classes from class_begin on, */                             \
+    X(clx_i64, classes_total) /* of so many */                                                             \
     X(clx_i64, inner)                                                                                      \
     X(clx_i64, logits_stride) /* elements from one outer index to the next of each (N,C) array */          \
     X(clx_i64, grad_stride)                                                                                \
@@ -82,8 +84,13 @@ typedef struct clx_params {
     CLX_PARAMS_MAP(CLX_PARAMS_FIELD)
 } clx_params;
 
-/* Bytes of what split.cl keeps of a part of a row, at most. */
-enum { CLX_SPLIT_PART_BYTES = 88 };
+/* Reals of what split.cl keeps of a part of a row: a state's columns from REFERENCE on, and how many classes
+ * stand before the target, in two. */
+enum {
+    CLX_PART_BEFORE_HIGH = CLXENT_STATE_COLUMNS - CLXENT_STATE_REFERENCE,
+    CLX_PART_BEFORE_LOW,
+    CLX_PART_REALS
+};
 
 /* Rows that one work-group counts or adds up. Fixed, so that the order of sums depends on N alone. */
 enum { CLX_CHUNK_ROWS = 1024 };

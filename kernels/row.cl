@@ -56,6 +56,9 @@
 #ifndef FROM_LSE
 #define FROM_LSE 0
 #endif
+#ifndef FROM_STATE
+#define FROM_STATE 0
+#endif
 #define OP_CROSS_ENTROPY 0
 #define OP_NLL           1
 #define OP_SOFTMAX       2
@@ -160,7 +163,7 @@ static row_scan no_scan(void) {
 
 /* u of softmax's backward pass is what it is; of a probability target t it is smoothed and weighted. */
 static realv u_of_probability(const call *k, realv weight, realv t) {
-    return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes));
+    return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes_total));
 }
 
 /* Moves the sums to a larger reference. */
@@ -305,11 +308,16 @@ static row_sums saved_row(const call *k, long row) {
 }
 
 #else
+/* Whether the largest logit is needed, and the first class that has it. */
+static bool finds_best(const call *k) {
+    return !FROM_STATE && (HAS(k, argmax) || HAS(k, state));
+}
+
 /* What is known of a part of a row, relative to `ref`; see row_scan. */
 typedef struct row_part {
     rowreal ref; /* -inf: only masked classes */
     rowreal own, exp, u, dot, ent;
-    rowreal best;    /* for argmax: the largest logit, a NaN if there is one, */
+    rowreal best;    /* finds_best(): the largest logit, a NaN if there is one, */
     rowmask best_at; /* and the first class that has it */
     rowmask before;
     rowmask nans; /* with a ref of +inf: whether there are any */

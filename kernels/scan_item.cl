@@ -132,7 +132,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     row_scan s = no_scan();
     s.best_tile = at->from;
     for (uint tile = at->from; tile < to; tile += TILE * WIDTH) {
-        const bool usual = s.met && to - tile >= TILE * WIDTH && !HAS(k, argmax);
+        const bool usual = s.met && to - tile >= TILE * WIDTH && !finds_best(k);
         const bool done = !usual     ? false
                           : all_ones ? scan_usual_tile(k, &s, kept, at, tile, true, target)
                                      : scan_usual_tile(k, &s, kept, at, tile, false, target);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Schedule "split", for few rows of very many classes: a row over several teams, so that all of the device
- * works on it. Two kernels: split_scan sums up the parts of a row, split_rows puts them together and writes.
+ * works on it; and for rows of which a call has a slice of the classes. split_scan sums up the parts of a
+ * row. split_rows puts them together, or takes the row's state (FROM_STATE), and writes. split_state gives
+ * the state, merge_states that of several slices.
  *
- * Launch rule, of both: params.parts teams a row, a row's parts side by side. CPU 1 (for CPU devices): a
- * work-item a part, any local size; CPU 0: a work-group a part, local size a power of two.
- * Bytes: each logit is read once, and once more where a second pass is asked; a row_part written once a part
- * and read by each part of the row.
+ * Launch rule, of the first two: params.parts teams a row, a row's parts side by side. CPU 1 (for CPU
+ * devices): a work-item a part, any local size; CPU 0: a work-group a part, local size a power of two. Bytes:
+ * each logit is read once, and once more where a second pass is asked; a part's reals written once and read
+ * by each part of the row.
  *
  * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
- *         with CPU 1 scan_item.cl; else scan_team.cl; sum_row.cl score_row.cl.
+ *         with CPU 1 scan_item.cl; else scan_team.cl; sum_row.cl score_row.cl state.cl.
  * Options: those of every row kernel (row.cl) but OP_NLL and FROM_LSE 1, where rows have no parts, and
  *     WIDTH, TILE  as in wide.cl with CPU 1, else as in group.cl
  *     CPU          1: the device is a CPU
+ *     FROM_STATE   1: the sums of a row come from `state`; split_scan only counts, for rank
  *     SUBGROUPS    with CPU 0: as in group.cl */
 #ifndef CPU
 #define CPU 0
@@ -37,17 +40,11 @@
 #define TILE 4
 #endif
 #endif
-#include "score_row.cl"
+#include "state.cl"
 
-/* What split_rows needs of split_scan: a part, and the target's logit, which another part may overwrite. */
-typedef struct split_part {
-    row_part sums;
-    real x_target;
-} split_part;
-
-static __global split_part *parts_of(const call *k, long row) {
-    return (__global split_part *)(k->workspace +
-                                   (k->p->row_parts_at + row * k->p->parts * CLX_SPLIT_PART_BYTES));
+/* The parts of a row in the workspace, CLX_PART_REALS each. */
+static __global real *parts_of(const call *k, long row) {
+    return (__global real *)(k->workspace + k->p->row_parts_at) + row * k->p->parts * CLX_PART_REALS;
 }
 
 /* Cuts a task down to the team's part. */
@@ -56,20 +53,39 @@ static void take_part(const call *k, row_task *t, int part) {
     t->at.to = (uint)min(k->p->classes, (part + 1) * k->p->part_classes);
 }
 
+static __global real *state_of(const call *k, long row) {
+    return k->state + AT(k, state, row * CLXENT_STATE_COLUMNS);
+}
+
 __kernel void split_scan(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
     if (row >= params.end_row) return;
-    row_task t = find_task(&k, row, true);
+    row_task t = find_task(&k, row, false);
+    target_logit target = target_logit_of(&k, &t);
+#if FROM_STATE
+    target = load_target(state_of(&k, row) + CLXENT_STATE_REFERENCE);
+#endif
     row_kept kept;
     start_keeping(&k, &kept, false);
     take_part(&k, &t, part);
-    split_part own;
-    own.sums =
-        part_of(&k, &t.at, scan_row(&k, &t.at, t.read, rank_target_of(t.x_target, t.target.y), &kept), false);
-    own.x_target = t.x_target;
-    if (team_item() == 0) parts_of(&k, row)[part] = own;
+    row_part own =
+        part_of(&k, &t.at, scan_row(&k, &t.at, t.read, rank_target_of(target.x, t.target.y), &kept), false);
+    if (own.best_at != INT_MAX) own.best_at += (int)params.class_begin;
+    if (team_item() != 0) return;
+    __global real *to = parts_of(&k, row) + part * CLX_PART_REALS;
+    store_part(to, &own, target);
+    store_number(to + CLX_PART_BEFORE_HIGH, own.before);
+}
+
+/* How many classes stand before the target, in all parts. */
+static int before_of(const call *k, long row) {
+    __global const real *parts = parts_of(k, row);
+    long before = 0;
+    for (int i = 0; i < k->p->parts; i++)
+        before += load_number(parts + i * CLX_PART_REALS + CLX_PART_BEFORE_HIGH);
+    return (int)before;
 }
 
 __kernel void split_rows(CALL_ARGUMENTS) {
@@ -77,19 +93,62 @@ __kernel void split_rows(CALL_ARGUMENTS) {
     const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
     if (row >= params.end_row) return;
-    __global const split_part *parts = parts_of(&k, row);
-    real ref = -REAL_INF;
-    for (int i = 0; i < params.parts; i++) ref = fmax(ref, parts[i].sums.ref);
-    row_part whole = part_rebased(&k, parts[0].sums, ref);
-    for (int i = 1; i < params.parts; i++) whole = part_add(whole, part_rebased(&k, parts[i].sums, ref));
+#if FROM_STATE
+    __global const real *parts = state_of(&k, row) + CLXENT_STATE_REFERENCE;
+    row_part whole = load_part(parts);
+    if (!is_whole(&k, state_of(&k, row))) whole.own = whole.exp = REAL_NAN;
+    if (HAS(&k, rank)) whole.before = before_of(&k, row);
+#else
+    __global const real *parts = parts_of(&k, row);
+    row_part whole = merge_parts_of(&k, parts, CLX_PART_REALS, (int)params.parts);
+    whole.before = before_of(&k, row);
+#endif
     const row_sums r = finish_row(&k, whole);
 
     row_task t = find_task(&k, row, false);
     row_kept kept;
-    t.x_target = parts[0].x_target;
+    t.x_target = load_target(parts).x;
     start_keeping(&k, &kept, false);
     if (team_item() == 0 && part == 0) write_numbers(&k, row, &t, r);
     team_barrier();
     take_part(&k, &t, part);
     write_row(&k, row, &t, r, &kept);
+}
+
+/* The state of a row, from its parts: a work-item a row. */
+__kernel void split_state(CALL_ARGUMENTS) {
+    OPEN_CALL(k);
+    const long row = params.first_row + (long)get_global_id(0);
+    if (row >= params.end_row) return;
+    __global const real *parts = parts_of(&k, row);
+    const row_part whole = merge_parts_of(&k, parts, CLX_PART_REALS, (int)params.parts);
+    store_state(state_of(&k, row), &whole, load_target(parts), params.class_begin,
+                params.class_begin + params.classes);
+}
+
+/* The state of a row, from `parts` states of slices of its classes, which stand one array (N, columns) behind
+ * the other in place of the workspace: a work-item a row. Where they are not of one kind, or are not slices
+ * side by side, it is of no kind, and what is made from it NaN. */
+__kernel void merge_states(CALL_ARGUMENTS) {
+    OPEN_CALL(k);
+    const long row = params.first_row + (long)get_global_id(0);
+    if (row >= params.end_row) return;
+    const long apart = params.rows * CLXENT_STATE_COLUMNS;
+    __global const real *states =
+        (__global const real *)(workspace + params.row_parts_at) + row * CLXENT_STATE_COLUMNS;
+    long begin = LONG_MAX, end = 0, classes = 0;
+    bool of_kind = true;
+    for (int i = 0; i < params.parts; i++) {
+        __global const real *state = states + i * apart;
+        const long from = load_number(state + CLXENT_STATE_BEGIN_HIGH);
+        const long to = load_number(state + CLXENT_STATE_END_HIGH);
+        of_kind = of_kind && state[CLXENT_STATE_KIND] == STATE_KIND;
+        begin = min(begin, from);
+        end = max(end, to);
+        classes += to - from;
+    }
+    __global const real *parts = states + CLXENT_STATE_REFERENCE;
+    const row_part whole = merge_parts_of(&k, parts, apart, (int)params.parts);
+    store_state(state_of(&k, row), &whole, merge_targets_of(parts, apart, (int)params.parts), begin, end);
+    if (!of_kind || classes != end - begin) state_of(&k, row)[CLXENT_STATE_KIND] = REAL(0);
 }

@@ -138,8 +138,8 @@ HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s,
 #endif
     p.best = s.best;
     p.best_at = INT_MAX;
-    if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
-    if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
+    if (finds_best(k) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
+    if (isnan(p.exp) && (finds_best(k) || p.ref == REAL_INF) && !kept) {
         const int nan_at = first_nan(k, at);
         p.nans = nan_at != INT_MAX;
         if (p.nans) p.best = REAL_NAN;

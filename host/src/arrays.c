@@ -17,7 +17,7 @@ _Static_assert(CLXENT_A_COUNT <= 31, "a bit of an int32 for each array");
 /* What a desc computes, as far as arrays go: the table's columns. */
 typedef enum column { CE, SOFT, SAVED, NLL, SM, LSM, COLUMNS } column;
 
-typedef enum shape { CLASSES, ROWS, MATRIX, PADDED, COUNTS, TOKENS, TARGETS, LOSS, GRADS, ONE } shape;
+typedef enum shape { CLASSES, ROWS, MATRIX, PADDED, STATES, COUNTS, TOKENS, TARGETS, LOSS, GRADS, ONE } shape;
 
 typedef enum element { OF_LOGITS, OF_GRAD, OF_TARGETS, OF_SEGMENT, OF_REAL, OF_I64 } element;
 
@@ -56,7 +56,11 @@ static column column_of(const clxent_desc *d) {
 }
 
 clx_use clx_use_of(const clxent_desc *d, int array) {
-    return lines[array].uses[column_of(d)];
+    const clx_use use = lines[array].uses[column_of(d)];
+    if (use != CLX_GIVE) return use;
+    if (array == CLXENT_A_state && (d->flags & CLXENT_FROM_STATE)) return CLX_TAKE;
+    const bool of_slices = array == CLXENT_A_state || array == CLXENT_A_counts;
+    return clx_is_slice(d) && !of_slices ? CLX_NO : CLX_GIVE;
 }
 
 const char *clx_op_text(const clxent_desc *d) {
@@ -66,7 +70,7 @@ const char *clx_op_text(const clxent_desc *d) {
     case SOFT:
         return "cross-entropy with probability targets";
     default:
-        return clxent_op_name(d->op);
+        return clx_is_slice(d) ? "a slice of the classes without CLXENT_FROM_STATE" : clxent_op_name(d->op);
     }
 }
 
@@ -156,7 +160,7 @@ bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *ou
 
 bool clx_has_rows(const clxent_desc *d, int array) {
     const shape s = shape_of(d, array);
-    return s == ROWS || s == MATRIX || s == PADDED || s == TOKENS;
+    return s == ROWS || s == MATRIX || s == PADDED || s == STATES || s == TOKENS;
 }
 
 clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
@@ -164,6 +168,8 @@ clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t
     if (first == end) return (clx_extent){0, 0};
     if (clx_matrix_of(d, array, &stride, &outer_elements))
         return (clx_extent){first / d->inner * stride, (end / d->inner - 1) * stride + outer_elements};
+    if (shape_of(d, array) == STATES)
+        return (clx_extent){first * CLXENT_STATE_COLUMNS, end * CLXENT_STATE_COLUMNS};
     if (shape_of(d, array) != TOKENS) return (clx_extent){first, end};
     const int64_t length = d->sequence_length, stored = d->tokens_per_sequence, last = end - 1;
     const int64_t has_next = last % length + 1 < stored;
@@ -197,7 +203,7 @@ clx_piece clx_piece_of(const clxent_desc *d, int array, int64_t first, int64_t e
 int64_t clx_array_elements(const clxent_desc *d, int array, int64_t rows) {
     switch (shape_of(d, array)) {
     case CLASSES:
-        return d->classes;
+        return d->classes_total;
     case COUNTS:
         return 4;
     case ONE:

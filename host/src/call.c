@@ -34,6 +34,11 @@ static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int ar
                               name, clx_op_text(d))
                    : clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is given, must be NULL: %s does not take it",
                               name, clxent_op_name(d->op));
+    if (use == CLX_GIVE && array == CLXENT_A_state && d->outputs == 0)
+        return clx_fail(
+            err, CLXENT_ERR_ARGUMENT,
+            "state is given, must be NULL: the outputs of the plan's desc are 0, and state is one "
+            "that they must name");
     if (use == CLX_GIVE && d->outputs && !(d->outputs & (1u << array)))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);
@@ -129,8 +134,8 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
     return CLXENT_OK;
 }
 
-static clxent_status set_scalars(clxent_error *err, const clxent_desc *d, const clxent_scalars *given,
-                                 clxent_scalars *out) {
+clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *d, const clxent_scalars *given,
+                               clxent_scalars *out) {
     *out = clx_desc_scalars(d);
     if (given == NULL) return CLXENT_OK;
     clxent_scalars s;
@@ -161,6 +166,16 @@ static uint64_t elements_of(const clxent_desc *d, const clx_call *call, int arra
     return (uint64_t)clx_array_elements(d, array, in_block ? call->end_row - call->first_row : call->rows);
 }
 
+clxent_status clx_check_merge(clxent_error *err, const clxent_desc *d, int64_t rows, size_t count) {
+    enum { MOST = 4096 };
+    if (rows < 0 || rows > d->rows)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
+                        rows, d->rows);
+    if (count < 1 || count > MOST)
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "count %zu is not in [1, %d]", count, MOST);
+    return CLXENT_OK;
+}
+
 /* Checks rows, scalars and the slots that a caller has filled, and completes the slots. */
 static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_scalars *scalars,
                                 clx_call *call) {
@@ -178,7 +193,7 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "rows %" PRId64 " is not a multiple of sequence_length %" PRId64, call->rows,
                         d->sequence_length);
-    clxent_status status = set_scalars(err, d, scalars, &call->scalars);
+    clxent_status status = clx_call_scalars(err, d, scalars, &call->scalars);
     if (status != CLXENT_OK) return status;
 
     call->outputs = 0;

@@ -41,6 +41,13 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
 clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
                                 int64_t first_row, int64_t end_row, clx_call *out);
 
+/* The scalars of a call: those that are given, checked, or the plan's. */
+clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *given,
+                               clxent_scalars *out);
+
+/* Whether `count` arrays of states of so many rows can be merged. */
+clxent_status clx_check_merge(clxent_error *err, const clxent_desc *desc, int64_t rows, size_t count);
+
 /* Whether a workspace of the caller's is large enough and shares no bytes with the call's arrays. */
 clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace);
 

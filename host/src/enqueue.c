@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "phases.h"
+#include "state.h"
 #include "structs.h"
 
 /* `given` NULL: the plan's own, made now if it is not there. */
@@ -120,20 +121,26 @@ static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uin
     return CLXENT_OK;
 }
 
-/* What every call begins with: *event is NULL, the arguments are there, `b` has the buffers. */
-static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
-                               const cl_event *wait, cl_event *event, clxent_buffers *b) {
-    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+/* What every call begins with: *event is NULL, and what it waits for is there. */
+static clxent_status check_waits(clxent_plan *plan, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     clxent_error *err = &plan->ctx->error;
     if (event) *event = NULL;
     if ((n_wait == 0) != (wait == NULL))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "n_wait is %u and wait is %s; a wait list is both, none is 0 and NULL", n_wait,
                         wait ? "not NULL" : "NULL");
-    if (buffers == NULL) return clx_fail(err, CLXENT_ERR_ARGUMENT, "buffers is NULL");
-    clxent_status status = clx_check_process(err);
-    if (status == CLXENT_OK) status = check_wait_list(err, &plan->ctx->cl, n_wait, wait);
-    return status == CLXENT_OK ? clx_read_struct(err, &clx_buffers_struct, buffers, b) : status;
+    const clxent_status status = clx_check_process(err);
+    return status == CLXENT_OK ? check_wait_list(err, &plan->ctx->cl, n_wait, wait) : status;
+}
+
+/* The same, of a call on buffers, which `b` becomes. */
+static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
+                               const cl_event *wait, cl_event *event, clxent_buffers *b) {
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    const clxent_status status = check_waits(plan, n_wait, wait, event);
+    if (status != CLXENT_OK) return status;
+    if (buffers == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "buffers is NULL");
+    return clx_read_struct(&plan->ctx->error, &clx_buffers_struct, buffers, b);
 }
 
 /* A launch with the call's workspace, the caller's or the plan's own, and no steps yet. */
@@ -166,6 +173,58 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     if (status != CLXENT_OK) return status;
     clx_add_end(&launch, &call, 0, call.rows);
     return submit(&launch, own_workspace ? &plan->workspace_user : NULL, n_wait, wait, event);
+}
+
+/* A buffer of so many states: its bytes from the offset on. */
+static clxent_status check_states(clxent_plan *plan, const char *name, const clxent_buffer *b,
+                                  uint64_t needed) {
+    clxent_error *err = &plan->ctx->error;
+    const size_t element = clxent_dtype_size(clx_real(&plan->desc));
+    size_t size = 0;
+    if (b->mem == NULL) return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL", name);
+    const cl_int code = plan->ctx->cl.GetMemObjectInfo(b->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
+    if (b->offset % element != 0)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is not a multiple of %zu", name, b->offset,
+                        element);
+    if (b->offset > size || size - b->offset < needed)
+        return clx_fail(err, CLXENT_ERR_BUFFER,
+                        "%s has offset %zu of a buffer of %zu bytes, %llu are needed from there", name,
+                        b->offset, size, (unsigned long long)needed);
+    return CLXENT_OK;
+}
+
+clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalars *scalars, int64_t rows,
+                                          size_t count, clxent_buffer states, clxent_buffer out,
+                                          cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    if (plan == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_error *err = &plan->ctx->error;
+    clx_kernel *kernels = NULL;
+    clx_launch launch;
+    clx_call call = {.rows = rows, .end_row = rows};
+    clxent_status status = check_waits(plan, n_wait, wait, event);
+    if (status == CLXENT_OK) status = clx_check_has_states(plan, "clxent_enqueue_merge_states()");
+    if (status == CLXENT_OK) status = clx_call_scalars(err, &plan->desc, scalars, &call.scalars);
+    if (status == CLXENT_OK) status = clx_check_merge(err, &plan->desc, rows, count);
+    const uint64_t bytes =
+        (uint64_t)rows * CLXENT_STATE_COLUMNS * clxent_dtype_size(clx_real(&plan->desc)); /* of one array */
+    if (status == CLXENT_OK) status = check_states(plan, "states", &states, count * bytes);
+    if (status == CLXENT_OK) status = check_states(plan, "out", &out, bytes);
+    if (status != CLXENT_OK) return status;
+    if (states.mem == out.mem && out.offset < states.offset + count * bytes &&
+        states.offset < out.offset + bytes)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "out (offset %zu) overlaps states (offset %zu) in one buffer",
+                        out.offset, states.offset);
+    status = clx_plan_row_kernels(plan, CLXENT_OUT_STATE, &call.scalars, &kernels);
+    if (status != CLXENT_OK) return status;
+    call.slots[CLXENT_A_state] =
+        (clx_slot){.present = true, .mem = out.mem, .offset = out.offset, .dtype = clx_real(&plan->desc)};
+    clx_launch_init(&launch, plan, &call);
+    launch.workspace = states.mem;
+    launch.params.row_parts_at = (clx_i64)states.offset;
+    launch.params.parts = (clx_i64)count;
+    if (rows > 0) clx_add_kernel(&launch, &kernels[CLX_MERGE_STATES], (size_t)rows, 1, CLX_ROW_SCRATCH_BYTES);
+    return submit(&launch, NULL, n_wait, wait, event);
 }
 
 /* ---------------------------------------------------------------- in phases --------------------------- */

@@ -40,6 +40,8 @@ static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
         .end_row = call->rows,
         .classes = d->classes,
         .classes_padded = d->classes_padded,
+        .class_begin = d->class_begin,
+        .classes_total = d->classes_total,
         .inner = d->inner,
         .logits_stride = d->row_stride,
         .grad_stride = d->grad_row_stride,
@@ -56,7 +58,7 @@ static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
         .softcap = bits_of(d, s->softcap),
         .logit_scale = bits_of(d, s->logit_scale),
         .grad_output = bits_of(d, s->grad_output),
-        .class_unit = bits_of(d, class_unit(d->classes)),
+        .class_unit = bits_of(d, class_unit(d->classes_total)),
         .reduction = (clx_i32)d->reduction,
         .targets = (clx_i32)d->targets,
         .targets_int = (clx_i32)d->targets_dtype,
@@ -75,6 +77,7 @@ static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
         p.at[argument] =
             (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype)) - call->first_row / d->inner * stride;
     }
+    p.at[CLXENT_A_class_weight] += d->class_begin; /* of this slice's first class */
     return p;
 }
 
@@ -98,7 +101,7 @@ void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_works
     p->loss_partials_at = w->at[CLX_LOSS_PARTIALS] + at;
     p->row_ce_at = (w->at[CLX_ROW_CE] + at) / real_bytes - first_kept;
     p->row_z_at = (w->at[CLX_ROW_Z] + at) / real_bytes - first_kept;
-    p->row_parts_at = w->at[CLX_ROW_PARTS] + at - first_split * plan->split.parts * CLX_SPLIT_PART_BYTES;
+    p->row_parts_at = w->at[CLX_ROW_PARTS] + at - first_split * clx_part_bytes(plan);
 }
 
 /* ---------------------------------------------------------------- steps ------------------------------- */

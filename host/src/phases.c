@@ -77,6 +77,17 @@ static void add_reduction(clx_launch *launch, int first_kernel, int64_t first, i
         add_teams(launch, &kernels[1], 1, team, CLX_REDUCE_SCRATCH_BYTES);
 }
 
+/* Adds a kernel of split.cl that works on the parts of so many rows. */
+static void add_parts(clx_launch *launch, clx_kernel *kernel, size_t rows, size_t team,
+                      size_t scratch_bytes) {
+    const clxent_plan *plan = launch->plan;
+    const size_t parts = rows * (size_t)plan->split.parts;
+    if (clx_is_wide(&plan->ctx->facts, plan->schedule))
+        add_items(launch, kernel, parts, 1);
+    else
+        add_teams(launch, kernel, parts, team, scratch_bytes);
+}
+
 bool clx_counts_first(const clx_launch *launch, const clx_call *call) {
     const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
     /* a phase does not know what those after it ask for */
@@ -111,11 +122,11 @@ clxent_status clx_add_rows(clx_launch *launch, const clx_call *call, int64_t fir
         hold_row(launch, call);
         break;
     case CLXENT_SCHEDULE_SPLIT:
-        for (int i = 0; i < 2; i++)
-            if (clx_is_wide(&plan->ctx->facts, plan->schedule))
-                add_items(launch, &kernels[i], rows * (size_t)plan->split.parts, 1);
-            else
-                add_teams(launch, &kernels[i], rows * (size_t)plan->split.parts, team, scratch);
+        if (!(plan->desc.flags & CLXENT_FROM_STATE) || (call->outputs & CLXENT_OUT_RANK))
+            add_parts(launch, &kernels[CLX_SPLIT_SCAN], rows, team, scratch);
+        if (call->outputs & CLXENT_OUT_STATE) add_items(launch, &kernels[CLX_SPLIT_STATE], rows, 1);
+        if (call->outputs & ~(uint32_t)(CLXENT_OUT_COUNTS | CLXENT_OUT_STATE))
+            add_parts(launch, &kernels[CLX_SPLIT_ROWS], rows, team, scratch);
         break;
     case CLXENT_SCHEDULE_WIDE:
         add_items(launch, kernels, rows, 1);

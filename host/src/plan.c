@@ -12,7 +12,7 @@
 
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
-    _Static_assert(sizeof(clx_build) == 12 * sizeof(int), "memcmp() compares builds: they have no padding");
+    _Static_assert(sizeof(clx_build) == 13 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
@@ -30,9 +30,10 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
         .probabilities = probability ? d->targets_dtype : d->logits_dtype,
         .softcap = scalars->softcap != 0,
         .scaled = scalars->softcap == 0 && scalars->logit_scale != 1,
-        .stats = (outputs & (CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY)) != 0,
+        .stats = (outputs & (CLXENT_OUT_RANK | CLXENT_OUT_ENTROPY | CLXENT_OUT_STATE)) != 0,
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
+        .from_state = (d->flags & CLXENT_FROM_STATE) != 0,
         .u = probability                            ? CLX_U_PROBABILITY
              : scalars->label_smoothing > 0         ? CLX_U_WEIGHT
              : softmax && (asked & CLXENT_OUT_GRAD) ? CLX_U_GRAD_OUTPUT

@@ -17,7 +17,7 @@ static inline int64_t clx_divided_up(int64_t a, int64_t b) {
 /* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
 typedef struct clx_plan_row {
     clx_build build;
-    clx_kernel *kernels; /* one; split: two */
+    clx_kernel *kernels; /* one; split: CLX_SPLIT_SCAN and so on */
 } clx_plan_row;
 enum { CLX_PLAN_ROWS = 8 };
 

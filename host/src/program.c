@@ -174,19 +174,23 @@ static const char *vector_option(const clx_facts *facts, clxent_schedule schedul
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
                               clx_kernel **out) {
     static const char *const sources[] = {NULL, "lane", "group", "wide", "split"};
-    static const char *const kernels[][3] = {
-        {NULL}, {"lane_rows"}, {"group_rows"}, {"wide_rows"}, {"split_scan", "split_rows"}};
+    static const char *const kernels[][CLX_MAX_KERNELS + 1] = {
+        {NULL},
+        {"lane_rows"},
+        {"group_rows"},
+        {"wide_rows"},
+        {"split_scan", "split_rows", "split_state", "merge_states"}};
     char options[320], cut[32] = "";
     const bool has_teams = schedule != CLXENT_SCHEDULE_LANE && !clx_is_wide(&ctx->facts, schedule);
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              QUIET
              "%s%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
-             "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
+             "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=%d%s%s",
              language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, (int)build->op,
              (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
-             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->u,
-             vector_option(&ctx->facts, schedule), cut);
+             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->from_state,
+             build->u, vector_option(&ctx->facts, schedule), cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

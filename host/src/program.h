@@ -11,7 +11,7 @@ enum { CLX_MAX_KERNELS = 4 };
 typedef struct clx_build {
     clxent_op op;
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
-    int softcap, scaled, stats, strided, from_lse;
+    int softcap, scaled, stats, strided, from_lse, from_state;
     int u; /* CLX_U_... */
     int width, tile;
 } clx_build;
@@ -35,7 +35,8 @@ typedef struct clx_program {
     clx_kernel kernels[CLX_MAX_KERNELS];
 } clx_program;
 
-/* The row kernel of a schedule; split: its two. */
+/* The row kernel of a schedule; split: those of split.cl, in this order. */
+enum { CLX_SPLIT_SCAN, CLX_SPLIT_ROWS, CLX_SPLIT_STATE, CLX_MERGE_STATES };
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
                               clx_kernel **out);
 

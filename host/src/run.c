@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "state.h"
 #include "stream.h"
 
 static int64_t target_at(const clxent_desc *d, const void *targets, int64_t at) {
@@ -35,7 +36,7 @@ static clxent_status report_bad_targets(clxent_plan *plan, const clx_call *call,
                  counts[2] > 2 ? "s" : "");
     return clx_fail(&plan->ctx->error, CLXENT_ERR_TARGET,
                     "row %" PRId64 "%s: target %" PRId64 " is not in [0, %" PRId64 ")%s", row, token,
-                    target_at(d, call->slots[CLXENT_A_targets].host, at), d->classes, more);
+                    target_at(d, call->slots[CLXENT_A_targets].host, at), d->classes_total, more);
 }
 
 clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
@@ -46,6 +47,8 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
     clx_transfers transfers = {NULL, NULL, NULL};
     clxent_status status = clx_check_process(&ctx->error);
     if (status == CLXENT_OK) status = clx_call_from_arrays(plan, arrays, &call);
+    if (status == CLXENT_OK && (plan->desc.flags & CLXENT_FROM_STATE))
+        status = clx_check_whole_states(plan, &call.scalars, call.slots[CLXENT_A_state].host, call.rows);
     if (status != CLXENT_OK) return status;
 
     clx_slot *counts_slot = &call.slots[CLXENT_A_counts];

@@ -271,7 +271,7 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
         if (status != CLXENT_OK) return status;
         const int argument = clx_argument_of(&launch->plan->desc, i);
         launch->arrays[argument] = staged->mem;
-        launch->params.at[argument] = p->in_pieces ? -first : -piece.first;
+        launch->params.at[argument] = piece.runs > 1 ? -first : -piece.first;
     }
     if (s->in_place) {
         launch->arrays[CLXENT_A_grad] = launch->arrays[CLXENT_A_logits];

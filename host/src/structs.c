@@ -12,8 +12,8 @@
 const clx_struct clx_ctx_options_struct = STRUCT(clxent_ctx_options, CLXENT_CTX_OPTIONS_INIT, memory_bytes);
 const clx_struct clx_desc_struct = STRUCT(clxent_desc, CLXENT_DESC_INIT, grad_output);
 const clx_struct clx_scalars_struct = STRUCT(clxent_scalars, CLXENT_SCALARS_INIT, grad_output);
-const clx_struct clx_arrays_struct = STRUCT(clxent_arrays, CLXENT_ARRAYS_INIT, counts);
-const clx_struct clx_buffers_struct = STRUCT(clxent_buffers, CLXENT_BUFFERS_INIT, counts);
+const clx_struct clx_arrays_struct = STRUCT(clxent_arrays, CLXENT_ARRAYS_INIT, state);
+const clx_struct clx_buffers_struct = STRUCT(clxent_buffers, CLXENT_BUFFERS_INIT, state);
 const clx_struct clx_device_info_struct = STRUCT(clxent_device_info, CLXENT_DEVICE_INFO_INIT, why);
 
 /* No version's struct is so much larger: the size was never set. */

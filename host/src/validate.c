@@ -58,12 +58,13 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d, clxent
         if (enums[i].value > enums[i].last)
             return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %u is none of%.*s", enums[i].name, enums[i].value,
                             (int)strlen(enums[i].known) - 1, enums[i].known);
-    const uint32_t flags = CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE;
+    const uint32_t flags = CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE | CLXENT_FROM_STATE;
     if (d->flags & ~flags)
         return clx_fail(
             err, CLXENT_ERR_ARGUMENT,
-            "flags 0x%x has unknown bits; known are CLXENT_ATOMIC 0x%x and CLXENT_GRAD_FROM_LSE 0x%x",
-            d->flags, (unsigned)CLXENT_ATOMIC, (unsigned)CLXENT_GRAD_FROM_LSE);
+            "flags 0x%x has unknown bits; known are CLXENT_ATOMIC 0x%x, CLXENT_GRAD_FROM_LSE 0x%x and "
+            "CLXENT_FROM_STATE 0x%x",
+            d->flags, (unsigned)CLXENT_ATOMIC, (unsigned)CLXENT_GRAD_FROM_LSE, (unsigned)CLXENT_FROM_STATE);
     if (d->reserved_ != 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "reserved_ is %d, must be 0", d->reserved_);
     if (d->use_ignore_index != 0 && d->use_ignore_index != 1)
@@ -127,6 +128,16 @@ static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
     if (d->classes < 1 || d->classes > MAX_CLASSES)
         return clx_fail(err, CLXENT_ERR_SHAPE, "classes %" PRId64 " is not in [1, %d]", d->classes,
                         MAX_CLASSES);
+    if (d->classes_total == 0 && d->class_begin == 0) d->classes_total = d->classes;
+    if (d->classes_total < d->classes || d->classes_total > MAX_CLASSES)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "classes_total %" PRId64 " is not 0 or in [classes %" PRId64 ", %d]",
+                        d->classes_total, d->classes, MAX_CLASSES);
+    if (d->class_begin < 0 || d->class_begin > d->classes_total - d->classes)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "class_begin %" PRId64 " is not in [0, %" PRId64 "]: the slice has %" PRId64
+                        " classes of classes_total %" PRId64,
+                        d->class_begin, d->classes_total - d->classes, d->classes, d->classes_total);
     if (d->inner < 1) return clx_fail(err, CLXENT_ERR_SHAPE, "inner %" PRId64 " is less than 1", d->inner);
     if (d->rows % d->inner != 0)
         return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not a multiple of inner %" PRId64,
@@ -256,6 +267,17 @@ static clxent_status check_combination(clxent_error *err, const clxent_device_in
     if (plain && (d->flags & CLXENT_GRAD_FROM_LSE))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "flags 0x%x has CLXENT_GRAD_FROM_LSE: it is for cross-entropy, not %s", d->flags, op);
+    if (plain && (d->flags & CLXENT_FROM_STATE))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "flags 0x%x has CLXENT_FROM_STATE: it is for cross-entropy, not %s", d->flags, op);
+    if ((d->flags & CLXENT_FROM_STATE) && (d->flags & CLXENT_GRAD_FROM_LSE))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "flags 0x%x has CLXENT_FROM_STATE and CLXENT_GRAD_FROM_LSE: a state has the lse",
+                        d->flags);
+    if ((plain || (d->flags & CLXENT_GRAD_FROM_LSE)) && d->classes < d->classes_total)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "classes %" PRId64 " of classes_total %" PRId64 ": %s takes no slice", d->classes,
+                        d->classes_total, clx_op_text(d));
     if (softmax && d->use_ignore_index)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "use_ignore_index 1: %s has no targets, must be 0", op);
     if (softmax && (d->flags & CLXENT_ATOMIC))

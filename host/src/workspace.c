@@ -26,7 +26,7 @@ clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t k
     _Static_assert(sizeof(clx_loss_sums) <= sizeof(clx_counts), "in the place of the counts");
     add(&w, CLX_ROW_CE, kept_bytes);
     add(&w, CLX_ROW_Z, kept_bytes);
-    add(&w, CLX_ROW_PARTS, splits ? split * plan->split.parts * CLX_SPLIT_PART_BYTES : 0);
+    add(&w, CLX_ROW_PARTS, splits ? split * clx_part_bytes(plan) : 0);
     return w;
 }
 

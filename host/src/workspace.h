@@ -20,6 +20,11 @@ typedef struct clx_workspace {
     int64_t bytes;
 } clx_workspace;
 
+/* What schedule split keeps of a row. */
+static inline int64_t clx_part_bytes(const clxent_plan *plan) {
+    return plan->split.parts * CLX_PART_REALS * (int64_t)clxent_dtype_size(clx_real(&plan->desc));
+}
+
 /* Of a call of so many rows, of which `kept` are kept at a time and `split` are split at a time. */
 clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split);
 

@@ -220,6 +220,23 @@ static int in_clxent_enqueue_end(const opened *o) {
     return is_refusal(clxent_enqueue_end(o->plan, &b, 0, NULL, NULL), clxent_ctx_last_error(o->ctx));
 }
 
+static int in_clxent_enqueue_merge_states(const opened *o) {
+    const clxent_buffer b = {o->mem, 0};
+    return is_refusal(clxent_enqueue_merge_states(o->plan, NULL, 0, 1, b, b, 0, NULL, NULL),
+                      clxent_ctx_last_error(o->ctx));
+}
+
+static int in_clxent_merge_states(const opened *o) { /* no device works */
+    return o->plan == NULL || clxent_merge_states(o->plan, NULL, 0, 1, CLXENT_ARRAY(NULL, 0),
+                                                  CLXENT_ARRAY(NULL, 0)) == CLXENT_ERR_UNSUPPORTED;
+}
+
+static int in_clxent_state_columns(const opened *o) {
+    const clxent_desc desc = CLXENT_DESC_INIT;
+    (void)o;
+    return clxent_state_columns(&desc) == CLXENT_STATE_COLUMNS;
+}
+
 static int in_clxent_ctx_export_programs(const opened *o) {
     size_t bytes = 7;
     const clxent_status status = clxent_ctx_export_programs(o->ctx, NULL, 0, &bytes);
@@ -387,8 +404,10 @@ static const struct {
     FUNCTION(clxent_enqueue),
     FUNCTION(clxent_enqueue_begin),
     FUNCTION(clxent_enqueue_end),
+    FUNCTION(clxent_enqueue_merge_states),
     FUNCTION(clxent_enqueue_rows),
     FUNCTION(clxent_list_devices),
+    FUNCTION(clxent_merge_states),
     FUNCTION(clxent_op_name),
     FUNCTION(clxent_plan_create),
     FUNCTION(clxent_plan_create_scheduled),
@@ -399,6 +418,7 @@ static const struct {
     FUNCTION(clxent_run),
     FUNCTION(clxent_scalars_init_sized),
     FUNCTION(clxent_schedule_name),
+    FUNCTION(clxent_state_columns),
     FUNCTION(clxent_status_name),
     FUNCTION(clxent_status_text),
     FUNCTION(clxent_targets_name),

@@ -111,6 +111,14 @@ CLXENT_API clxent_status clxent_enqueue_rows(clxent_plan *plan, int64_t first_ro
 CLXENT_API clxent_status clxent_enqueue_end(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                             const cl_event *wait, cl_event *event);
 
+/* clxent_merge_states() on device buffers, enqueued like a call: `count` arrays of states in `states`, the
+ * result in `out`, another buffer or another part of it. Nobody looks at the states: where they are not of
+ * this plan's kind, or not of slices side by side, the result is of no kind, and a loss from it NaN. */
+CLXENT_API clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalars *scalars,
+                                                     int64_t rows, size_t count, clxent_buffer states,
+                                                     clxent_buffer out, cl_uint n_wait, const cl_event *wait,
+                                                     cl_event *event);
+
 /* Bytes of scratch that a call of this plan needs (its largest number of rows). ERR_ARGUMENT; ERR_MEMORY
  * where a size_t of 32 bits does not hold them. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);

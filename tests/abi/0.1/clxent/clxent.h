@@ -233,7 +233,10 @@ enum {
      * `lse_residual`, when also given, keeps the gradient as accurate as in the forward pass;
      * without it a probability's relative error grows by 6e-8 * |lse|. Only grad and counts can be
      * asked for. */
-    CLXENT_GRAD_FROM_LSE = 1u << 1
+    CLXENT_GRAD_FROM_LSE = 1u << 1,
+    /* A cross-entropy plan whose `state` is an input: the sums of each row, of all classes. See
+     * clxent_merge_states(). */
+    CLXENT_FROM_STATE = 1u << 2
 };
 
 /* Bits of clxent_desc.outputs: CLXENT_OUT_LOSS for the member `loss` of clxent_arrays, CLXENT_OUT_ROW_LOSS
@@ -284,6 +287,14 @@ struct clxent_desc {
     int64_t sequence_length;
     int64_t tokens_per_sequence;
 
+    /* A slice of a larger vocabulary, which is split over devices or machines: the logits are the classes
+     * class_begin, ..., class_begin + classes - 1 of classes_total. 0 and 0: they are all classes. Such a
+     * plan gives `state` alone (and counts), or, with CLXENT_FROM_STATE, everything; see
+     * clxent_merge_states(). A target of another slice counts like any other. class_weight has the weights of
+     * all classes_total. */
+    int64_t class_begin;
+    int64_t classes_total;
+
     /* An ignored row adds nothing, has gradient 0, and never leaks a NaN that stands in it. */
     int32_t use_ignore_index; /* 0: off */
     int32_t reserved_;        /* 0 */
@@ -305,7 +316,7 @@ struct clxent_desc {
     {                                                                                                        \
         sizeof(clxent_desc), CLXENT_CROSS_ENTROPY, CLXENT_MEAN, CLXENT_TARGETS_CLASS, CLXENT_EMPTY_MEAN_NAN, \
             0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, 0, \
-            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0                                   \
+            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0                             \
     }
 CLXENT_API void clxent_desc_init_sized(clxent_desc *out, size_t struct_size);
 CLXENT_INLINE_INIT_(desc)
@@ -381,12 +392,41 @@ struct clxent_arrays {
     clxent_array grad;         /* (N,C) grad_dtype. May be the logits' own memory when type and stride
                                 * are the same; any other overlap is refused. */
     clxent_array counts;       /* 4 i64: counted, ignored, bad rows; first bad row or -1 */
+    clxent_array state; /* (N, CLXENT_STATE_COLUMNS) real: what is known of each row from these classes;
+                         * clxent_arrays.h has the columns. Cross entropy only. clxent_desc.outputs must
+                         * name it. An input with CLXENT_FROM_STATE. */
 };
 #define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) {NULL, 0},
 #define CLXENT_ARRAYS_INIT \
     { sizeof(clxent_arrays), CLXENT_ALL_ROWS, NULL, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
 CLXENT_API void clxent_arrays_init_sized(clxent_arrays *out, size_t struct_size);
 CLXENT_INLINE_INIT_(arrays)
+
+/* A vocabulary in slices, each on its own device or machine:
+ *
+ *     1. Each slice: a plan with class_begin, classes_total and outputs CLXENT_OUT_STATE gives the state of
+ * its rows: (N, CLXENT_STATE_COLUMNS).
+ *     2. The states of all slices come to each (an all-gather), and clxent_merge_states() makes one of them.
+ *     3. Each slice: a plan with CLXENT_FROM_STATE takes it, and gives loss, the outputs of rows, and the
+ *        gradient, log_probs and entropy of the whole softmax; of log_probs and grad the slice's classes.
+ *
+ * The outputs of rows are those of all classes, argmax counts from class 0 of all; `rank` counts the classes
+ * of the slice alone: add it up over the slices. label_smoothing is over classes_total. All slices have the
+ * same targets, weights and scalars. Results keep to the bounds of one call; the same states in the same
+ * order give the same bits.
+ *
+ * clxent_state_columns(): the columns of the states of such a plan; 0 where desc is NULL or its operation has
+ * none.
+ *
+ * clxent_merge_states(): `states` has `count` arrays of states, (N, columns) each, one behind the other, of
+ * slices in any order that leave no gap and do not overlap; the result is of all of their classes, and may be
+ * merged again. out may be the first of them. No device works. The plan is that of any slice; scalars NULL:
+ * the plan's. ERR_ARGUMENT: count is 0, or a state is of another kind (version; no label smoothing, weights
+ * or probabilities), or slices overlap or leave a gap. ERR_BUFFER, ERR_SHAPE (rows). */
+CLXENT_API int64_t clxent_state_columns(const clxent_desc *desc);
+CLXENT_API clxent_status clxent_merge_states(const clxent_plan *plan, const clxent_scalars *scalars,
+                                             int64_t rows, size_t count, clxent_array states,
+                                             clxent_array out);
 
 /* Where options meet:
  * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:

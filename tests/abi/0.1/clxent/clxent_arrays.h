@@ -13,13 +13,13 @@
  *
  * number  of the array; the bit of an output is 1 << number. A new array takes the next number, at the end.
  * side    INPUT, or OUTPUT: the kernels may write it, and clxent_desc.outputs can name it.
- * shape   CLASSES (C), ROWS (N), MATRIX (N,C), PADDED (N, classes_padded), COUNTS 4 numbers, TOKENS the
- *         tokens' shape; TARGETS by clxent_desc.targets; LOSS (N) for reduction none, else 1 element;
- *         GRADS likewise, for a softmax (N,C).
- * type    LOGITS, GRAD, TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits;
- * I64. the rest, a column an operation: cross-entropy; with probability targets; from a saved lse; nll;
- * softmax; log-softmax. TAKE: it needs the array; GRAD: it needs it for `grad`; MAY: it takes the array where
- *         there is one; GIVE: it computes the array; NO: the array is refused. */
+ * shape   CLASSES (classes_total), ROWS (N), MATRIX (N,C), PADDED (N, classes_padded), STATES (N,
+ *         CLXENT_STATE_COLUMNS), COUNTS 4 numbers, TOKENS the tokens' shape; TARGETS by clxent_desc.targets;
+ * LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax (N,C). type    LOGITS, GRAD,
+ * TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits; I64. the rest, a column
+ * an operation: cross-entropy; with probability targets; from a saved lse; nll; softmax; log-softmax. TAKE:
+ * it needs the array; GRAD: it needs it for `grad`; MAY: it takes the array where there is one; GIVE: it
+ * computes the array; NO: the array is refused. (With CLXENT_FROM_STATE the state is taken.) */
 /* clang-format off */
 #define CLXENT_ARRAY_MAP(X) \
     /*  name          NAME          side    shape    type     ce    soft  saved nll   sm    lsm */ \
@@ -40,12 +40,48 @@
     X(14, log_probs,    LOG_PROBS,    OUTPUT, MATRIX,  REAL,    GIVE, GIVE, NO,   TAKE, GIVE, GIVE) \
     X(15, probs,        PROBS,        OUTPUT, MATRIX,  REAL,    NO,   NO,   NO,   NO,   GIVE, NO)   \
     X(16, grad,         GRAD,         OUTPUT, PADDED,  GRAD,    GIVE, GIVE, GIVE, GIVE, GIVE, GIVE) \
-    X(17, counts,       COUNTS,       OUTPUT, COUNTS,  I64,     GIVE, GIVE, GIVE, GIVE, NO,   NO)
+    X(17, counts,       COUNTS,       OUTPUT, COUNTS,  I64,     GIVE, GIVE, GIVE, GIVE, NO,   NO)   \
+    X(18, state,        STATE,        OUTPUT, STATES,  REAL,    GIVE, GIVE, NO,   NO,   NO,   NO)
 /* clang-format on */
 
 /* The numbers: CLXENT_A_logits, ...; and how many there are. */
 #define CLXENT_NUMBER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
     CLXENT_A_##name = number,
 enum { CLXENT_ARRAY_MAP(CLXENT_NUMBER_) CLXENT_A_COUNT };
+
+/* The state of a row: what is known of it from some of its classes, a slice [begin, end) of all. X(column,
+ * name). Integers that one f32 may not hold stand in two columns: 65536 HIGH + LOW. z = logit_scale x, or the
+ * capped logit; w the smoothing's weights (class_weight, or 1), or the weighted, smoothed probability
+ * targets; unit the power of two at or below 1 / (2 classes_total).
+ *
+ * Two states, of slices side by side, become one. The reference R of both is the larger one. The sums of the
+ * other, whose reference r is smaller by d = z(R) - z(r), become, with f = exp(-d):
+ *
+ *     OTHERS' = f (OTHERS + OWN)    OWN' = 0    ENTROPY' = f ENTROPY + d OTHERS'    DOT' = DOT + (R - r) U
+ *
+ * Then OWN, OTHERS, U, DOT, ENTROPY are added. BEST is the larger one; of equals the one of the smaller
+ * class. After all slices: S = OWN + OTHERS, lse = z(R) + log S, entropy = log S + ENTROPY / S, and sum_c w_c
+ * (lse - z_c) = (U log S + logit_scale DOT) / unit. (The online softmax of Milakov and Gimelshein, 2018, on
+ * sums that other sums follow.) */
+#define CLXENT_STATE_MAP(X)                                                                                 \
+    X(0, KIND)       /* 64 times the version, 1, and what U is of: 0 nothing, 1 weights, 2 probabilities */ \
+    X(1, BEGIN_HIGH) /* the slice's first class */                                                          \
+    X(2, BEGIN_LOW)                                                                                         \
+    X(3, END_HIGH) /* the class behind its last */                                                          \
+    X(4, END_LOW)                                                                                           \
+    X(5, REFERENCE)  /* a logit, or a capped one, of about the largest; -inf: all classes are masked */     \
+    X(6, OWN)        /* how many classes have the reference's logit, where the reference is among them */   \
+    X(7, OTHERS)     /* sum of exp(z_c - z(REFERENCE)) over the others */                                   \
+    X(8, U)          /* sum of unit w_c */                                                                  \
+    X(9, DOT)        /* sum of unit w_c (REFERENCE - x_c); under a softcap of the capped logits */          \
+    X(10, ENTROPY)   /* sum of exp(z_c - z(REFERENCE)) (z(REFERENCE) - z_c) */                              \
+    X(11, NANS)      /* 1: with a reference of +inf there is a NaN */                                       \
+    X(12, BEST)      /* the largest logit, a NaN if there is one */                                         \
+    X(13, BEST_HIGH) /* the first class that has it */                                                      \
+    X(14, BEST_LOW)                                                                                         \
+    X(15, TARGET) /* the target's logit, where HERE is 1, else 0 */                                         \
+    X(16, HERE)   /* 1: the target's class is in the slice; 0: it is not, or the row has none */
+#define CLXENT_STATE_COLUMN_(column, name) CLXENT_STATE_##name = column,
+enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS, CLXENT_STATE_VERSION = 1 };
 
 #endif

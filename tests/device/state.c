@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Classes in slices: the outputs that come from the merged states of 1, 2, 3 and 7 slices against the
+ * reference, slices one class wide and of masked classes among them; the same bits for the same order; and
+ * what is refused. */
+#include <clxent/clxent_experimental.h>
+
+#include "problem.h"
+#include "sliced.h"
+#include "trial.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static clxent_ctx *ctx;
+static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
+
+/* ---------------------------------------------------------------- random problems --------------------- */
+
+static const variant variants[] = {
+    {"smoothing_stats", .smoothing = 1, .stats = 1},
+    {"softcap_next_token", .targets = CLXENT_TARGETS_NEXT_TOKEN, .softcap = 1},
+    {"probabilities", .targets = CLXENT_TARGETS_PROBABILITY, .probabilities = CLXENT_F16},
+    {"bf16_stats", .logits = CLXENT_BF16, .stats = 1},
+    {"f64_smoothing_stats", .logits = CLXENT_F64, .smoothing = 1, .stats = 1},
+};
+enum { VARIANTS = sizeof variants / sizeof *variants };
+
+/* So many slices; the first is one class wide. */
+static void cut(int64_t classes, int slices, int64_t cuts[SLICED_MOST + 1], int order[SLICED_MOST], rng *r) {
+    cuts[0] = 0;
+    cuts[slices] = classes;
+    for (int i = 1; i < slices; i++) /* strictly ascending, with a class left for each slice behind */
+        cuts[i] = i == 1 ? 1 : rng_integer(r, cuts[i - 1] + 1, classes - (slices - i));
+    for (int i = 0; i < slices; i++) {
+        const int j = (int)rng_integer(r, 0, i);
+        order[i] = order[j];
+        order[j] = i;
+    }
+}
+
+static void against_the_reference(void **state) {
+    const variant *v = *state;
+    static const int counts[] = {1, 2, 3, 7};
+    static const int64_t class_counts[] = {7, 33, 300, 1000};
+    if (v->logits == CLXENT_F64 && !device.fp64) skip();
+    const test_effort effort = expect_effort();
+    if (effort != EFFORT_FULL && v != variants) skip();
+    rng r = rng_start(rng_seed(19) + (uint64_t)(v - variants));
+    for (int i = 0; i < (effort == EFFORT_TINY ? 2 : 8); i++) {
+        const trial_limits limits = {.classes = class_counts[effort == EFFORT_TINY ? 0 : i % 4],
+                                     .rows = 200,
+                                     .elements = effort == EFFORT_TINY ? 100 : 20000,
+                                     .device = &device,
+                                     .scale = v - variants == 3 ? ALWAYS : NEVER,
+                                     .strided = v - variants == 0 ? ALWAYS : NEVER};
+        trial t;
+        int64_t cuts[SLICED_MOST + 1];
+        int order[SLICED_MOST];
+        trial_draw(&t, v, &limits, &r);
+        const int slices = counts[(i + i / 4) % 4];
+        cut(t.desc.classes, slices, cuts, order, &r);
+        expect_status("in slices", ctx, run_in_slices(ctx, &t.desc, &t.arrays, cuts, order, slices, i % 2),
+                      t.expect);
+        trial_check(&t);
+        trial_free(&t);
+    }
+}
+
+/* ---------------------------------------------------------------- by hand ----------------------------- */
+
+enum { ROWS = 3, CLASSES = 6, COLUMNS = CLXENT_STATE_COLUMNS };
+static const float logits[ROWS][CLASSES] = {
+    {1, 2, -INFINITY, -INFINITY, 0.5f, 3}, {0, 0, 0, 0, 0, 0}, {20, 0, 0, 0, 0, 0}};
+static const int64_t targets[ROWS] = {5, 2, 0};
+
+static clxent_desc slice_desc(int64_t begin, int64_t end, int from_state) {
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = ROWS;
+    d.classes = end - begin;
+    d.class_begin = begin;
+    d.classes_total = CLASSES;
+    d.row_stride = CLASSES;
+    if (from_state)
+        d.flags = CLXENT_FROM_STATE;
+    else
+        d.outputs = CLXENT_OUT_STATE | CLXENT_OUT_COUNTS;
+    return d;
+}
+
+static clxent_plan *slice_plan(int64_t begin, int64_t end, int from_state) {
+    const clxent_desc d = slice_desc(begin, end, from_state);
+    clxent_plan *plan = NULL;
+    expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
+    return plan;
+}
+
+static void state_of(int64_t begin, int64_t end, float state[ROWS][COLUMNS]) {
+    clxent_plan *plan = slice_plan(begin, end, 0);
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    a.logits = CLXENT_ARRAY(&logits[0][begin], sizeof logits - (size_t)begin * sizeof(float));
+    a.targets = CLXENT_ARRAY(targets, sizeof targets);
+    a.state = CLXENT_ARRAY(state, ROWS * COLUMNS * sizeof(float));
+    expect_status("state", ctx, clxent_run(plan, &a), CLXENT_OK);
+    clxent_plan_destroy(plan);
+}
+
+/* The columns of slices [0,2), [2,4), [4,6), and of all. */
+static void columns(void **state) {
+    (void)state;
+    static float s[3][ROWS][COLUMNS], whole[ROWS][COLUMNS];
+    for (int i = 0; i < 3; i++) state_of(2 * i, 2 * i + 2, s[i]);
+    const float *row = s[0][0];
+    assert_int_equal(row[CLXENT_STATE_KIND], 64);
+    assert_int_equal(row[CLXENT_STATE_BEGIN_LOW], 0);
+    assert_int_equal(row[CLXENT_STATE_END_LOW], 2);
+    assert_true(row[CLXENT_STATE_REFERENCE] == 2 && row[CLXENT_STATE_OWN] == 1);
+    expect_near("OTHERS", 0, CLXENT_F32, (double)row[CLXENT_STATE_OTHERS], exp(-1), 1e-7);
+    expect_near("ENTROPY", 0, CLXENT_F32, (double)row[CLXENT_STATE_ENTROPY], exp(-1), 1e-7);
+    assert_true(row[CLXENT_STATE_BEST] == 2 && row[CLXENT_STATE_BEST_LOW] == 1 &&
+                row[CLXENT_STATE_HERE] == 0);
+    assert_true(s[1][0][CLXENT_STATE_REFERENCE] == -INFINITY && s[1][0][CLXENT_STATE_OTHERS] == 0);
+    assert_true(s[2][0][CLXENT_STATE_TARGET] == 3 && s[2][0][CLXENT_STATE_HERE] == 1);
+    assert_true(s[1][1][CLXENT_STATE_HERE] == 1 && s[0][1][CLXENT_STATE_HERE] == 0);
+
+    clxent_plan *plan = slice_plan(0, 2, 0);
+    assert_int_equal(clxent_merge_states(plan, NULL, ROWS, 3, CLXENT_ARRAY(s, sizeof s),
+                                         CLXENT_ARRAY(whole, sizeof whole)),
+                     CLXENT_OK);
+    clxent_plan_destroy(plan);
+    row = whole[0];
+    assert_true(row[CLXENT_STATE_REFERENCE] == 3 && row[CLXENT_STATE_OWN] == 1 &&
+                row[CLXENT_STATE_END_LOW] == 6);
+    expect_near("OTHERS", 0, CLXENT_F32, (double)row[CLXENT_STATE_OTHERS], exp(-2) + exp(-1) + exp(-2.5),
+                2e-7);
+    assert_true(row[CLXENT_STATE_BEST_LOW] == 5 && row[CLXENT_STATE_TARGET] == 3);
+    assert_true(whole[1][CLXENT_STATE_OWN] == 6 && whole[1][CLXENT_STATE_BEST_LOW] == 0);
+}
+
+/* A confident row's small numbers survive: log_prob of [20, 0, 0, 0, 0, 0] is -log1p(5 exp(-20)). */
+static void confident_target(void **state) {
+    (void)state;
+    static float s[2][ROWS][COLUMNS], whole[ROWS][COLUMNS], log_prob[ROWS], grad[ROWS][CLASSES];
+    state_of(1, 6, s[0]);
+    state_of(0, 1, s[1]);
+    clxent_plan *plan = slice_plan(0, 1, 1);
+    assert_int_equal(clxent_merge_states(plan, NULL, ROWS, 2, CLXENT_ARRAY(s, sizeof s),
+                                         CLXENT_ARRAY(whole, sizeof whole)),
+                     CLXENT_OK);
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    a.logits = CLXENT_ARRAY(logits, sizeof logits);
+    a.targets = CLXENT_ARRAY(targets, sizeof targets);
+    a.state = CLXENT_ARRAY(whole, sizeof whole);
+    a.log_prob = CLXENT_ARRAY(log_prob, sizeof log_prob);
+    a.grad = CLXENT_ARRAY(grad, sizeof grad);
+    expect_status("from the state", ctx, clxent_run(plan, &a), CLXENT_OK);
+    const double others = 5 * exp(-20);
+    expect_near("log_prob", 2, CLXENT_F32, (double)log_prob[2], -log1p(others), 1e-6 * others);
+    const float by_target = ((const float *)grad)[2]; /* (N, 1): dense */
+    expect_near("grad", 2, CLXENT_F32, (double)by_target, -others / (1 + others) / ROWS, 3e-6 * others);
+    clxent_plan_destroy(plan);
+}
+
+/* ---------------------------------------------------------------- what is refused --------------------- */
+
+static void assert_refused(clxent_status got, clxent_status expected, const char *says) {
+    assert_int_equal(got, expected);
+    assert_says(clxent_ctx_last_error(ctx), says);
+}
+
+static void wrong_plans(void **state) {
+    (void)state;
+    clxent_plan *plan = NULL;
+    clxent_desc d = slice_desc(4, 6, 0);
+    d.class_begin = 5;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_SHAPE,
+                   "class_begin 5|[0, 4]|2 classes of classes_total 6");
+    d.class_begin = -1;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_SHAPE, "class_begin -1");
+    d = slice_desc(4, 6, 0);
+    d.classes_total = 1;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_SHAPE, "classes_total 1|[classes 2,");
+    d = slice_desc(4, 6, 0);
+    d.outputs |= CLXENT_OUT_LOSS;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_UNSUPPORTED,
+                   "outputs names loss|slice|CLXENT_FROM_STATE|counts, state only");
+    d = slice_desc(4, 6, 1);
+    d.outputs = CLXENT_OUT_STATE;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_UNSUPPORTED, "outputs names state");
+    d = slice_desc(4, 6, 1);
+    d.flags |= CLXENT_GRAD_FROM_LSE;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_UNSUPPORTED,
+                   "flags 0x6|CLXENT_FROM_STATE and CLXENT_GRAD_FROM_LSE");
+    d = slice_desc(0, 6, 1);
+    d.op = CLXENT_SOFTMAX;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_UNSUPPORTED,
+                   "CLXENT_FROM_STATE|not softmax");
+    d = slice_desc(0, 2, 0);
+    d.op = CLXENT_LOG_SOFTMAX;
+    d.outputs = 0;
+    assert_refused(clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_UNSUPPORTED,
+                   "classes 2 of classes_total 6|takes no slice");
+    d = slice_desc(0, 6, 0);
+    assert_refused(clxent_plan_create_scheduled(&plan, ctx, &d, CLXENT_SCHEDULE_LANE), CLXENT_ERR_UNSUPPORTED,
+                   "schedule lane|split");
+    assert_int_equal(clxent_state_columns(NULL), 0);
+    assert_int_equal(clxent_state_columns(&d), COLUMNS);
+    d.op = CLXENT_NLL;
+    assert_int_equal(clxent_state_columns(&d), 0);
+}
+
+static void wrong_states(void **state) {
+    (void)state;
+    static float s[2][ROWS][COLUMNS], out[ROWS][COLUMNS], loss;
+    const clxent_array states = CLXENT_ARRAY(s, sizeof s), one = CLXENT_ARRAY(out, sizeof out);
+    clxent_plan *plan = slice_plan(0, 2, 0), *from = slice_plan(0, 2, 1);
+    state_of(0, 2, s[0]);
+    state_of(4, 6, s[1]);
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "row 0|4 of the classes [0, 6)|gap");
+    state_of(1, 6, s[1]);
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[0] and states[1] overlap in row 0: classes [0, 2) and [1, 6)");
+    assert_refused(clxent_merge_states(plan, NULL, ROWS + 1, 2, states, one), CLXENT_ERR_SHAPE,
+                   "rows 4|[0, 3]");
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 0, states, one), CLXENT_ERR_ARGUMENT,
+                   "count 0|[1, ");
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 3, states, one), CLXENT_ERR_BUFFER,
+                   "states has|3 times 3 rows of 17 columns");
+    assert_refused(
+        clxent_merge_states(plan, NULL, ROWS, 2, states, CLXENT_ARRAY((char *)out + 2, sizeof out)),
+        CLXENT_ERR_BUFFER, "out starts at address|not a multiple of 4");
+    clxent_scalars scalars = CLXENT_SCALARS_INIT;
+    scalars.label_smoothing = 0.1;
+    state_of(2, 6, s[1]);
+    assert_refused(clxent_merge_states(plan, &scalars, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[0]: row 0 is of kind 64, this plan's are 65");
+    s[1][2][CLXENT_STATE_KIND] = NAN;
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[1]: row 2 is of kind nan");
+    s[1][2][CLXENT_STATE_KIND] = 64;
+    s[1][2][CLXENT_STATE_END_LOW] = 7;
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[1]: row 2|[2, 7)|classes_total 6");
+    clxent_arrays a = CLXENT_ARRAYS_INIT;
+    a.logits = CLXENT_ARRAY(logits, sizeof logits);
+    a.targets = CLXENT_ARRAY(targets, sizeof targets);
+    a.loss = CLXENT_ARRAY(&loss, sizeof loss);
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_BUFFER, "state is NULL");
+    a.state = CLXENT_ARRAY(s[0], sizeof s[0]);
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 0|[0, 2) of 6|merge the states");
+    clxent_plan *any = NULL;
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = ROWS;
+    d.classes = CLASSES;
+    assert_int_equal(clxent_plan_create(&any, ctx, &d), CLXENT_OK);
+    a.state = one;
+    assert_refused(clxent_run(any, &a), CLXENT_ERR_ARGUMENT, "state is given, must be NULL|outputs");
+    assert_refused(clxent_merge_states(any, NULL, ROWS, 2, states, one), CLXENT_ERR_UNSUPPORTED,
+                   "clxent_merge_states()|no states|CLXENT_OUT_STATE");
+    assert_int_equal(clxent_merge_states(NULL, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT);
+    clxent_plan_destroy(any);
+    clxent_plan_destroy(plan);
+    clxent_plan_destroy(from);
+}
+
+static int open_ctx(void **state) {
+    (void)state;
+    ctx = expect_ctx();
+    clxent_tuning narrow = CLXENT_TUNING_INIT; /* which compiles faster */
+    narrow.wide_width = narrow.group_width = 4;
+    narrow.wide_tile = narrow.group_tile = 2;
+    if (!expect_long() && clxent_ctx_set_tuning(ctx, &narrow) != CLXENT_OK) return -1;
+    return clxent_ctx_device(ctx, &device) != CLXENT_OK;
+}
+
+static int close_ctx(void **state) {
+    (void)state;
+    clxent_ctx_destroy(ctx);
+    return 0;
+}
+
+int main(void) {
+    struct CMUnitTest tests[VARIANTS + 4];
+    for (int i = 0; i < VARIANTS; i++)
+        tests[i] =
+            (struct CMUnitTest){variants[i].name, against_the_reference, NULL, NULL, (void *)&variants[i]};
+    tests[VARIANTS] = (struct CMUnitTest)cmocka_unit_test(columns);
+    tests[VARIANTS + 1] = (struct CMUnitTest)cmocka_unit_test(confident_target);
+    tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(wrong_plans);
+    tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(wrong_states);
+    return cmocka_run_group_tests(tests, open_ctx, close_ctx);
+}
