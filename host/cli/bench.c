@@ -8,7 +8,7 @@
 #include "bench_measure.h"
 #include "bench_plot.h"
 #include "bench_report.h"
-#include "values.h"
+#include "dtype_values.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * See bench_case.h. How a result is checked: bench_check.c.
  */
 #include "bench_case.h"
-#include "values.h"
+#include "dtype_values.h"
 
 #include <inttypes.h>
 #include <stdio.h>

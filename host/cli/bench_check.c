@@ -5,8 +5,8 @@
  * the row losses of a second plan, of which the same rows are compared.
  */
 #include "bench_case.h"
+#include "dtype_values.h"
 #include "reference.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,8 +3,8 @@
  * See bench_list.h.
  */
 #include "bench_list.h"
+#include "dtype_values.h"
 #include "nearest.h"
-#include "values.h"
 
 #include <errno.h>
 #include <inttypes.h>

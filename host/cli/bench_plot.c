@@ -3,8 +3,8 @@
  * See bench_plot.h.
  */
 #include "bench_plot.h"
+#include "dtype_values.h"
 #include "file_write.h"
-#include "values.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,8 +3,8 @@
  * See bench_report.h.
  */
 #include "bench_report.h"
+#include "dtype_values.h"
 #include "report.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>

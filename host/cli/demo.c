@@ -4,9 +4,9 @@
  * printed beside the expected one. The data: demo_data.c.
  */
 #include "demo.h"
+#include "dtype_values.h"
 #include "options.h"
 #include "session.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>

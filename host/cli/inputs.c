@@ -3,7 +3,7 @@
  * See inputs.h. Values are not looked at here: what a target may be, the library says.
  */
 #include "inputs.h"
-#include "values.h"
+#include "dtype_values.h"
 
 #include <inttypes.h>
 #include <math.h>

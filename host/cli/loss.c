@@ -2,9 +2,9 @@
  *
  * The commands `loss` and `nll`.
  */
+#include "dtype_values.h"
 #include "outputs.h"
 #include "report.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  * See outputs.h.
  */
 #include "outputs.h"
-#include "values.h"
+#include "dtype_values.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * See report.h.
  */
 #include "report.h"
-#include "json_memory.h"
-#include "values.h"
+#include "dtype_values.h"
+#include "json_alloc.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -33,7 +33,7 @@ static int incomplete;
 char *report_json_text(json_t *object) {
     char *text = json_dumps(object, JSON_INDENT(2));
     json_decref(object);
-    if (!json_memory_failed()) return text;
+    if (!json_alloc_failed()) return text;
     free(text);
     return NULL;
 }

@@ -3,7 +3,7 @@
  * Safetensors: 8 bytes of header length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, ...},
  * then the data, to which the offsets are relative. The data hold every tensor once, without holes.
  */
-#include "json_memory.h"
+#include "json_alloc.h"
 #include "nearest.h"
 #include "tensor_format.h"
 
@@ -210,7 +210,7 @@ int safetensors_parse(tensor *t, size_t *offset, const tensor_source *source, co
     json_error_t problem;
     json_t *header =
         json_loadb((const char *)source->bytes + HEADER_AT, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
-    if (!header && json_memory_failed())
+    if (!header && json_alloc_failed())
         return tensor_fail(source, "offset %d: out of memory for the header of %" PRIu64 " bytes", HEADER_AT,
                            length);
     if (!header)

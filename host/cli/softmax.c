@@ -2,9 +2,9 @@
  *
  * The commands `softmax` and `log-softmax`.
  */
+#include "dtype_values.h"
 #include "outputs.h"
 #include "report.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * Opening and closing: the mapping, and which format reads it. The formats: npy.c, safetensors.c.
  */
-#include "harmless.h"
+#include "printable.h"
 #include "tensor_format.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ int tensor_fail(const tensor_source *source, const char *format, ...) {
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
     snprintf(source->err, source->err_size, "%s: %s", source->path, message);
-    if (source->err_size > 0) make_harmless(source->err);
+    if (source->err_size > 0) make_printable(source->err);
     return -1;
 }
 

@@ -2,7 +2,7 @@
  *
  * Tensors in files: read from .npy and .safetensors through mmap, written as .npy. A tensor read here
  * is checked (its bytes are there, its shape multiplies without overflow, its data are aligned);
- * what its shape and type are good for is the caller's to judge. Values across types: values.h.
+ * what its shape and type are good for is the caller's to judge. Values across types: dtype_values.h.
  *
  * A file must not be shortened by others while it is open: the mapping would end in SIGBUS.
  */

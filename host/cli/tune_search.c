@@ -7,8 +7,8 @@
  * in turn: what else the machine does meets both. It is taken when both of two such contests say that it is
  * faster, by more than MEAN_NOISE on the mean, and that no case loses more than CASE_NOISE.
  */
+#include "dtype_values.h"
 #include "tune.h"
-#include "values.h"
 
 #include <inttypes.h>
 #include <math.h>

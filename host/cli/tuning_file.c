@@ -3,9 +3,8 @@
  * See tuning_file.h.
  */
 #include "tuning_file.h"
-#include "json_memory.h"
-
-#include "harmless.h"
+#include "json_alloc.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +24,7 @@ static int refuse(char why[TUNING_WHY], const char *format, ...) {
     va_start(args, format);
     vsnprintf(why, TUNING_WHY, format, args);
     va_end(args);
-    make_harmless(why);
+    make_printable(why);
     return 0;
 }
 
@@ -68,7 +67,7 @@ int tuning_parse(const char *bytes, size_t size, const clxent_device_info *devic
     clxent_tuning read = CLXENT_TUNING_INIT;
     if (size > TUNING_FILE_BYTES) return refuse(why, "it has more than %d bytes", TUNING_FILE_BYTES);
     json_t *object = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
-    if (!object && json_memory_failed()) return refuse(why, "no host memory for it");
+    if (!object && json_alloc_failed()) return refuse(why, "no host memory for it");
     if (!object) return refuse(why, "offset %d: %s", error.position, error.text);
     const json_t *tuning = json_object_get(object, "tuning");
     int good = json_is_object(tuning) || refuse(why, "it has no \"tuning\" of type object");

@@ -3,8 +3,8 @@
  * See verify_case.h. The bounds are the reference's.
  */
 #include "verify_case.h"
+#include "dtype_values.h"
 #include "reference.h"
-#include "values.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  */
 #include "cases.h"
 #include "demo.h"
+#include "dtype_values.h"
 #include "said.h"
-#include "values.h"
 
 #include <math.h>
 #include <setjmp.h>

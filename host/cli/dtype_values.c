@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See values.h. A double goes to a narrower type directly, never by way of f32, which would round twice.
+ * See dtype_values.h. A double goes to a narrower type directly, never by way of f32, which would round
+ * twice.
  */
-#include "values.h"
+#include "dtype_values.h"
 
 #include <math.h>
 #include <string.h>

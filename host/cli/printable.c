@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See harmless.h.
+ * See printable.h.
  */
-#include "harmless.h"
+#include "printable.h"
 
 /* The bytes of the character that begins here; 0: none does, or a control character. */
 static int character(const unsigned char *at) {
@@ -14,7 +14,7 @@ static int character(const unsigned char *at) {
     return bytes;
 }
 
-void make_harmless(char *text) {
+void make_printable(char *text) {
     while (*text) {
         const int bytes = character((const unsigned char *)text);
         if (bytes == 0) *text = '?';

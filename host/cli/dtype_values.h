@@ -2,8 +2,8 @@
  *
  * Elements as numbers, across the types of tensors: types by name, reading one, converting many.
  */
-#ifndef CLXENT_CLI_VALUES_H
-#define CLXENT_CLI_VALUES_H
+#ifndef CLXENT_CLI_DTYPE_VALUES_H
+#define CLXENT_CLI_DTYPE_VALUES_H
 
 #include <clxent/clxent.h>
 

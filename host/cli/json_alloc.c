@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See json_memory.h.
+ * See json_alloc.h.
  */
-#include "json_memory.h"
+#include "json_alloc.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -15,10 +15,10 @@ static void *allocate(size_t bytes) {
     return memory;
 }
 
-void json_memory_watch(void) {
+void json_alloc_watch(void) {
     json_set_alloc_funcs(allocate, free);
 }
 
-int json_memory_failed(void) {
+int json_alloc_failed(void) {
     return failed;
 }
