@@ -11,7 +11,4 @@
  * exit with is returned: help was printed, or a message. */
 int command_line_parse(int argc, char **argv, const tool_command **command, tool_options *options);
 
-/* "bench, tune": the commands of these bits. */
-void command_names(char *text, size_t size, unsigned commands);
-
 #endif

@@ -4,7 +4,6 @@
  */
 #include "options.h"
 
-#include "command_line.h"
 #include "file_write.h"
 #include "nearest.h"
 #include "output_name.h"
@@ -284,8 +283,17 @@ static const char *nearest_option(char meant[NEAREST_TEXT], const tool_command *
     return nearest_text(&near, "--", meant);
 }
 
+/* "bench, tune": the commands of these bits. */
+static void command_names(char *text, size_t size, const tool_command *all, unsigned bits) {
+    size_t used = 0;
+    *text = '\0';
+    for (; all->name; all++)
+        if (all->bit & bits && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", all->name);
+}
+
 /* An option "--name" that getopt does not know: short for several, of another command, or of none. */
-static int unknown_option(const tool_command *command, const char *text) {
+static int unknown_option(const tool_command *all, const tool_command *command, const char *text) {
     const char *name = text + 2;
     const size_t length = strcspn(name, "=");
     unsigned of = 0; /* commands */
@@ -301,7 +309,7 @@ static int unknown_option(const tool_command *command, const char *text) {
     if (*several)
         return tool_error(command, EXIT_USAGE, "%.*s is short for more than one option: %s", (int)length + 2,
                           text, several);
-    command_names(others, sizeof others, of);
+    command_names(others, sizeof others, all, of);
     if (of)
         return tool_error(command, EXIT_USAGE, "%.*s is an option of %s, not of %s", (int)length + 2, text,
                           others, command->name);
@@ -360,7 +368,8 @@ static int check(const tool_options *o, const tool_command *command) {
     return EXIT_GOOD;
 }
 
-int options_parse(tool_options *out, const tool_command *command, int argc, char **argv) {
+int options_parse(tool_options *out, const tool_command *all, const tool_command *command, int argc,
+                  char **argv) {
     struct option long_options[ROWS + 2];
     int given[ROWS] = {0}, n = 0, c;
     *out = (tool_options){.reduction = CLXENT_MEAN, .class_axis = -1, .logit_scale = 1};
@@ -382,7 +391,7 @@ int options_parse(tool_options *out, const tool_command *command, int argc, char
         if (c == '?' && optopt > 256)
             return tool_error(command, EXIT_USAGE, "%s takes no value", argv[optind - 1]);
         if (c == '?' && optopt) return unknown_letter(command, argv);
-        if (c == '?') return unknown_option(command, argv[optind - 1]);
+        if (c == '?') return unknown_option(all, command, argv[optind - 1]);
         const int i = c - 256;
         if (given[i]++) return tool_error(command, EXIT_USAGE, "--%s is given twice", table[i].name);
         const int failed = parse_value(out, command, &table[i], optarg);

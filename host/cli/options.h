@@ -36,9 +36,10 @@ typedef struct tool_options {
     const char *tune_out; /* tune has bench's shapes, types, pairs, rotate */
 } tool_options;
 
-/* argv[0] is the command's name. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked
- * for and printed. */
-int options_parse(tool_options *out, const tool_command *command, int argc, char **argv);
+/* argv[0] is the command's name. `all` has every command, and a NULL name at its end: a message says whose
+ * option it is. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked for and printed. */
+int options_parse(tool_options *out, const tool_command *all, const tool_command *command, int argc,
+                  char **argv);
 
 /* Whether all outputs can be written, as far as is known before anything is computed: EXIT_GOOD, or EXIT_DATA
  * with a message for each that cannot. */
