@@ -59,4 +59,6 @@ double bench_rate(const bench_result *r);        /* bytes a second */
 double bench_ratio(const bench_result *r);       /* of the limit; 1: as fast as memory */
 double bench_times_ideal(const bench_result *r); /* seconds over (an empty launch + the ideal time) */
 
+int bench_run(const tool_command *command, const struct tool_options *options); /* the command */
+
 #endif

@@ -3,7 +3,10 @@
  * See command_line.h.
  */
 #include "command_line.h"
+#include "bench.h"
+#include "commands.h"
 #include "nearest.h"
+#include "tune.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  * printed beside the expected one. The data: demo_data.c.
  */
 #include "demo.h"
+#include "commands.h"
 #include "dtype_values.h"
 #include "options.h"
 #include "session.h"

@@ -2,6 +2,7 @@
  *
  * The command `devices`. What is missing where there is none, the library knows and says.
  */
+#include "commands.h"
 #include "options.h"
 #include "report.h"
 #include "session.h"

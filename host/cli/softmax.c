@@ -2,6 +2,7 @@
  *
  * The commands `softmax` and `log-softmax`.
  */
+#include "commands.h"
 #include "dtype_values.h"
 #include "outputs.h"
 #include "report.h"

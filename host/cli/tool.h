@@ -44,13 +44,4 @@ typedef struct tool_command {
 __attribute__((format(printf, 3, 4))) int tool_error(const tool_command *command, int code,
                                                      const char *format, ...);
 
-/* The commands, one a file. */
-int devices_run(const tool_command *command, const struct tool_options *options);
-int demo_run(const tool_command *command, const struct tool_options *options);
-int loss_run(const tool_command *command, const struct tool_options *options); /* loss and nll */
-int softmax_run(const tool_command *command, const struct tool_options *options);
-int verify_run(const tool_command *command, const struct tool_options *options);
-int bench_run(const tool_command *command, const struct tool_options *options);
-int tune_run(const tool_command *command, const struct tool_options *options);
-
 #endif

@@ -34,4 +34,6 @@ void tune_report(const session *s, const tune_result *result); /* for people, on
 void tune_report_json(const session *s, const tune_result *result);
 int tune_write(const session *s, const tune_result *result, const char *path); /* EXIT_GOOD or EXIT_DATA */
 
+int tune_run(const tool_command *command, const tool_options *options); /* the command */
+
 #endif

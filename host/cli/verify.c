@@ -3,6 +3,7 @@
  * The command `verify`: a list of problems, each over several shapes, and the verdict. How one problem is
  * made and compared: verify_case.c.
  */
+#include "commands.h"
 #include "options.h"
 #include "report.h"
 #include "verify_case.h"
