@@ -4,8 +4,8 @@
  */
 #include "commands.h"
 #include "dtype_values.h"
+#include "loss_report.h"
 #include "outputs.h"
-#include "report.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -142,9 +142,9 @@ static int compute_and_report(job *j) {
     }
     j->report.score = score_rows(j);
     if (j->options->json)
-        report_loss_json(&j->report);
+        loss_report_json(&j->report);
     else
-        report_loss_table(&j->report);
+        loss_report_table(&j->report);
     const int unwritten = outputs_write(&j->out, j->command, !j->options->json);
     return failed ? failed : unwritten;
 }
