@@ -3,10 +3,10 @@
  * See command_line.h.
  */
 #include "command_line.h"
-#include "bench.h"
-#include "commands.h"
-#include "nearest.h"
-#include "tune.h"
+#include "bench/bench.h"
+#include "commands/commands.h"
+#include "files/nearest.h"
+#include "tune/tune.h"
 
 #include <stdio.h>
 #include <string.h>

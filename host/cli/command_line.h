@@ -5,7 +5,7 @@
 #ifndef CLXENT_CLI_COMMAND_LINE_H
 #define CLXENT_CLI_COMMAND_LINE_H
 
-#include "options.h"
+#include "shell/options.h"
 
 /* *command is what to run with *options, which points into argv. NULL: there is nothing to run, and what to
  * exit with is returned: help was printed, or a message. */

@@ -4,9 +4,9 @@
  * public headers alone.
  */
 #include "command_line.h"
-#include "interrupt.h"
-#include "json_alloc.h"
-#include "report.h"
+#include "files/interrupt.h"
+#include "files/json_alloc.h"
+#include "shell/report.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * arrays are the cases' files.
  */
 #include "cases.h"
-#include "demo.h"
-#include "dtype_values.h"
+#include "commands/demo.h"
+#include "files/dtype_values.h"
 #include "said.h"
 
 #include <math.h>
