@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loss in plain double precision: what clxent is checked against, by the tests and by `clxent
- * verify`. It shares no code and no header with host/. Beside each value it gives the error bound
+ * The loss in plain double precision: what clxent is checked against, by the tests and by the tool. It
+ * shares no code and no header with the library and its kernels. Beside each value it gives the error bound
  * within which a device's f32 (or f64) result must lie; how a result was stored (16 bits, 32, 64) is
  * reference_agrees()'s part.
  *
@@ -24,8 +24,8 @@
  * times C (reference_count(), reference_row_compute(), reference_loss_add(), reference_loss_finish()).
  * No call fails, allocates more than 9 C doubles, or keeps a pointer; shapes are the caller's to check.
  */
-#ifndef CLXENT_TESTS_REFERENCE_H
-#define CLXENT_TESTS_REFERENCE_H
+#ifndef CLXENT_REFERENCE_H
+#define CLXENT_REFERENCE_H
 
 #include <stdint.h>
 
