@@ -4,6 +4,7 @@
  */
 #include "bench_case.h"
 #include "files/dtype_values.h"
+#include "shell/draw.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -74,18 +75,6 @@ void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_set
     p->out_slot_bytes = (size_t)out_slot;
 }
 
-/* A generator that is a function of the counter (splitmix64; Steele, Lea, Flood 2014). */
-static uint64_t draw(uint64_t counter) {
-    uint64_t z = (counter + 1) * 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static double fraction(uint64_t counter) {
-    return (double)(draw(counter) >> 11) * 0x1p-53;
-}
-
 /* Targets, and class weights where they are on, on the host and on the device. */
 static int make_inputs(bench_problem *p) {
     const bench_device *d = p->device;
@@ -94,12 +83,15 @@ static int make_inputs(bench_problem *p) {
     p->weights = p->settings->class_weight ? malloc(classes * sizeof *p->weights) : NULL;
     if (!p->targets || (p->settings->class_weight && !p->weights))
         return tool_error(d->session->command, EXIT_DEVICE, "no host memory for %zu targets", rows);
+    uint64_t seed = 0, weight_seed = 0;
     for (size_t i = 0; i < rows; i++) {
-        const int ignored = fraction(2 * i) < p->settings->ignored;
-        p->targets[i] = ignored ? BENCH_IGNORE : (int64_t)(draw(2 * i + 1) % classes);
+        const int ignored = draw_uniform(&seed, 0, 1) < p->settings->ignored;
+        const int64_t target = (int64_t)(draw(&seed) % classes); /* the same, whatever is ignored */
+        p->targets[i] = ignored ? BENCH_IGNORE : target;
         p->counted += !ignored;
     }
-    for (size_t c = 0; p->weights && c < classes; c++) p->weights[c] = (float)(0.5 + fraction(c));
+    for (size_t c = 0; p->weights && c < classes; c++)
+        p->weights[c] = (float)draw_uniform(&weight_seed, 0.5, 1.5);
     int failed = bench_write(d, p->targets_buffer, p->targets, rows * sizeof *p->targets);
     if (p->weights && !failed)
         failed = bench_write(d, p->weights_buffer, p->weights, classes * sizeof *p->weights);

@@ -5,12 +5,13 @@
 #include "verify_case.h"
 #include "files/dtype_values.h"
 #include "reference.h"
+#include "shell/draw.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ------------------------------------------------------------ memory and chance ---- */
+/* ---------------------------------------------------------------------- memory ---- */
 
 /* Everything that a case allocates; one place to free it, one flag when memory ran out. */
 typedef struct pool {
@@ -31,18 +32,6 @@ static void release(pool *p) {
     for (int i = 0; i < p->n; i++) free(p->all[i]);
 }
 
-/* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t draw(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static double uniform(uint64_t *state, double least, double most) {
-    return least + (most - least) * (double)(draw(state) >> 11) * 0x1p-53;
-}
-
 /* ---------------------------------------------------------------------- inputs ---- */
 
 /* The values in the device's type; `values` become what that type holds, for the reference. */
@@ -56,7 +45,7 @@ static clxent_array exact(pool *p, clxent_dtype dtype, double *values, int64_t c
 
 static double *numbers(pool *p, uint64_t *seed, int64_t count, double least, double most) {
     double *values = take(p, count, sizeof *values);
-    for (int64_t i = 0; values && i < count; i++) values[i] = uniform(seed, least, most);
+    for (int64_t i = 0; values && i < count; i++) values[i] = draw_uniform(seed, least, most);
     return values;
 }
 
