@@ -3,7 +3,10 @@
  * See command_line.h.
  */
 #include "command_line.h"
-#include "nearest.h"
+#include "bench/bench.h"
+#include "commands/commands.h"
+#include "files/nearest.h"
+#include "tune/tune.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +75,9 @@ static const tool_command commands[] = {
      "measured; a\n"
      "measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken, why.\n",
      tune_run},
+    {.name = NULL},
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COMMANDS = sizeof commands / sizeof *commands - 1 };
 
 static void print_usage(FILE *to) {
     fprintf(to,
@@ -95,14 +99,6 @@ static const tool_command *find(const char *name) {
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
-}
-
-void command_names(char *text, size_t size, unsigned bits) {
-    size_t used = 0;
-    *text = '\0';
-    for (int i = 0; i < COMMANDS; i++)
-        if (commands[i].bit & bits && used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", commands[i].name);
 }
 
 int command_line_parse(int argc, char **argv, const tool_command **command, tool_options *options) {
@@ -133,8 +129,8 @@ int command_line_parse(int argc, char **argv, const tool_command **command, tool
         return EXIT_USAGE;
     }
     char *only_help[] = {argv[0], (char[]){"--help"}, NULL};
-    const int failed = help ? options_parse(options, found, 2, only_help)
-                            : options_parse(options, found, argc - 1, argv + 1);
+    const int failed = help ? options_parse(options, commands, found, 2, only_help)
+                            : options_parse(options, commands, found, argc - 1, argv + 1);
     if (failed) return failed < 0 ? EXIT_GOOD : failed;
     *command = found;
     return EXIT_GOOD;

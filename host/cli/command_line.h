@@ -5,13 +5,10 @@
 #ifndef CLXENT_CLI_COMMAND_LINE_H
 #define CLXENT_CLI_COMMAND_LINE_H
 
-#include "options.h"
+#include "shell/options.h"
 
 /* *command is what to run with *options, which points into argv. NULL: there is nothing to run, and what to
  * exit with is returned: help was printed, or a message. */
 int command_line_parse(int argc, char **argv, const tool_command **command, tool_options *options);
-
-/* "bench, tune": the commands of these bits. */
-void command_names(char *text, size_t size, unsigned commands);
 
 #endif

@@ -4,9 +4,9 @@
  * public headers alone.
  */
 #include "command_line.h"
-#include "interrupt.h"
-#include "json_memory.h"
-#include "report.h"
+#include "files/interrupt.h"
+#include "files/json_alloc.h"
+#include "shell/report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 int main(int argc, char **argv) {
     const tool_command *command;
     tool_options options;
-    json_memory_watch();
+    json_alloc_watch();
     interrupt_watch();
     int code = command_line_parse(argc, argv, &command, &options);
     if (command) code = options_check_outputs(&options, command);

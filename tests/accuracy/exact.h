@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The cross entropy of one row in long double, sums compensated: to what a double holds, where long double is
- * wider (x86: 64 bits of precision, where a double has 53). The second opinion on tests/reference too, with
+ * wider (x86: 64 bits of precision, where a double has 53). The second opinion on host/reference too, with
  * which it shares nothing. No options: the target's class, weights 1.
  */
 #ifndef CLXENT_TESTS_EXACT_H

@@ -51,7 +51,7 @@ typedef struct sweep_case {
     /* The exact results and what each may be off by. The gradient is the mean's, its bound one a row. */
     double loss, loss_bound, *log_prob, *log_prob_bound, *lse, *lse_bound, *entropy, *entropy_bound;
     double *row_loss_bound, *grad, *grad_bound;
-    sweep_error reference; /* of tests/reference against these: of all its values */
+    sweep_error reference; /* of host/reference against these: of all its values */
 } sweep_case;
 
 /* Fails the test where there is no memory. */

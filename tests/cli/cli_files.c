@@ -3,8 +3,8 @@
  * What the tool's tests make files with and look into them with; see usage(). Written on the tool's file
  * layer, but for safetensors and broken files, which it writes byte by byte.
  */
-#include "tensor.h"
-#include "values.h"
+#include "files/dtype_values.h"
+#include "files/tensor.h"
 #include "xml_check.h"
 
 #include <inttypes.h>

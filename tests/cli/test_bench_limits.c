@@ -4,9 +4,9 @@
  * fastest here: any may be chosen on another device. Sizes with and without a rest, and smaller than one
  * work-item's share.
  */
-#include "bench_limits.h"
+#include "bench/bench_limits.h"
 #include "leave.h"
-#include "options.h"
+#include "shell/options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * The picture of `clxent bench --plot`: well-formed whatever the device calls itself, a bar for each result,
  * none for what was skipped, nothing outside of the frame; and no file where it cannot be written.
  */
-#include "bench_plot.h"
+#include "bench/bench_plot.h"
 #include "xml_check.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * The cache folder against other users and other processes: what others could have written is refused with a
  * reason, and of files that several processes write at once a reader sees whole ones only.
  */
-#include "cache_folder.h"
+#include "session/cache_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
  * yet; names as long as names can be. The program is linked with --wrap for the calls below (CMakeLists.txt).
  */
 #define _GNU_SOURCE /* O_TMPFILE */
-#include "file_write.h"
-#include "interrupt.h"
+#include "files/file_write.h"
+#include "files/interrupt.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,9 +5,9 @@
  * arrays are the cases' files.
  */
 #include "cases.h"
-#include "demo.h"
+#include "commands/demo.h"
+#include "files/dtype_values.h"
 #include "said.h"
-#include "values.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
  * exactly their size, so that a memory checker sees a read outside them.
  */
 #include "said.h"
-#include "tuning_file.h"
+#include "session/tuning_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
  * The list is made greedily: of some random problems the one that brings the most new meetings is tried,
  * until many in a row bring none. */
 #include "leave.h"
-#include "trial.h"
+#include "support/trial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * the rows beside it, AUTO is one of the forced schedules, and sums over many rows are compensated.
  * ATOMIC gives up the last bits of the scalar loss and nothing else.   test_determinism RUNS   makes so many
  * calls of each input instead of 50. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

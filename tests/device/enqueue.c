@@ -3,8 +3,8 @@
  * clxent_enqueue() on queues that the program owns: in order, out of order and profiling; ranges of one
  * buffer; events in and out; calls one after the other without waiting; workspaces; reference counts.
  * What it refuses is in enqueue_wrong_use.c. */
-#include "device_call.h"
 #include "leave.h"
+#include "support/device_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

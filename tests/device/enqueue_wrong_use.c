@@ -3,8 +3,8 @@
  * Calls that clxent_enqueue() and its companions refuse: ranges past the end of a buffer or over one
  * another, offsets between elements, wait lists and workspaces that do not fit. Nothing is enqueued then:
  * the buffers stay as they are. The rules shared with clxent_run() are in wrong_use_run.c. */
-#include "device_call.h"
 #include "leave.h"
+#include "support/device_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

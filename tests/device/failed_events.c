@@ -3,9 +3,9 @@
  * clxent_enqueue() where an event that it waits for fails: the process lives (PoCL 3.1 ends it where nobody
  * holds the events of the commands behind), the call's event says so (rusticl runs the kernels all the same),
  * and later calls of the plan are right, in their order. */
-#include "device_call.h"
 #include "leave.h"
 #include "said.h"
+#include "support/device_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

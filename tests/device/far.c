@@ -9,8 +9,8 @@
  * memory are off: the one holds 48 bytes ready for each byte of a buffer, the other overlooks rows that
  * nobody wrote in such a buffer (it counts bytes in 32 bits). Left is the one that matters here, for bounds;
  * far_arrays.c has the others look at rows as far apart. */
-#include "device_call.h"
-#include "far_problem.h"
+#include "support/device_call.h"
+#include "support/far_problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

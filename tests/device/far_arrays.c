@@ -3,7 +3,7 @@
  * clxent_run() on host arrays whose elements' numbers need more than 32 bits; see far_problem.h. The device
  * has a few rows of them at a time and is told where row 0 would be, far before its buffers, so that these
  * may be small: Oclgrind looks with all its checks, and rusticl takes part. */
-#include "far_problem.h"
+#include "support/far_problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,8 +3,8 @@
  * clxent_enqueue() after the first call: no object of OpenCL's is made but events, nothing is compiled,
  * nothing waited for (layers/refuse_slow.c refuses all of that), and the library allocates no host memory
  * (the linker puts the functions below between it and malloc). */
-#include "device_call.h"
 #include "leave.h"
+#include "support/device_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * Layouts: the same numbers, stored with strides, padding, classes that are not adjacent, or odd rows,
  * give the same results; nothing outside the outputs is touched; and in place is as out of place. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

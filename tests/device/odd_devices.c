@@ -7,7 +7,7 @@
  * itself). */
 #include "leave.h"
 #include "said.h"
-#include "trial.h"
+#include "support/trial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
  * that nothing uses any more. */
 #include "expect.h"
 #include "leave.h"
-#include "record.h"
+#include "support/record.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

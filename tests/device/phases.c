@@ -5,9 +5,9 @@
  * refuses. */
 #include <clxent/clxent_experimental.h>
 
-#include "device_call.h"
+#include "support/device_call.h"
 #include "said.h"
-#include "trial.h"
+#include "support/trial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

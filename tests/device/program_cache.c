@@ -4,8 +4,8 @@
  * nothing (layers/break_builds.c would show it) and computes the same bits; one that was given less, or
  * something damaged, foreign, or that its driver refuses (the same layer), compiles the rest and says
  * nothing. What may stand in a blob byte by byte is unit/program_blob.c's. */
-#include "device_call.h"
 #include "leave.h"
+#include "support/device_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
  * CLXENT_TEST_LONG=1 tries every kind, and draws the scale and the layout anew for each problem.
  */
 #include "leave.h"
-#include "trial.h"
+#include "support/trial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

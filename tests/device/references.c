@@ -6,8 +6,8 @@
  * relative accuracy of confident rows, which those bounds do not ask for. Prints the largest errors in units
  * of the bounds, for 16-bit results beyond half a unit of the type.   test_references [NAME]   runs one kind
  * of kernel alone ("scaled.wide", "soft*"). */
-#include "problem.h"
-#include "row_patterns.h"
+#include "support/problem.h"
+#include "support/row_patterns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

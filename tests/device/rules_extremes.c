@@ -3,7 +3,7 @@
  * Numbers near the largest one: where a result fits, what leads to it must fit too. And rows of which one
  * class has nearly all of the probability, with options under which its gradient is easily lost. Expected
  * values are worked out in double, where these numbers are ordinary. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <float.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  *
  * 16-bit storage: every f16 and bf16 value is read exactly, and a gradient is stored by rounding to
  * nearest even, overflowing to inf. AUTO tries all values, the forced schedules a sample of them. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  *
  * Rules for logits that are not plain numbers: masked classes (-inf), NaN, +inf, softcap over them, and
  * padding. Each expectation is a closed form worked out by hand. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  *
  * Rules of the other operations: softmax and log-softmax forward and backward, and NLL on given
  * log-probabilities. Expectations are closed forms. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  *
  * Rules for the outputs beside the loss (argmax, rank, entropy, lse and its residual, log_prob), for the
  * accuracy of confident rows, and for the gradient made later from a saved lse. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <float.h>
 #include <math.h>

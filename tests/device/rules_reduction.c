@@ -2,7 +2,7 @@
  *
  * Rules for what is summed and what it is divided by: reductions, ignored rows, empty batches, the
  * class and row weights, label smoothing, z-loss, and the factors of the gradient. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,9 +5,9 @@
  * what is refused. */
 #include <clxent/clxent_experimental.h>
 
-#include "problem.h"
-#include "sliced.h"
-#include "trial.h"
+#include "support/problem.h"
+#include "support/sliced.h"
+#include "support/trial.h"
 
 #include <math.h>
 #include <setjmp.h>

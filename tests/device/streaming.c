@@ -11,9 +11,9 @@
 #include "asked.h"
 #include "expect.h"
 #include "leave.h"
-#include "record.h"
 #include "rng.h"
 #include "said.h"
+#include "support/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  *
  * Targets: each integer type, ignore_index with values that fit and that no type can hold, targets that
  * are not classes, and probabilities of each floating type. Next tokens are in targets_next_token.c. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

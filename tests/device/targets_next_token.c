@@ -2,8 +2,8 @@
  *
  * Next-token targets: row (b,t) is scored against token (b,t+1) without a shifted copy, for tokens
  * (B,T+1) and (B,T), with packed documents kept apart by their segment numbers. */
-#include "problem.h"
 #include "said.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

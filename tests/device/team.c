@@ -7,7 +7,7 @@
  * sub-groups away.
  */
 #include "leave.h"
-#include "trial.h"
+#include "support/trial.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,9 +4,9 @@
  * thread and from two. Every thread must get, bit for bit, what one thread alone got before; every error
  * message must be its own context's. Under CLXENT_SANITIZE=thread the library's part is watched.
  */
-#include "device_call.h"
 #include "leave.h"
 #include "rng.h"
+#include "support/device_call.h"
 
 #include <pthread.h>
 #include <setjmp.h>

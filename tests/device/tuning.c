@@ -2,7 +2,7 @@
  *
  * A context's tuning: what is refused, what is in effect, whose plans it is. That results stay within their
  * bounds under other tunings is golden.c's to see. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  *
  * Descriptors that clxent_plan_create() refuses: the status, the field, its value and the limit in the
  * message, no plan, and a context that goes on working. Calls are in wrong_use_run.c. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

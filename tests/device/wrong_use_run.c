@@ -3,7 +3,7 @@
  * Calls that clxent_run() refuses: arrays that are missing, a byte short, misplaced or laid over one
  * another, outputs and options that the plan does not have. Each leaves every output untouched, names the
  * array in its message, and a good call after it works. */
-#include "problem.h"
+#include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

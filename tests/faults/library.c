@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../device/device_call.h"
+#include "../device/support/device_call.h"
 #include "fault_loop.h"
 
 /* ---------------------------------------------------------------- what is computed --------------------- */

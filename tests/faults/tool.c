@@ -29,7 +29,7 @@
 
 #include "board.h"
 #include "expect.h"
-#include "tensor.h"
+#include "files/tensor.h"
 
 enum { SECONDS = 120, MOST_FILES = 8, TEXT = 1 << 16, NEVER = -1 /* a stride */ };
 

@@ -6,7 +6,7 @@
  */
 #include "command_line.h"
 
-#include "bench_list.h"
+#include "bench/bench_list.h"
 #include "fuzz.h"
 
 #include <math.h>

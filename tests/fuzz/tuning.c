@@ -3,7 +3,7 @@
  * A hostile tuning file: put into effect, or refused with a reason and nothing changed.
  */
 #include "fuzz.h"
-#include "tuning_file.h"
+#include "session/tuning_file.h"
 
 #include <string.h>
 

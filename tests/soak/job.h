@@ -7,7 +7,7 @@
 #ifndef CLXENT_TESTS_JOB_H
 #define CLXENT_TESTS_JOB_H
 
-#include "device_call.h"
+#include "support/device_call.h"
 
 /* Everything; the loss and a gradient over the logits; the loss alone. */
 typedef enum job_outputs { JOB_ALL, JOB_IN_PLACE, JOB_LOSS, JOB_OUTPUTS } job_outputs;

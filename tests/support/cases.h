@@ -8,7 +8,7 @@
 #define CLXENT_TESTS_CASES_H
 
 #include "expect.h"
-#include "tensor.h"
+#include "files/tensor.h"
 
 enum { CASE_NAME = 96, CASE_OUTPUTS = 6, CASES_MOST = 512, CASES_LEAST = 134 };
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `clxent bench` measures: cases (an operation on a shape of a type), and what came of them.
+ */
+#ifndef CLXENT_CLI_BENCH_H
+#define CLXENT_CLI_BENCH_H
+
+#include "shell/tool.h"
+
+#include <stddef.h>
+
+typedef enum bench_op {
+    BENCH_FORWARD,
+    BENCH_GRAD,          /* forward and gradient in one call, over the logits */
+    BENCH_GRAD_APART,    /* to another buffer */
+    BENCH_GRAD_FROM_LSE, /* the gradient alone, over the logits */
+    BENCH_LOG_SOFTMAX,   /* to another buffer */
+    BENCH_OPS
+} bench_op;
+
+/* "forward", as --op has it; and in words for people. */
+const char *bench_op_name(bench_op op);
+const char *bench_op_title(bench_op op);
+
+typedef struct bench_case {
+    bench_op op;
+    int64_t rows, classes;
+    clxent_dtype dtype;
+} bench_case;
+
+/* What all cases of a run have. */
+typedef struct bench_settings {
+    int pairs;       /* of an operation and its limit */
+    uint64_t rotate; /* smaller logits rotate among buffers of so many bytes in all; 0: four caches */
+    int named_shape; /* one shape was asked for: that it does not fit is an error, not a line */
+    double label_smoothing, z_loss, softcap, ignored; /* ignored: a fraction of the rows */
+    int class_weight;
+    char options[160]; /* those that are on, "softcap=30 ignore=0.5"; "" */
+} bench_settings;
+
+/* Times are medians, in seconds. */
+typedef struct bench_result {
+    bench_case what;
+    char skipped[200];      /* why there is nothing else here; "" */
+    double seconds;         /* clxent_enqueue and clFinish */
+    double bytes;           /* that the operation cannot but move */
+    double limit_rate;      /* bytes a second of the limit */
+    const char *limit;      /* its name */
+    char limit_form[64];    /* the form that was fastest */
+    double launch_seconds;  /* of an empty kernel, clFinish included */
+    double enqueue_seconds; /* until clxent_enqueue returned */
+    double plan_seconds;    /* clxent_plan_create, kernels compiled or loaded; one figure */
+    double plain_seconds;   /* without the options of the settings; 0 where there are none */
+    size_t buffers;         /* that the inputs rotate among */
+} bench_result;
+
+double bench_median(double *values, size_t n);   /* sorts them; 0 of none */
+double bench_rate(const bench_result *r);        /* bytes a second */
+double bench_ratio(const bench_result *r);       /* of the limit; 1: as fast as memory */
+double bench_times_ideal(const bench_result *r); /* seconds over (an empty launch + the ideal time) */
+
+int bench_run(const tool_command *command, const struct tool_options *options); /* the command */
+
+#endif

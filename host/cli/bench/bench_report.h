@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `clxent bench` prints: a table that grows while it runs, or CSV, or at the end one JSON object.
+ */
+#ifndef CLXENT_CLI_BENCH_REPORT_H
+#define CLXENT_CLI_BENCH_REPORT_H
+
+#include "bench.h"
+#include "session/session.h"
+
+typedef enum bench_format { BENCH_TABLE, BENCH_CSV, BENCH_JSON } bench_format;
+
+typedef struct bench_report {
+    bench_format format;
+    const session *session;
+    const bench_settings *settings;
+    double context_seconds; /* to open the device */
+    char date[32];          /* "2025-01-31" */
+} bench_report;
+
+void bench_report_start(const bench_report *report);
+void bench_report_result(const bench_report *report, const bench_result *result);
+void bench_report_end(const bench_report *report, const bench_result *results, size_t count);
+
+#endif

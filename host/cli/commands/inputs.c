@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See inputs.h. Values are not looked at here: what a target may be, the library says.
+ */
+#include "inputs.h"
+#include "files/dtype_values.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_operand(operand *to, const char *path, const tool_command *command) {
+    char message[1400];
+    to->path = path;
+    if (tensor_open(&to->tensor, path, message, sizeof message) == 0) return EXIT_GOOD;
+    return tool_error(command, EXIT_DATA, "%s", message);
+}
+
+/* `hint`: what was meant, most likely; or "". */
+static int not_floating(const operand *o, const char *hint, const tool_command *command) {
+    return tool_error(command, EXIT_DATA,
+                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
+}
+
+static int not_integer(const operand *o, const char *hint, const tool_command *command) {
+    return tool_error(command, EXIT_DATA,
+                      "%s: type %s is not an integer type; expected i64, i32, u16 or u8%s", o->path,
+                      clxent_dtype_name(o->tensor.dtype), hint);
+}
+
+/* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
+static int wrong_shape(const inputs *in, const operand *o, const char *wanted, const tool_options *options,
+                       const tool_command *command) {
+    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT];
+    return tool_error(command, EXIT_DATA,
+                      "%s: shape %s does not fit %s of shape %s, classes on axis %" PRId64 ": expected %s",
+                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->logits.path,
+                      tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
+                      options->class_axis, wanted);
+}
+
+static int same_shape(const tensor *t, int ndim, const int64_t *shape) {
+    return t->ndim == ndim && memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0;
+}
+
+/* As the rows, or, where there is one row only, any shape of one element. */
+static int has_rows_shape(const inputs *in, const tensor *t) {
+    return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
+}
+
+/* Memory for the operand in another type or number, and the array that it is handed over as. */
+static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                   const tool_command *command) {
+    const size_t size = clxent_dtype_size(dtype);
+    const size_t bytes = (size_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
+    o->converted = malloc(bytes ? bytes : 1);
+    if (!o->converted)
+        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
+                          bytes, clxent_dtype_name(dtype));
+    *array = CLXENT_ARRAY(o->converted, bytes);
+    return EXIT_GOOD;
+}
+
+/* The operand as an array of the given type, converted when it is of another. */
+static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
+    const tensor *t = &o->tensor;
+    if (t->dtype == dtype) {
+        *array = CLXENT_ARRAY(t->data, t->bytes);
+        return EXIT_GOOD;
+    }
+    const int failed = convert(array, o, dtype, t->count, command);
+    if (!failed) values_convert(dtype, o->converted, t->dtype, t->data, t->count);
+    return failed;
+}
+
+/* The only element of the operand, `count` times. */
+static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
+                              const tool_command *command) {
+    const size_t size = clxent_dtype_size(dtype);
+    const int failed = convert(array, o, dtype, count, command);
+    for (int64_t i = 0; i < count && !failed; i++)
+        values_convert(dtype, (char *)o->converted + (size_t)i * size, o->tensor.dtype, o->tensor.data, 1);
+    return failed;
+}
+
+/* Of integers where logits should be: a hint when the targets, not opened yet, are floating. */
+static const char *swap_hint(const tool_options *options) {
+    char message[1400];
+    tensor t;
+    if (!options->targets || tensor_open(&t, options->targets, message, sizeof message) != 0) return "";
+    const int floating = dtype_is_floating(t.dtype);
+    tensor_close(&t);
+    return floating ? "; --targets is of one: are the two files swapped?" : "";
+}
+
+static int open_logits(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *logits = &in->logits;
+    const tensor *t = &logits->tensor;
+    char text[TENSOR_SHAPE_TEXT];
+    int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(t->dtype)) return not_floating(logits, swap_hint(options), command);
+    if (t->ndim == 0)
+        return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
+                          logits->path);
+    if (options->class_axis < -t->ndim || options->class_axis >= t->ndim)
+        return tool_error(command, EXIT_USAGE,
+                          "--class-axis %" PRId64 ": %s has shape %s, so it must be in [%d, %d]",
+                          options->class_axis, logits->path, tensor_shape_text(text, t->ndim, t->shape),
+                          -t->ndim, t->ndim - 1);
+
+    const int axis = (int)(options->class_axis < 0 ? options->class_axis + t->ndim : options->class_axis);
+    in->desc.classes = t->shape[axis];
+    in->desc.rows = in->desc.inner = 1;
+    for (int d = 0; d < t->ndim; d++) {
+        if (d == axis) continue;
+        in->rows_shape[in->rows_ndim++] = t->shape[d];
+        in->desc.rows *= t->shape[d]; /* no overflow: count did not */
+        if (d > axis) in->desc.inner *= t->shape[d];
+    }
+    if (in->desc.inner == 0) in->desc.inner = 1; /* no rows at all */
+    if (in->desc.classes == 0)
+        return tool_error(command, EXIT_DATA, "%s: shape %s has 0 classes on axis %d; at least 1 is needed",
+                          logits->path, tensor_shape_text(text, t->ndim, t->shape), axis);
+
+    in->desc.logits_dtype = options->dtype ? (clxent_dtype)options->dtype : t->dtype;
+    in->real = in->desc.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
+    /* .npy cannot hold bf16 */
+    in->desc.grad_dtype = in->desc.logits_dtype == CLXENT_BF16 ? CLXENT_F32 : in->desc.logits_dtype;
+    clxent_array *array = in->desc.op == CLXENT_NLL ? &in->arrays.log_probs : &in->arrays.logits;
+    return hand_over(array, logits, in->desc.logits_dtype, command);
+}
+
+/* Tokens (..., T) or (..., T+1) beside logits (..., T, V). */
+static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
+    const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
+    char text[TENSOR_SHAPE_TEXT];
+    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : logits->ndim - 1))
+        return tool_error(
+            command, EXIT_USAGE,
+            "--next-token needs logits (B,T,V) or (T,V), classes last: %s has shape %s, classes on "
+            "axis %" PRId64,
+            in->logits.path, tensor_shape_text(text, logits->ndim, logits->shape), options->class_axis);
+    const int last = in->rows_ndim - 1;
+    const int64_t length = in->rows_shape[last];
+    int64_t longer[TENSOR_MAX_DIMS];
+    memcpy(longer, in->rows_shape, sizeof longer);
+    longer[last]++;
+    if (!same_shape(tokens, in->rows_ndim, in->rows_shape) && !same_shape(tokens, in->rows_ndim, longer)) {
+        char a[TENSOR_SHAPE_TEXT], b[TENSOR_SHAPE_TEXT], wanted[2 * TENSOR_SHAPE_TEXT + 8];
+        snprintf(wanted, sizeof wanted, "%s or %s", tensor_shape_text(a, in->rows_ndim, in->rows_shape),
+                 tensor_shape_text(b, in->rows_ndim, longer));
+        return wrong_shape(in, &in->targets, wanted, options, command);
+    }
+    in->desc.sequence_length = length;
+    in->desc.tokens_per_sequence = tokens->shape[last];
+    return EXIT_GOOD;
+}
+
+/* Floating targets that are none: class numbers, most likely, saved in a floating type; or, where the logits
+ * are of the shape of the targets' rows, the one file in the other's place. */
+static int not_probabilities(const inputs *in, const tool_command *command) {
+    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT], rows[TENSOR_SHAPE_TEXT];
+    const tensor *t = &in->targets.tensor, *l = &in->logits.tensor;
+    const int swapped = t->ndim == l->ndim + 1 && same_shape(l, t->ndim - 1, t->shape);
+    return tool_error(
+        command, EXIT_DATA,
+        "%s: type %s and shape %s: floating targets are probabilities, of the logits' shape %s; "
+        "class numbers are of type i64, i32, u16 or u8, and shape %s%s",
+        in->targets.path, clxent_dtype_name(t->dtype), tensor_shape_text(has, t->ndim, t->shape),
+        tensor_shape_text(logits, l->ndim, l->shape), tensor_shape_text(rows, in->rows_ndim, in->rows_shape),
+        swapped ? "; are --logits and --targets swapped?" : "");
+}
+
+static int open_targets(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *targets = &in->targets;
+    const tensor *t = &targets->tensor, *logits = &in->logits.tensor;
+    char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 80];
+    int failed = open_operand(targets, options->targets, command);
+    if (failed) return failed;
+
+    if (dtype_is_floating(t->dtype)) {
+        if (in->desc.op == CLXENT_NLL)
+            return not_integer(targets, "; nll takes class numbers, clxent loss also probabilities", command);
+        if (options->next_token) return not_integer(targets, "; --next-token takes tokens", command);
+        if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
+        if (options->rank || options->log_prob || options->use_ignore_index)
+            return tool_error(command, EXIT_USAGE,
+                              "%s: not defined for probability targets (%s is %s, of the logits' shape)",
+                              options->rank       ? "--rank"
+                              : options->log_prob ? "--log-prob"
+                                                  : "--ignore-index",
+                              targets->path, clxent_dtype_name(t->dtype));
+        in->desc.targets = CLXENT_TARGETS_PROBABILITY;
+        in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 with f64 logits only */
+        return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
+    }
+
+    in->desc.targets = options->next_token ? CLXENT_TARGETS_NEXT_TOKEN : CLXENT_TARGETS_CLASS;
+    if (options->next_token)
+        failed = fit_tokens(in, options, command);
+    else if (!has_rows_shape(in, t)) {
+        snprintf(wanted, sizeof wanted, "%s%s", tensor_shape_text(text, in->rows_ndim, in->rows_shape),
+                 same_shape(t, logits->ndim, logits->shape)
+                     ? "; probabilities, which have the logits' shape, are of a floating type"
+                     : "");
+        failed = wrong_shape(in, targets, wanted, options, command);
+    }
+    in->desc.targets_dtype = t->dtype;
+    return failed ? failed : hand_over(&in->arrays.targets, targets, t->dtype, command);
+}
+
+static int open_segment(inputs *in, const tool_options *options, const tool_command *command) {
+    char text[TENSOR_SHAPE_TEXT];
+    const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
+    const int failed = open_operand(&in->segment, options->segment, command);
+    if (failed) return failed;
+    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, "", command);
+    if (!same_shape(t, tokens->ndim, tokens->shape))
+        return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
+                           command);
+    in->desc.segment_dtype = t->dtype;
+    return hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
+}
+
+/* A floating file of the given shape, handed over as `real`. */
+static int open_real(inputs *in, operand *o, clxent_array *array, const char *path, int ndim,
+                     const int64_t *shape, const tool_options *options, const tool_command *command) {
+    char text[TENSOR_SHAPE_TEXT];
+    const int failed = open_operand(o, path, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
+        return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
+    return hand_over(array, o, in->real, command);
+}
+
+/* One number for mean and sum. For none one a row, or one number for them all, which each then gets. */
+static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
+    operand *o = &in->grad_output;
+    int failed = open_operand(o, options->grad_output, command);
+    if (failed) return failed;
+    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
+        return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
+    if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
+        char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
+        if (in->desc.reduction == CLXENT_NONE)
+            snprintf(wanted, sizeof wanted, "%s or one number",
+                     tensor_shape_text(text, in->rows_ndim, in->rows_shape));
+        return wrong_shape(in, o, wanted, options, command);
+    }
+    return hand_over(&in->arrays.grad_output, o, in->real, command);
+}
+
+static void describe_options(clxent_desc *desc, const tool_options *options) {
+    desc->reduction = (clxent_reduction)options->reduction;
+    desc->empty_mean = (clxent_empty_mean)options->empty_mean;
+    desc->use_ignore_index = options->use_ignore_index;
+    desc->ignore_index = options->ignore_index;
+    desc->label_smoothing = options->label_smoothing;
+    desc->z_loss = options->z_loss;
+    desc->softcap = options->softcap;
+    desc->logit_scale = options->logit_scale;
+}
+
+int inputs_open(inputs *in, clxent_op op, const tool_command *command, const tool_options *options) {
+    *in = (inputs){.desc = CLXENT_DESC_INIT, .arrays = CLXENT_ARRAYS_INIT};
+    describe_options(&in->desc, options);
+    in->desc.op = op;
+    int failed = open_logits(in, options, command);
+    if (!failed && options->targets) failed = open_targets(in, options, command);
+    if (!failed && options->segment) failed = open_segment(in, options, command);
+    if (!failed && options->weight)
+        failed = open_real(in, &in->weight, &in->arrays.class_weight, options->weight, 1, &in->desc.classes,
+                           options, command);
+    if (!failed && options->row_weight)
+        failed = open_real(in, &in->row_weight, &in->arrays.row_weight, options->row_weight, in->rows_ndim,
+                           in->rows_shape, options, command);
+    if (!failed && options->grad_output) failed = open_grad_output(in, options, command);
+    return failed;
+}
+
+void inputs_close(inputs *in) {
+    operand *const all[] = {&in->logits,     &in->targets, &in->weight,
+                            &in->row_weight, &in->segment, &in->grad_output};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        free(all[i]->converted);
+        tensor_close(&all[i]->tensor);
+    }
+}
+
+int inputs_fit_device(const inputs *in, const session *s) {
+    if (in->desc.logits_dtype != CLXENT_F64 || s->options->dtype || s->device.fp64) return EXIT_GOOD;
+    tool_error(s->command, EXIT_DEVICE,
+               "%s is f64, and the device \"%s\" has no f64 (cl_khr_fp64); --dtype f32 converts it",
+               in->logits.path, s->device.name);
+    session_advise(s, CLXENT_ERR_UNSUPPORTED);
+    return EXIT_DEVICE;
+}
+
+/* Which element of the targets is the row's; -1: it has none. */
+static int64_t target_place(const inputs *in, int64_t row) {
+    const clxent_desc *d = &in->desc;
+    if (d->targets != CLXENT_TARGETS_NEXT_TOKEN) return row;
+    const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
+    return next < d->tokens_per_sequence ? sequence * d->tokens_per_sequence + next : -1;
+}
+
+int inputs_target(const inputs *in, int64_t row, int64_t *target) {
+    const clxent_desc *d = &in->desc;
+    const tensor *segment = &in->segment.tensor;
+    const int64_t at = target_place(in, row);
+    if (at < 0) return 0;
+    if (segment->data &&
+        integer_at(segment->dtype, segment->data, at) != integer_at(segment->dtype, segment->data, at - 1))
+        return 0;
+    *target = integer_at(in->targets.tensor.dtype, in->targets.tensor.data, at);
+    if (d->use_ignore_index && *target == d->ignore_index) return 0;
+    return *target >= 0 && *target < d->classes;
+}
+
+int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_command *command) {
+    const tensor *t = &in->targets.tensor;
+    const int64_t at = target_place(in, counts[3]), others = counts[2] - 1;
+    const int64_t target = integer_at(t->dtype, t->data, at);
+    char index[TENSOR_SHAPE_TEXT], more[64] = "", cure[64] = "";
+    if (others > 0)
+        snprintf(more, sizeof more, "; %" PRId64 " more row%s such a target", others,
+                 others > 1 ? "s have" : " has");
+    if (target < 0 && !in->desc.use_ignore_index) /* what marks padding, most likely */
+        snprintf(cure, sizeof cure, "; --ignore-index %" PRId64 " leaves such rows out", target);
+    return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s%s",
+                      in->targets.path, tensor_index_text(index, t->ndim, t->shape, at), target,
+                      in->desc.classes, more, cure);
+}
+
+/* Warns of the first one of an operand that is not finite in the type in which it was handed over, and says
+ * how many more there are. */
+static void warn_of(const operand *o, const clxent_array *given, clxent_dtype type, const char *rule,
+                    const char *consequence, const tool_command *command) {
+    const tensor *t = &o->tensor;
+    int64_t first = 0;
+    const int64_t found = given->data ? values_not_finite(type, given->data, t->count, &first) : 0;
+    if (!found) return;
+    const double value = value_at(t->dtype, t->data, first);
+    char index[TENSOR_SHAPE_TEXT], as[32] = "", more[48] = "";
+    if (isfinite(value)) snprintf(as, sizeof as, ", infinite as %s", clxent_dtype_name(type));
+    if (found > 1) snprintf(more, sizeof more, ", and %" PRId64 " more", found - 1);
+    tool_error(command, EXIT_GOOD, "warning: %s%s is %g%s%s: %s must be finite%s", o->path,
+               tensor_index_text(index, t->ndim, t->shape, first), value_shown(value), as, more, rule,
+               consequence);
+}
+
+void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command *command) {
+    const int64_t count = in->desc.reduction == CLXENT_NONE ? in->desc.rows : 1;
+    int64_t first;
+    const int64_t lost = values_not_finite(in->real, loss->data, count, &first);
+    char consequence[64] = "";
+    if (lost && in->desc.reduction == CLXENT_NONE)
+        snprintf(consequence, sizeof consequence, "; %" PRId64 " of the rows' losses are not", lost);
+    else if (lost)
+        snprintf(consequence, sizeof consequence, "; the loss is %g",
+                 value_shown(value_at(in->real, loss->data, 0)));
+    const clxent_arrays *a = &in->arrays;
+    /* as many as logits: not read again for nothing */
+    if (in->desc.targets == CLXENT_TARGETS_PROBABILITY && lost)
+        warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
+    warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);
+    warn_of(&in->row_weight, &a->row_weight, in->real, "row weights", consequence, command);
+    warn_of(&in->grad_output, &a->grad_output, in->real, "grad_output",
+            "; a gradient that it multiplies is not", command);
+}

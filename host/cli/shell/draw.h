@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Numbers by chance, for problems that are made up: the same seed, the same numbers, on every machine.
+ */
+#ifndef CLXENT_CLI_DRAW_H
+#define CLXENT_CLI_DRAW_H
+
+#include <stdint.h>
+
+/* Any seed is good; each call moves it on. */
+uint64_t draw(uint64_t *seed);
+double draw_uniform(uint64_t *seed, double least, double most); /* in [least, most] */
+
+#endif
