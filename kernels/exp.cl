@@ -20,7 +20,7 @@
  * to 2^31, and within 0.7 of log1p(f) from 2^-63 to 1/8 where f is given. */
 #ifndef CLX_EXP_CL
 #define CLX_EXP_CL
-#include "storage.cl"
+#include "fma.cl"
 
 #ifndef EXP_POLYNOMIAL
 #define EXP_POLYNOMIAL 0

@@ -7,8 +7,13 @@
  * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
  * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
  * local memory those before, all or none (scan_team.cl).
- * Tunables, passed by the host (tuning_table.h): WIDTH, classes that a work-item loads at once; TILE, loads
- * between two looks at the maximum, that are in registers together. */
+ *
+ * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
+ *         scan_team.cl sum_row.cl score_row.cl.
+ * Options: those of every row kernel (row.cl), and
+ *     WIDTH        classes that a work-item loads at once (tuning_table.h: group_width)
+ *     TILE         loads between two looks at the maximum, that are in registers together (group_tile)
+ *     SUBGROUPS    1: the device has sub-groups, and teams fold within them first (team.cl) */
 #define TEAM 1
 #ifndef WIDTH
 #define WIDTH 4
@@ -16,7 +21,7 @@
 #ifndef TILE
 #define TILE 4
 #endif
-#include "loss.cl"
+#include "score_row.cl"
 
 __kernel void group_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);

@@ -6,7 +6,12 @@
  *
  * Launch rule: any local size; global size at least end_row - first_row, with ROWS 16 that divided by
  * CLX_ITEM_ROWS. Bytes: with ROWS 16 and up to 16 classes each logit is read once; else once from memory and
- * again from the first cache. Tunables: TILE, loads between two looks at the maximum (ROWS 16: 16). */
+ * again from the first cache.
+ *
+ * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl; with ROWS 16 tile.cl
+ *         rows.cl; else row_at.cl write.cl scan.h scan_item.cl sum_row.cl score_row.cl.
+ * Options: those of every row kernel (row.cl), and
+ *     ROWS         16: rows side by side, for CPU devices; 1 */
 #define TEAM 0
 #ifndef ROWS
 #define ROWS 1
@@ -17,7 +22,11 @@
 #include "loss.cl"
 #if ROWS > 1
 #include "rows.cl"
+#else
+#include "score_row.cl"
+#endif
 
+#if ROWS > 1
 __kernel void lane_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     long row = params.first_row + (long)get_global_id(0) * CLX_ITEM_ROWS;

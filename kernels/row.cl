@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A row, from its logits to its loss and its gradient: the arithmetic of clxent, written once for every
- * schedule. A team (team.cl) of one or more work-items runs score_row() on a row.
+ * What a row's logits add up to: the arithmetic of the first pass, for one row and for rows side by side, and
+ * what a row kernel is built for.
  *
  * Algorithm. One pass over the classes keeps, for what was read so far, the largest logit and sums that are
  * relative to one of about that size (an online softmax: Milakov and Gimelshein 2018), a tile at a time:
  * first the tile's maximum, then the tile's exponentials, so that sums are rescaled once a tile at most. Sums
  * are chains of CHAIN additions, joined by compensated ones. Then, where asked, a second pass writes
- * log_probs, probs and the gradient. Reads each logit once (twice with a second pass, from cache where the
- * row fits; a team keeps what it can on chip, scan_team.cl), writes each asked element once; with KEEP the
- * first pass leaves the exponentials where the gradient is to stand, and the second has only to scale them.
- * The gradient may replace the logits: whatever a team reads of a row, but for the element being replaced, it
- * has read before the first store.
+ * log_probs, probs and the gradient. Each logit is read once, with a second pass twice, from cache where the
+ * row fits; a team keeps what it can on chip (scan_team.cl). Each asked element is written once. With KEEP
+ * the first pass leaves the exponentials where the gradient is to stand, and the second has only to scale
+ * them. The gradient may replace the logits: a team has read all that it needs of a row, but for the element
+ * being replaced, before its first store.
  *
  * Work: item i of n takes the vectors of WIDTH classes number i, i + n, i + 2n, ...; TILE of them are a tile.
  *
- * Built for: OP (clxent_op), SOFTCAP (0, 1), SCALED (0: logit_scale is 1), STATS (0, 1: rank,
- * entropy), and U, what each class brings beside its logit: U_NONE, U_WEIGHT (label smoothing: class_weight
- * or 1), U_PROBABILITY (weighted, smoothed probability target), U_GRAD_OUTPUT (softmax, log-softmax
- * backward). FROM_LSE: the first pass was run by an earlier call, which saved lse. */
+ * Options of every row kernel, which the host passes as -DNAME=VALUE:
+ *
+ *     OP         clxent_op: OP_CROSS_ENTROPY, OP_NLL, OP_SOFTMAX, OP_LOG_SOFTMAX
+ *     U          what each class brings beside its logit: U_NONE; U_WEIGHT, label smoothing: class_weight
+ *                or 1; U_PROBABILITY, the weighted, smoothed probability target; U_GRAD_OUTPUT, of the
+ *                backward passes of softmax and log-softmax
+ *     SOFTCAP    1: logits are capped
+ *     SCALED     0: logit_scale is 1
+ *     STATS      1: rank or entropy may be asked
+ *     FROM_LSE   1: an earlier call ran the first pass, and saved lse
+ *     LOGITS, GRAD, PROBS, REAL_F64, STRIDED    types, and how classes are apart: storage.cl
+ *     FMA        0: without fma(): fma.cl
+ *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: storage.cl, team.cl */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -60,24 +69,6 @@
  * that is too short, in local memory. */
 #define KEEP       (!TEAM && !REAL_F64 && !FROM_LSE && OP != OP_NLL)
 #define KEPT_LOCAL (KEEP && GRAD != REAL_STORE)
-
-/* `statement` for the item's vectors from class `from` on, below `end` and below `classes`: `c` is the class
- * of lane 0, `lanes` how many lanes hold classes, all but in the row's last vector. (A tail after the loop
- * instead of a shorter last vector in it is what PoCL 3.1 gets wrong: it takes the loop's counter for
- * uniform.) */
-#define FOR_VECTORS(from, end, classes, statement)                             \
-    for (uint c = (from); c < (end) && c < (classes); c += step) {             \
-        const int lanes = WIDTH == 1 ? 1 : (int)min((uint)WIDTH, (classes)-c); \
-        statement                                                              \
-    }
-
-/* The same for `count` vectors that are known to be whole: no test in the loop. */
-#define FOR_WHOLE_VECTORS(from, count, statement) \
-    for (uint i_ = 0; i_ < (count); i_++) {       \
-        const uint c = (from) + i_ * step;        \
-        enum { lanes = WIDTH };                   \
-        statement                                 \
-    }
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
 
@@ -130,9 +121,6 @@ static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
 #define FIRST_LANE(x) (LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0))
 #endif
 
-DEFINE_SUB_GROUP_FOLD(team_max, real, sub_group_reduce_max, sum = fmax(sum, other))
-DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
-
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
 /* Exponents are relative to `ref`, which moves when a logit is more than REBASE_ABOVE larger. So a row of
@@ -175,62 +163,6 @@ static realv u_of_probability(const call *k, realv weight, realv t) {
     return weight * (t * (1 - k->label_smoothing) + k->label_smoothing / REAL(k->p->classes));
 }
 
-#if ROWS > 1
-#include "tile.cl"
-#else
-/* Where a row is: element 0 of its class 0 in each array, found once, so that the loops do not. And which of
- * its classes are the team's: from .. to. */
-typedef struct row_at {
-    long logits, grad, log_probs, probs, u, class_weight;
-    uint from, to;
-} row_at;
-
-static row_at find_row(const call *k, long row) {
-    const clx_params *p = k->p;
-    row_at at;
-    at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
-    at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
-    at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
-    at.probs = AT(k, probs, row_start(k, row, p->log_probs_stride));
-#if U == U_GRAD_OUTPUT
-    at.u = AT(k, grad_output, row_start(k, row, p->grad_output_stride));
-#elif U == U_PROBABILITY
-    at.u = AT(k, targets, row_start(k, row, p->targets_stride));
-#else
-    at.u = 0;
-#endif
-    at.class_weight = AT(k, class_weight, 0);
-    at.from = 0;
-    at.to = (uint)p->classes;
-    return at;
-}
-
-/* u of the classes c .. c + lanes of a row; 0 in the other lanes. */
-static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
-#if U == U_GRAD_OUTPUT
-    const long step = class_step(k);
-    return load_real(k->grad_output, at->u + c * step, step, lanes, REAL(0));
-#elif U != U_NONE
-    realv w = LANE_NUMBERS < (maskv)lanes ? REALV(1) : REALV(0);
-    if (HAS(k, class_weight)) w = load_real(k->class_weight, at->class_weight + c, 1, lanes, REAL(0));
-#if U == U_PROBABILITY
-    const long step = class_step(k);
-    __global const PROBS_T *probabilities = (__global const PROBS_T *)k->targets;
-    realv t = load_probs(probabilities, at->u + c * step, step, lanes, REAL(0));
-    w = u_of_probability(k, w, t);
-#endif
-    return w;
-#else
-    return REALV(0);
-#endif
-}
-
-/* The classes c .. c + lanes of a row; -inf in the other lanes. */
-static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
-    return load_logits(k->logits, at->logits + c * class_step(k), class_step(k), lanes, -REAL_INF);
-}
-#endif
-
 /* Moves the sums to a larger reference. */
 static void rebase(const call *k, row_scan *s, rowreal ref) {
     const rowreal shift = s->met ? IN_Z(k, ref - s->ref) : ROWREAL(0);
@@ -255,13 +187,6 @@ static void rebase(const call *k, row_scan *s, rowreal ref) {
     s->ref = ref;
 }
 
-#if ROWS == 1
-/* Whether a tile with this largest logit needs a larger reference first. */
-static bool ref_moves(const call *k, const row_scan *s, real top) {
-    return s->met ? deviation_1(k, top, s->ref) > REBASE_ABOVE : top != -REAL_INF;
-}
-#endif
-
 /* The sums of a block: up to CHAIN vectors. */
 typedef struct block_terms {
     realv exp, u, dot, ent;
@@ -280,11 +205,6 @@ typedef struct rank_target {
     realv x;
     maskv y;
 } rank_target;
-
-static rank_target rank_target_of(real x, long y) {
-    const rank_target t = {REALV(x), (maskv)((MASK_NAME)y)};
-    return t;
-}
 
 /* The classes of a vector's lanes, the first of which is of class c; of rows side by side it is one class. */
 static maskv class_numbers(uint c) {
@@ -346,39 +266,6 @@ static realv larger(realv a, realv b) {
     return b > a ? b : a;
 }
 
-#if ROWS == 1
-#if TEAM
-#include "scan_team.cl"
-#else
-#include "scan_item.cl"
-#endif
-
-/* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
- * NaN; INT_MAX for none. */
-ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
-    const uint step = WIDTH * (uint)team_items();
-    maskv first = (maskv)INT_MAX;
-    FOR_VECTORS(from, count < (at->to - from) / step ? from + count * step : at->to, at->to, {
-        const realv y = load_row(k, at, c, lanes);
-        const maskv found = isnan(x) ? isnan(y) : y == REALV(x);
-        const maskv number = LANE_NUMBERS + (maskv)(int)c;
-        first = found && LANE_NUMBERS < (maskv)lanes && first == (maskv)INT_MAX ? number : first;
-    })
-    MASK_NAME lane[WIDTH];
-    int least = INT_MAX;
-    TO_LANES(first, lane);
-    for (int i = 0; i < WIDTH; i++) least = min(least, (int)lane[i]);
-    return least;
-}
-
-/* The item's first NaN; INT_MAX for none. */
-static int first_nan(const call *k, const row_at *at) {
-    const uint first = at->from + WIDTH * (uint)team_item();
-    return first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX;
-}
-
-#endif /* ROWS == 1 */
-
 /* ---------------------------------------------------------------- the row ---------------------------- */
 
 /* A row, read: lse = ref + log_sum. Where the row has no softmax (a NaN, a +inf, nothing but -inf), log_sum
@@ -417,23 +304,6 @@ static row_sums saved_row(const call *k, long row) {
     return r;
 }
 
-#if ROWS == 1
-/* !read: nothing of the row is read. */
-HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
-                                    row_kept *kept) {
-    row_sums r = saved_row(k, row);
-#if U != U_NONE
-    const uint step = WIDTH * (uint)team_items();
-    block_sum u = no_block_sum();
-    const uint to = read ? at->to : 0;
-    FOR_VECTORS(WIDTH * (uint)team_item(), to, to,
-                { block_sum_add(&u, U_UNIT(k) * load_u(k, at, c, lanes)); })
-    r.u = team_sum(block_sum_value(u), k->scratch);
-#endif
-    return r;
-}
-#endif
-
 #else
 /* What is known of a part of a row, relative to `ref`; see row_scan. */
 typedef struct row_part {
@@ -444,102 +314,6 @@ typedef struct row_part {
     rowmask before;
     rowmask nans; /* with a ref of +inf: whether there are any */
 } row_part;
-
-#if ROWS == 1
-/* Relative to another, larger reference. */
-static row_part part_rebased(const call *k, row_part p, real ref) {
-    if (p.ref == ref) return p;
-    p.nans = isnan(p.exp);
-    if (p.ref != -REAL_INF) {
-        const real shift = IN_Z(k, ref - p.ref);
-        const real factor = exp(-shift);
-        p.exp += p.own;
-        p.ent *= factor;
-        if (factor > 0) p.ent += shift * factor * p.exp;
-        if (OP == OP_SOFTMAX) {
-            p.u = (p.u + p.dot) * factor;
-            p.dot = 0;
-        } else if (U != U_NONE) {
-            p.dot += (ref / 2 - p.ref / 2) * (2 * p.u);
-        }
-        p.exp *= factor;
-        p.own = 0;
-    }
-    p.ref = ref;
-    return p;
-}
-
-/* Two parts of the same reference together. */
-static row_part part_add(row_part a, row_part b) {
-    a.own += b.own;
-    a.exp += b.exp;
-    a.u += b.u;
-    a.dot += b.dot;
-    a.ent += b.ent;
-    a.nans |= b.nans;
-    const bool same = a.best == b.best || (isnan(a.best) && isnan(b.best));
-    if (same ? b.best_at < a.best_at : b.best > a.best || (isnan(b.best) && !isnan(a.best))) {
-        a.best = b.best;
-        a.best_at = b.best_at;
-    }
-    a.before += b.before;
-    return a;
-}
-
-#if SUBGROUPS
-/* part_add() of a sub-group's parts. */
-static row_part sub_group_part(row_part p) {
-    p.own = sub_group_reduce_add(p.own);
-    p.exp = sub_group_reduce_add(p.exp);
-#if U != U_NONE
-    p.u = sub_group_reduce_add(p.u);
-    p.dot = sub_group_reduce_add(p.dot);
-#endif
-#if STATS
-    p.ent = sub_group_reduce_add(p.ent);
-    p.before = sub_group_reduce_add(p.before);
-#endif
-    p.nans = sub_group_reduce_max(p.nans);
-    const real best = p.nans ? REAL_NAN : sub_group_reduce_max(p.best);
-    p.best_at = sub_group_reduce_min((p.nans ? isnan(p.best) : p.best == best) ? p.best_at : INT_MAX);
-    p.best = best;
-    return p;
-}
-#endif
-DEFINE_SUB_GROUP_FOLD(team_part, row_part, sub_group_part, sum = part_add(sum, other))
-
-/* What the team's items have met, together. `kept`: its logits are no more. */
-HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
-    row_part p;
-    p.u = p.dot = p.ent = 0;
-    p.before = p.nans = 0;
-    p.ref = team_max(s.met ? s.ref : -REAL_INF, k->scratch);
-    if (p.ref > s.ref || !s.met) rebase(k, &s, p.ref);
-    p.own = s.own;
-    p.exp = block_sum_value(s.exp);
-#if U != U_NONE
-    p.u = block_sum_value(s.u);
-    p.dot = block_sum_value(s.dot);
-#endif
-#if STATS
-    MASK_NAME before[WIDTH];
-    TO_LANES(s.before, before);
-    p.ent = block_sum_value(s.ent);
-    for (int lane = 0; lane < WIDTH; lane++) p.before += (int)before[lane];
-#endif
-    p.best = s.best;
-    p.best_at = INT_MAX;
-    if (HAS(k, argmax) && s.best_tile < at->to) p.best_at = first_class(k, at, s.best_tile, TILE, s.best);
-    if (isnan(p.exp) && (HAS(k, argmax) || p.ref == REAL_INF) && !kept) {
-        const int nan_at = first_nan(k, at);
-        p.nans = nan_at != INT_MAX;
-        if (p.nans) p.best = REAL_NAN;
-        if (p.nans) p.best_at = nan_at;
-    }
-    return team_part(p, k->scratch);
-}
-
-#endif
 
 /* The row from all its parts. */
 static row_sums finish_row(const call *k, row_part p) {
@@ -573,13 +347,6 @@ static row_sums finish_row(const call *k, row_part p) {
     return r;
 }
 
-#if ROWS == 1
-/* The row, read. !read: nothing of it is, and nothing that is returned matters. */
-HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
-                                    row_kept *kept) {
-    return finish_row(k, part_of(k, at, scan_row(k, at, read, target, kept), kept->on));
-}
-#endif
 #endif
 
 #endif

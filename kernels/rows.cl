@@ -4,12 +4,17 @@
  * devices. What is one number a row is computed for all of them in one go, by the same functions as a single
  * row's (row.cl, loss.cl); here are only the loops over the classes.
  *
- * Algorithm. As row.cl's, a tile of TILE classes at a time: the tile's maximum of each row, then its
+ * Algorithm. As row.cl says, a tile of TILE classes at a time: the tile's maximum of each row, then its
  * exponentials. The second pass takes the tile that is still held, or reads it again. A row's results do not
  * depend on the rows beside it. */
 #ifndef CLX_ROWS_CL
 #define CLX_ROWS_CL
+#ifndef ROWS /* opened alone */
+#define ROWS  16
+#define WIDTH ROWS
+#endif
 #include "loss.cl"
+#include "tile.cl"
 
 #if !FROM_LSE && OP != OP_NLL
 static block_sum choose_block(rowmask which, block_sum a, block_sum b) {
@@ -32,7 +37,7 @@ static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) 
 
 /* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. target->x: that of
  * class y, known beforehand with STATS, else found on the way. */
-static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, rank_target *target) {
+static void scan_held(const call *k, row_scan *s, rows_at *at, rowreal own, rank_target *target) {
     rowreal equals = 0, found = target->x;
     block_terms sum = no_terms();
     for (int from = 0; from < at->count; from += CHAIN) {
@@ -40,7 +45,7 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, rank_
         for (int i = from; i < min(from + CHAIN, at->count); i++) {
             const rowmask is_own = at->x[i] == own;
             const uint c = at->tile + (uint)i;
-            const realv e = scan_vector(k, s, &b, at->x[i], load_u(k, at, c, WIDTH), c, *target);
+            const realv e = scan_vector(k, s, &b, at->x[i], u_of_class(k, at, c), c, *target);
             if (!STATS) found = target->y == class_numbers(c) ? at->x[i] : found;
             if (at->has_exp) at->exp[i] = e;
             b.exp = is_own ? b.exp : b.exp + e;
@@ -58,7 +63,7 @@ static void scan_held(const call *k, row_scan *s, row_at *at, rowreal own, rank_
 }
 
 /* Looks for a better logit in the held tile: the first largest, a NaN being larger than any number. */
-static void scan_best(row_part *p, const row_at *at) {
+static void scan_best(row_part *p, const rows_at *at) {
     for (int i = 0; i < at->count; i++) {
         const realv x = at->x[i];
         const rowmask better = (x > p->best) | (isnan(x) & !isnan(p->best));
@@ -67,7 +72,7 @@ static void scan_best(row_part *p, const row_at *at) {
     }
 }
 
-static row_scan scan_rows(const call *k, row_at *at, row_part *best, rank_target *target) {
+static row_scan scan_rows(const call *k, rows_at *at, row_part *best, rank_target *target) {
     const uint classes = (uint)k->p->classes;
     row_scan s = no_scan();
     at->has_exp = classes <= TILE && HAS(k, grad);
@@ -90,7 +95,7 @@ static row_scan scan_rows(const call *k, row_at *at, row_part *best, rank_target
 }
 
 /* Which rows have a NaN among their logits. */
-static rowmask have_nan(const call *k, row_at *at) {
+static rowmask have_nan(const call *k, rows_at *at) {
     rowmask nans = 0;
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
         hold_tile(k, at, c);
@@ -99,7 +104,7 @@ static rowmask have_nan(const call *k, row_at *at) {
     return nans;
 }
 
-static row_part sum_rows(const call *k, row_at *at, rank_target *target) {
+static row_part sum_rows(const call *k, rows_at *at, rank_target *target) {
     row_part p;
     p.best = -REAL_INF;
     p.best_at = 0;
@@ -119,18 +124,18 @@ static row_part sum_rows(const call *k, row_at *at, rank_target *target) {
 
 #if FROM_LSE && U != U_NONE
 /* What the saved row lacks: the sum of u. */
-static rowreal sum_u(const call *k, row_at *at) {
+static rowreal sum_u(const call *k, rows_at *at) {
     block_sum u = no_block_sum();
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
         hold_tile(k, at, c);
-        for (int i = 0; i < at->count; i++) block_sum_add(&u, U_UNIT(k) * load_u(k, at, c + (uint)i, WIDTH));
+        for (int i = 0; i < at->count; i++) block_sum_add(&u, U_UNIT(k) * u_of_class(k, at, c + (uint)i));
     }
     return block_sum_value(u);
 }
 #endif
 
 /* Each row's logit of class y. */
-static rowreal load_targets(const call *k, const row_at *at, rowlong y) {
+static rowreal load_targets(const call *k, const rows_at *at, rowlong y) {
     long lane[ROWS];
     real x[ROWS];
     TO_LANES(y, lane);
@@ -144,7 +149,7 @@ typedef struct rows_task {
     maskv y;
     rowmask counted;
     bool read;
-    row_at at;
+    rows_at at;
     rowreal target_grad; /* cross entropy of class targets: the gradient by the target's logit */
 } rows_task;
 
@@ -156,7 +161,7 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
 #if OP == OP_NLL
     g = t->y == class_numbers(c) ? REALV(0) - grad->target * grad->unit : g; /* not -0 */
 #else
-    const realv x = t->at.x[c - t->at.tile], u = load_u(k, &t->at, c, WIDTH);
+    const realv x = t->at.x[c - t->at.tile], u = u_of_class(k, &t->at, c);
     const realv q = OP == OP_SOFTMAX ? u : grad->u_factor * u;
     const realv e =
         t->at.has_exp ? t->at.exp[c - t->at.tile] : exp_of_deviation(k, r, deviation(k, x, r->ref));
@@ -171,17 +176,17 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
 /* What is one number a class: the second pass. */
 static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r, const row_grad *grad) {
     const clx_params *p = k->p;
-    row_at *at = &t->at;
+    rows_at *at = &t->at;
     rows_place to_grad;
     realv out[TILE];
-    find_rows(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
+    find_place(k, &to_grad, row, AT(k, grad, 0), p->grad_stride);
     for (uint c = 0; c < (uint)p->classes_padded; c += TILE) {
         const int n = (int)min((uint)TILE, (uint)p->classes_padded - c);
         if (OP != OP_NLL && t->read && c < (uint)p->classes) hold_tile(k, at, c);
 #if OP != OP_NLL
         if ((HAS(k, log_probs) || HAS(k, probs)) && c < (uint)p->classes) {
             rows_place to;
-            find_rows(k, &to, row, 0, p->log_probs_stride);
+            find_place(k, &to, row, 0, p->log_probs_stride);
             if (HAS(k, log_probs)) {
                 for (int i = 0; i < at->count; i++) out[i] = deviation(k, at->x[i], r->ref) - r->log_sum;
                 store_tile_real(k, out, k->log_probs + AT(k, log_probs, 0), &to, c, at->count);
@@ -212,7 +217,7 @@ static void score_rows(const call *k, long row) {
     t.y = TO_MASKV(target.y);
     rank_target goal = {REALV(0), t.y};
     t.read = !skips || is_described(k) || any(t.counted);
-    find_row(k, &t.at, row);
+    find_rows(k, &t.at, row);
 
 #if STATS || OP == OP_NLL || FROM_LSE
     if (t.read) goal.x = t.counted ? load_targets(k, &t.at, target.y) : ROWREAL(0);

@@ -3,9 +3,10 @@
  * A single item's way over a row: a tile of TILE vectors, CHAIN at most, at a time, in registers. The second
  * pass finds their exponentials (KEEP), or reads the row again.
  *
- * Included by row.cl, of which it is the first pass where a row is not shared (scan_team.cl). */
+ * Implements scan.h, for rows that are not shared (scan_team.cl). */
 #ifndef CLX_SCAN_ITEM_CL
 #define CLX_SCAN_ITEM_CL
+#include "scan.h"
 
 /* What the first pass left for the second one, to spare it most of the work: under a softcap z, else
  * exponentials. Those from class from[i] on are relative to ref[i], for the last KEPT_REFS of `count`
@@ -13,7 +14,7 @@
  * the one before, and exp(-REBASE_ABOVE KEPT_REFS) is below the least f32. A masked class has left -1 where
  * that matters (U). */
 enum { KEPT_REFS = 64 };
-typedef struct row_kept {
+struct row_kept {
     bool on;
 #if KEEP
     uint count;
@@ -23,7 +24,7 @@ typedef struct row_kept {
 #if KEPT_LOCAL
     __local realv *place;
 #endif
-} row_kept;
+};
 
 static void start_keeping(const call *k, row_kept *kept, bool on) {
     kept->on = on;
@@ -34,6 +35,10 @@ static void start_keeping(const call *k, row_kept *kept, bool on) {
     kept->on = on && k->p->held_vectors > 0; /* the host gives a place for all, or none */
     kept->place = (__local realv *)((__local uchar *)k->scratch + k->p->held_at);
 #endif
+}
+
+static bool logits_are_gone(const row_kept *kept) {
+    return kept->on;
 }
 
 /* Leaves an exponential or a capped logit for the second pass. */
@@ -134,6 +139,72 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
         if (!done) scan_tile(k, &s, kept, at, tile, to, target);
     }
     return s;
+}
+
+/* `write(c, lanes)` for the item's vectors of a row: first the whole ones. */
+#define FOR_ROW(from, end, write)                                        \
+    {                                                                    \
+        const uint item = (from) + WIDTH * (uint)team_item();            \
+        const uint count = ((end) - (from)) / step;                      \
+        FOR_WHOLE_VECTORS(item, count, { write(c, lanes); })             \
+        FOR_VECTORS(item + count * step, end, end, { write(c, lanes); }) \
+    }
+
+#if KEEP
+/* The gradient, from what the first pass left. */
+static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                              const row_kept *kept, uint c, int lanes) {
+#if KEPT_LOCAL
+    const realv left = kept->place[c / WIDTH];
+#else
+    const long step = class_step(k);
+    const realv left = load_grad(k->grad, at->grad + c * step, step, lanes, REAL(0));
+#endif
+    const realv q = load_q(k, at, grad, c, lanes), others = r->rest * r->inverse_sum;
+#if SOFTCAP
+    const realv t = left * (1 / k->softcap);
+    realv g = gradient_by_z(r, grad, exp_of(&k->exp, left - r->ref), q, others) * fma(-t, t, REALV(1));
+    g = left == REALV(-REAL_INF) ? REALV(grad->masked) : g;
+#else
+    realv g = gradient_by_z(r, grad, left, q, others);
+    if (U != U_NONE) g = left < REALV(0) ? REALV(grad->masked) : g;
+#endif
+    store_gradient(k, at, g, c, lanes);
+}
+
+static void write_kept(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                       const row_kept *kept) {
+    const uint step = WIDTH;
+    row_grad part = *grad;
+    uint from = 0;
+#define WRITE(c, lanes) write_kept_vector(k, at, r, &part, kept, c, lanes)
+#if !SOFTCAP
+    part.spread = isnan(grad->spread) ? REAL_NAN : REAL(0);
+    part.at_ref = REAL_NAN;
+    for (uint i = kept->count > KEPT_REFS ? kept->count - KEPT_REFS : 0; i < kept->count; i++) {
+        FOR_ROW(from, kept->from[i % KEPT_REFS], WRITE)
+        from = kept->from[i % KEPT_REFS];
+        part.spread = grad->spread * exp(IN_Z(k, kept->ref[i % KEPT_REFS] - r->ref));
+    }
+    part.at_ref = grad->at_ref;
+#endif
+    FOR_ROW(from, (uint)k->p->classes, WRITE)
+#undef WRITE
+}
+#endif
+
+static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                          bool has_grad, row_kept *kept) {
+#if KEEP
+    if (kept->on) {
+        write_kept(k, at, r, grad, kept);
+        return;
+    }
+#endif
+    const uint step = WIDTH * (uint)team_items();
+#define WRITE(c, lanes) write_vector(k, at, r, grad, has_grad, load_row(k, at, c, lanes), c, lanes)
+    FOR_ROW(at->from, at->to, WRITE)
+#undef WRITE
 }
 
 #endif

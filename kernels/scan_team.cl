@@ -10,9 +10,13 @@
  * vectors are in their order, in the logits' own type; each is written and read by the same item, so that no
  * barrier is needed.
  *
- * Included by row.cl, of which it is the first pass where a row is shared (scan_item.cl); loss.cl writes. */
+ * Implements scan.h, for rows that are shared (scan_item.cl). */
 #ifndef CLX_SCAN_TEAM_CL
 #define CLX_SCAN_TEAM_CL
+#ifndef TEAM /* opened alone */
+#define TEAM 1
+#endif
+#include "scan.h"
 
 /* A vector in local memory. Conversions back to 16 bits are exact: from there it came. */
 #if LOGITS == 2
@@ -34,19 +38,21 @@ typedef realv held_logits;
 #define HELD_STORE(x, p, i) ((p)[i] = (x))
 #endif
 
-typedef struct row_kept {
-    bool on;                   /* scan_item.cl's way; never */
+struct row_kept {
     bool has_tile;             /* the last tile is in `tile` */
     realv tile[TILE];          /* of this item: a vector a round, -inf behind the row's end */
     uint held_vectors;         /* how many of the row's first vectors local memory has a place for: all */
     __local held_logits *held; /* before the last tile, or 0 */
-} row_kept;
+};
 
 static void start_keeping(const call *k, row_kept *kept, bool on) {
-    kept->on = false;
     kept->has_tile = false;
     kept->held_vectors = 0;
     kept->held = (__local held_logits *)((__local uchar *)k->scratch + k->p->held_at);
+}
+
+static bool logits_are_gone(const row_kept *kept) {
+    return false;
 }
 
 #define FOR_ROUNDS(v) _Pragma("unroll") for (uint v = 0; v < TILE; v++)
@@ -174,6 +180,24 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     }
     kept->has_tile = true;
     return s;
+}
+
+/* From the last tile back. */
+static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
+                          bool has_grad, row_kept *kept) {
+    const uint whole_tile = TILE * round_classes();
+    uint tile = last_tile(at), end = last_tile_end(at);
+    while (end > at->from) {
+        if (!kept->has_tile) reload_tile(k, at, kept, tile, end);
+        kept->has_tile = false;
+        FOR_ROUNDS(v) {
+            const uint c = round_class(tile, v);
+            const int lanes = lanes_at(at, end, c);
+            if (lanes > 0) write_vector(k, at, r, grad, has_grad, kept->tile[v], c, lanes);
+        }
+        end = tile;
+        tile = tile - at->from > whole_tile ? tile - whole_tile : at->from;
+    }
 }
 
 #endif

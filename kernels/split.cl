@@ -6,7 +6,14 @@
  * Launch rule, of both: params.parts teams a row, a row's parts side by side. CPU 1 (for CPU devices): a
  * work-item a part, any local size; CPU 0: a work-group a part, local size a power of two.
  * Bytes: each logit is read once, and once more where a second pass is asked; a row_part written once a part
- * and read by each part of the row. Tunables: WIDTH, TILE, as in group.cl and wide.cl. */
+ * and read by each part of the row.
+ *
+ * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
+ *         with CPU 1 scan_item.cl; else scan_team.cl; sum_row.cl score_row.cl.
+ * Options: those of every row kernel (row.cl) but OP_NLL and FROM_LSE 1, where rows have no parts, and
+ *     WIDTH, TILE  as in wide.cl with CPU 1, else as in group.cl
+ *     CPU          1: the device is a CPU
+ *     SUBGROUPS    with CPU 0: as in group.cl */
 #ifndef CPU
 #define CPU 0
 #endif
@@ -30,7 +37,7 @@
 #define TILE 4
 #endif
 #endif
-#include "loss.cl"
+#include "score_row.cl"
 
 /* What split_rows needs of split_scan: a part, and the target's logit, which another part may overwrite. */
 typedef struct split_part {

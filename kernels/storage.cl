@@ -298,6 +298,4 @@ static real max_lanes(realv x) {
 }
 #endif
 
-#include "fma.cl"
-
 #endif

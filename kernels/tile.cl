@@ -5,9 +5,14 @@
  * classes are adjacent, a tile is read and written four classes of a row at a time and transposed in
  * registers; where the rows are ((N,C,d..) layouts), its vectors are in memory as they are.
  *
- * Included by row.cl, for which it takes the place of what reads one row's classes. */
+ * (One row: rows_at.cl.) */
 #ifndef CLX_TILE_CL
 #define CLX_TILE_CL
+#ifndef ROWS /* opened alone */
+#define ROWS  16
+#define WIDTH ROWS
+#endif
+#include "row.cl"
 
 /* Where the rows are in an (N,C) array: element 0 of each one's class 0. */
 typedef struct rows_place {
@@ -26,7 +31,7 @@ typedef struct rows_place {
 #define ROW_AT(k, place, r) ((place)->first + min((long)(r), (long)(k)->live - 1) * (place)->ahead)
 #endif
 
-static void find_rows(const call *k, rows_place *place, long row, long at, long stride) {
+static void find_place(const call *k, rows_place *place, long row, long at, long stride) {
     place->first = at + row_start(k, row, stride);
     place->ahead = stride;
     place->end = at + (k->p->end_row - 1) * stride + k->p->classes;
@@ -185,29 +190,29 @@ DEFINE_STORE_TILE(grad, GRAD)
 DEFINE_STORE_TILE(real, REAL_STORE)
 
 /* The rows, and the tile that is held of them. */
-typedef struct row_at {
+typedef struct rows_at {
     rows_place logits, u;
     uint tile; /* its first class */
     int count; /* its classes */
     realv x[TILE], u_tile[TILE];
     bool has_exp; /* exp holds exponentials, relative to the row's last reference */
     realv exp[TILE];
-} row_at;
+} rows_at;
 
-static void find_row(const call *k, row_at *at, long row) {
+static void find_rows(const call *k, rows_at *at, long row) {
     const clx_params *p = k->p;
-    find_rows(k, &at->logits, row, AT(k, logits, 0), p->logits_stride);
+    find_place(k, &at->logits, row, AT(k, logits, 0), p->logits_stride);
 #if U == U_GRAD_OUTPUT
-    find_rows(k, &at->u, row, AT(k, grad_output, 0), p->grad_output_stride);
+    find_place(k, &at->u, row, AT(k, grad_output, 0), p->grad_output_stride);
 #elif U == U_PROBABILITY
-    find_rows(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
+    find_place(k, &at->u, row, AT(k, targets, 0), p->targets_stride);
 #endif
     at->count = 0;
     at->has_exp = false;
 }
 
 /* Makes the tile from class c on the one that is held. */
-static void hold_tile(const call *k, row_at *at, uint c) {
+static void hold_tile(const call *k, rows_at *at, uint c) {
     const uint classes = (uint)k->p->classes;
     if (at->count > 0 && at->tile == c) return;
     at->tile = c;
@@ -221,7 +226,7 @@ static void hold_tile(const call *k, row_at *at, uint c) {
 }
 
 /* u of class c of the tile. */
-static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
+static realv u_of_class(const call *k, const rows_at *at, uint c) {
 #if U == U_NONE
     return REALV(0);
 #elif U == U_GRAD_OUTPUT

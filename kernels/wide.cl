@@ -2,12 +2,17 @@
  *
  * Schedule "wide", for CPU devices: one work-item a row, in vectors of 16.
  *
- * Launch rule: any local size, 1 is best; global size at least end_row - first_row.
- * Launch rule for local memory: behind the scratch a place for all of a row, or none (held_at, held_vectors).
+ * Launch rule: any local size, 1 is best; global size at least end_row - first_row; local memory behind the
+ * scratch a place for all of a row, or none (held_at, held_vectors).
  * Bytes: each logit is read from memory once; the row, or what was kept of it, from the second cache for what
  * a second pass writes.
- * Tunables, passed by the host (tuning_table.h): WIDTH; TILE, vectors between two looks at the maximum, which
- * are in registers together. */
+ *
+ * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
+ *         scan_item.cl sum_row.cl score_row.cl.
+ * Options: those of every row kernel (row.cl), and
+ *     WIDTH        classes of a vector (tuning_table.h: wide_width)
+ *     TILE         vectors between two looks at the maximum, that are in registers together (wide_tile)
+ *     CPU          1: the device is a CPU (any_lane() of storage.cl) */
 #define TEAM 0
 #ifndef WIDTH
 #define WIDTH 16
@@ -16,7 +21,7 @@
 #define TILE 8
 #endif
 #define EXP_POLYNOMIAL 1
-#include "loss.cl"
+#include "score_row.cl"
 
 __kernel void wide_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);

@@ -2,7 +2,8 @@
  *
  * The one table of drivers that do something wrong which the kernels cannot avoid for all. What they can
  * avoid at no cost stands in the kernels, where it says so: a barrier in a function that is not inlined ends
- * llvmpipe of Mesa 25 (team.cl), a tail behind a loop is wrong in PoCL 3.1 (row.cl). */
+ * llvmpipe of Mesa 25 (team.cl), a tail behind a loop is wrong in PoCL 3.1 (row_at.cl).
+ */
 #include "quirks.h"
 
 #include <stdlib.h>

@@ -39,8 +39,8 @@ static bool can_split(const clxent_desc *desc) {
     return desc->op != CLXENT_NLL && !(desc->flags & CLXENT_GRAD_FROM_LSE);
 }
 
-/* Loop iterations of a work-item, at most: five passes over its vectors (row.cl, loss.cl), and some for the
- * rest. */
+/* Loop iterations of a work-item, at most: five passes over its vectors (sum_row.cl, score_row.cl), and some
+ * for the rest. */
 static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, const clxent_desc *desc) {
     enum { SMALLEST_TEAM = 32 }; /* that a device lowers a work-group to */
     const clxent_tuning *t = &ctx->tuning;
