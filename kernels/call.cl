@@ -8,6 +8,7 @@
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
 #include "exp.cl"
+#include "storage.cl"
 #include "team.cl"
 
 typedef struct call {

@@ -25,9 +25,10 @@
  *     SCALED     0: logit_scale is 1
  *     STATS      1: rank or entropy may be asked
  *     FROM_LSE   1: an earlier call ran the first pass, and saved lse
- *     LOGITS, GRAD, PROBS, REAL_F64, STRIDED    types, and how classes are apart: storage.cl
+ *     LOGITS, GRAD, PROBS    types of elements, STRIDED 1: classes are not adjacent: storage.cl
+ *     REAL_F64   1: the reals are f64, as LOGITS is: number.cl
  *     FMA        0: without fma(): fma.cl
- *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: storage.cl, team.cl */
+ *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: number.cl, team.cl */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -68,7 +69,7 @@
 /* Whether the first pass can leave exponentials for the second: where the gradient is to stand, or, where
  * that is too short, in local memory. */
 #define KEEP       (!TEAM && !REAL_F64 && !FROM_LSE && OP != OP_NLL)
-#define KEPT_LOCAL (KEEP && GRAD != REAL_STORE)
+#define KEPT_LOCAL (KEEP && !CLX_JOIN(HOLDS_REAL_, GRAD))
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
 

@@ -70,22 +70,6 @@ static void transpose_quarters(realv *x) {
     x[3] = PICK(b, d, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
 }
 
-/* By type number (storage.cl): four adjacent elements as numbers; a vector as what memory holds. */
-#define TO_REAL4        CLX_JOIN(convert_, CLX_JOIN(REAL_NAME, 4))
-#define LOAD_4_1(p, at) TO_REAL4(vload4(0, (p) + (at)))
-#define LOAD_4_2(p, at) TO_REAL4(vload_half4(0, (p) + (at)))
-#define LOAD_4_3(p, at) TO_REAL4(as_float4(convert_uint4(vload4(0, (p) + (at))) << 16))
-#define LOAD_4_4(p, at) vload4(0, (p) + (at))
-#define STORED_1(x)     TO_FLOATV(x)
-#define STORED_2(x)     f16_of(TO_FLOATV(x))
-#define STORED_3(x)     bf16_of(TO_FLOATV(x))
-#define STORED_4(x)     (x)
-typedef float stored_1;
-typedef ushort stored_2, stored_3;
-#if REAL_F64
-typedef double stored_4;
-#endif
-
 /* load_tile_NAME: the classes c .. c + n of the rows. */
 #if STRIDED
 #define DEFINE_LOAD_TILE(name, type)                                                        \
@@ -185,9 +169,9 @@ typedef double stored_4;
 #endif
 DEFINE_LOAD_TILE(logits, LOGITS)
 DEFINE_LOAD_TILE(probs, PROBS)
-DEFINE_LOAD_TILE(real, REAL_STORE)
+DEFINE_LOAD_TILE(real, REAL_TYPE)
 DEFINE_STORE_TILE(grad, GRAD)
-DEFINE_STORE_TILE(real, REAL_STORE)
+DEFINE_STORE_TILE(real, REAL_TYPE)
 
 /* The rows, and the tile that is held of them. */
 typedef struct rows_at {

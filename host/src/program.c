@@ -182,12 +182,13 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              QUIET
-             "%s%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
+             "%s%s-DOP=%d -DLOGITS=%s -DGRAD=%s -DPROBS=%s -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DU=%d%s%s",
              language_option(ctx, ctx->info.subgroups && has_teams(ctx, schedule)),
-             clx_quirks_of(&ctx->info).options, (int)build->op, (int)build->logits, (int)build->grad,
-             (int)build->probabilities, build->logits == CLXENT_F64, build->softcap, build->scaled,
-             build->stats, build->strided, build->from_lse, build->u,
+             clx_quirks_of(&ctx->info).options, (int)build->op, clxent_dtype_name(build->logits),
+             clxent_dtype_name(build->grad), clxent_dtype_name(build->probabilities),
+             build->logits == CLXENT_F64, build->softcap, build->scaled, build->stats, build->strided,
+             build->from_lse, build->u,
              ctx->info.schedule != CLXENT_SCHEDULE_WIDE ? ""
              : schedule == CLXENT_SCHEDULE_LANE         ? " -DROWS=16"
              : schedule == CLXENT_SCHEDULE_GROUP        ? ""

@@ -17,7 +17,7 @@ static const struct known {
     clx_quirks quirks;
 } known[] = {
     /* Its interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets
-     * them not inlined; for the other options see storage.cl and team.cl. */
+     * them not inlined; for the other options see number.cl and team.cl. */
     {"Oclgrind",
      "",
      0,
