@@ -129,17 +129,20 @@ typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
 /* Whether a comparison is true in a lane: as one instruction where the compiler of a CPU device (CPU 1, see
  * split.cl) has it. clang has it for every target, but Mesa's translator ends the process when it meets it.
  */
-#if WIDTH == 1
-#define any_lane(compared) ((compared) != 0)
-#else
-#define any_lane(compared) any(compared)
-#if CPU && defined(__has_builtin)
+#if CPU && WIDTH > 1 && defined(__has_builtin)
 #if __has_builtin(__builtin_reduce_or)
-#undef any_lane
-#define any_lane(compared) (__builtin_reduce_or(compared) != 0)
+#define HAS_REDUCE_OR
 #endif
 #endif
+static bool any_lane(maskv compared) {
+#if WIDTH == 1
+    return compared != 0;
+#elif defined(HAS_REDUCE_OR)
+    return __builtin_reduce_or(compared) != 0;
+#else
+    return any(compared);
 #endif
+}
 
 /* Of the lanes of a vector, as far as they belong to one row: the sum and the largest (there are no NaNs),
  * pairwise; and the first. In registers; LANES_IN_MEMORY 1 is for Oclgrind, which takes for uninitialized
@@ -150,9 +153,17 @@ typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
 #define PLUS(a, b)   ((a) + (b))
 #define LARGER(a, b) ((b) > (a) ? (b) : (a))
 #if WIDTH == 1 || ROWS > 1
-#define first_lane(x) (x)
-#define sum_lanes(x)  (x)
-#define max_lanes(x)  (x)
+static rowreal first_lane(realv x) {
+    return x;
+}
+
+static rowreal sum_lanes(realv x) {
+    return x;
+}
+
+static rowreal max_lanes(realv x) {
+    return x;
+}
 #elif LANES_IN_MEMORY
 #define DEFINE_FOLD_LANES(name, FOLD)                                         \
     static real name(realv x) {                                               \
@@ -171,7 +182,10 @@ DEFINE_FOLD_LANES(first_lane, FIRST)
 #define FOLD_4(FOLD, x)  FOLD_2(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_8(FOLD, x)  FOLD_4(FOLD, FOLD((x).lo, (x).hi))
 #define FOLD_16(FOLD, x) FOLD_8(FOLD, FOLD((x).lo, (x).hi))
-#define first_lane(x)    ((x).s0)
+static real first_lane(realv x) {
+    return x.s0;
+}
+
 static real sum_lanes(realv x) {
     return CLX_JOIN(FOLD_, WIDTH)(PLUS, x);
 }

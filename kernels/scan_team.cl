@@ -159,7 +159,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
             s.best_tile = round_class(tile, 0);
         }
         const bool moves = ref_moves(k, &s, top);
-        if (moves) rebase(k, &s, AS_REFERENCE(k, top));
+        if (moves) rebase(k, &s, as_reference(k, top));
         scan_rounds(k, &s, at, kept, tile, end, moves, top, target);
         tile = end;
     }

@@ -18,11 +18,13 @@ static CLX_V(ushort) bf16_of(CLX_V(float) x) { /* keeps a NaN a NaN */
     return CLX_JOIN(convert_, CLX_V(ushort))(isnan(x) ? (bits >> 16) | 0x40u : rounded);
 }
 
+static ushort bf16_of_1(float x) {
 #if WIDTH > 1
-#define bf16_of_1(x) (bf16_of((CLX_V(float))(x)).s0)
+    return bf16_of((CLX_V(float))(x)).s0;
 #else
-#define bf16_of_1 bf16_of
+    return bf16_of(x);
 #endif
+}
 
 typedef ushort memory_bf16, memory_bf16_number, stored_bf16;
 typedef CLX_V(ushort) held_bf16;
