@@ -8,6 +8,7 @@
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
 #include "exp.cl"
+#include "storage.cl"
 #include "team.cl"
 
 /* How kernels see an array of each type and side of the table. The log-probabilities of NLL come as its
@@ -83,8 +84,8 @@ enum { ROW_COUNTED = 0, ROW_IGNORED = 1, ROW_BAD = 2, ROW_ABSENT = 3 };
 
 typedef struct row_target {
     rowmask state;
-    rowlong y;      /* the class, counted from class_begin: beyond the slice where the target is of another one;
-                     * 0 for probability targets and where the row does not count */
+    rowlong y;      /* the class, from class_begin on: beyond the slice if it is of another one; 0 for
+                     * probability targets and where the row does not count */
     rowreal weight; /* class_weight[y] */
     rowreal row_weight;
 } row_target;

@@ -78,8 +78,13 @@ static exp_constants exp_constants_of(real one) {
     return c;
 }
 
-#define exp_of(constants, d)  exp(d)
-#define tanh_of(constants, y) tanh(y)
+static realv exp_of(const exp_constants *c, realv d) {
+    return exp(d);
+}
+
+static realv tanh_of(const exp_constants *c, realv y) {
+    return tanh(y);
+}
 #endif
 
 /* log(sum); where near_1, from sum - 1, which has more digits. For finite, normal sums > 0. */

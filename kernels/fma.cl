@@ -9,7 +9,7 @@
  * halves is below the least normal number, the rest loses that. */
 #ifndef CLX_FMA_CL
 #define CLX_FMA_CL
-#include "storage.cl"
+#include "number.cl"
 
 #ifndef FMA
 #define FMA 1

@@ -8,8 +8,8 @@
  * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
  * local memory those before, all or none (scan_team.cl).
  *
- * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
- *         scan_team.cl sum_row.cl score_row.cl.
+ * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
+ *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h scan_team.cl sum_row.cl score_row.cl.
  * Options: those of every row kernel (row.cl), and
  *     WIDTH        classes that a work-item loads at once (tuning_table.h: group_width)
  *     TILE         loads between two looks at the maximum, that are in registers together (group_tile)

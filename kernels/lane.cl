@@ -8,8 +8,9 @@
  * CLX_ITEM_ROWS. Bytes: with ROWS 16 and up to 16 classes each logit is read once; else once from memory and
  * again from the first cache.
  *
- * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl; with ROWS 16 tile.cl
- *         rows.cl; else row_at.cl write.cl scan.h scan_item.cl sum_row.cl score_row.cl.
+ * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
+ *         storage.cl call.cl row.cl loss.cl; with ROWS 16 tile.cl rows.cl; else row_at.cl write.cl scan.h
+ *         scan_item.cl sum_row.cl score_row.cl.
  * Options: those of every row kernel (row.cl), and
  *     ROWS         16: rows side by side, for CPU devices; 1 */
 #define TEAM 0
@@ -19,6 +20,7 @@
 #define WIDTH          ROWS
 #define TILE           16
 #define EXP_POLYNOMIAL 1
+#include "loss.cl"
 #if ROWS > 1
 #include "rows.cl"
 #else

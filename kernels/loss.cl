@@ -73,9 +73,9 @@ static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
     return d;
 }
 
-/* share sum_c u_c (lse - z_c), from the sums in U_UNIT; with lse - z_c = log_sum + (ref - z_c). */
+/* share sum_c u_c (lse - z_c), from the sums, in u_unit; with lse - z_c = log_sum + (ref - z_c). */
 static rowreal over_classes(const call *k, row_sums r, real share) {
-    const real in_unit = share / U_UNIT(k);
+    const real in_unit = share / u_unit(k);
     return in_unit * r.u * r.log_sum + IN_Z(k, in_unit) * r.dot;
 }
 
@@ -166,13 +166,13 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     rowreal q_sum = 0;
 #if U == U_PROBABILITY
     grad.u_factor = share;
-    q_sum = r.u / U_UNIT(k);
+    q_sum = r.u / u_unit(k);
 #else
     rowreal own = (1 - k->label_smoothing) * t.weight, others = 0;
 #if U == U_WEIGHT
     const real smoothing = k->label_smoothing / REAL(k->p->classes_total);
     own += smoothing * t.weight;
-    others = smoothing / U_UNIT(k) * (r.u - U_UNIT(k) * t.weight);
+    others = smoothing / u_unit(k) * (r.u - u_unit(k) * t.weight);
     grad.u_factor = share * smoothing;
     grad.beside = share * others;
 #endif

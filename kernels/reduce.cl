@@ -12,10 +12,11 @@
  * which is a chunk's first; the second one group. With ROWS 16, for CPU devices: a work-item in place of a
  * group, rows side by side in its lanes. Bytes: the targets and weights once; the row losses once.
  *
- * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl.
+ * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
+ *         storage.cl call.cl.
  * Options:
  *     ROWS         16: rows side by side, for CPU devices; 1
- *     REAL_F64     1: the reals are f64 (storage.cl)
+ *     REAL_F64     1: the reals are f64 (number.cl)
  *     FMA, LANES_IN_MEMORY, BARRIERS_INLINE    as in row.cl */
 #ifndef ROWS
 #define ROWS 1

@@ -25,9 +25,10 @@
  *     SCALED     0: logit_scale is 1
  *     STATS      1: rank or entropy may be asked
  *     FROM_LSE   1: an earlier call ran the first pass, and saved lse
- *     LOGITS, GRAD, PROBS, REAL_F64, STRIDED    types, and how classes are apart: storage.cl
+ *     LOGITS, GRAD, PROBS    types of elements, STRIDED 1: classes are not adjacent: storage.cl
+ *     REAL_F64   1: the reals are f64, as LOGITS is: number.cl
  *     FMA        0: without fma(): fma.cl
- *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: storage.cl, team.cl */
+ *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: number.cl, team.cl */
 #ifndef CLX_ROW_CL
 #define CLX_ROW_CL
 #include "call.cl"
@@ -71,7 +72,7 @@
 /* Whether the first pass can leave exponentials for the second: where the gradient is to stand, or, where
  * that is too short, in local memory. */
 #define KEEP       (!TEAM && !REAL_F64 && !FROM_LSE && OP != OP_NLL)
-#define KEPT_LOCAL (KEEP && GRAD != REAL_STORE)
+#define KEPT_LOCAL (KEEP && !CLX_JOIN(HOLDS_REAL_, GRAD))
 
 /* ---------------------------------------------------------------- one logit -------------------------- */
 
@@ -90,17 +91,21 @@ static realv capped_logit(const call *k, realv x) {
 }
 
 /* A reference is a logit before the scale, so that those equal to it are at exactly 0, however large they
- * are; under a softcap it is a z, and a saved lse is one too. IN_Z: a difference of two, in z. */
+ * are; under a softcap it is a z, and a saved lse is one too. IN_Z: a difference of two, in z; a macro
+ * since it may be one number, or one a lane. */
 #if SCALED && !SOFTCAP && !FROM_LSE
 #define IN_Z(k, difference) ((difference) * (k)->logit_scale)
 #else
 #define IN_Z(k, difference) (difference)
 #endif
+
+static rowreal as_reference(const call *k, rowreal x) {
 #if SOFTCAP
-#define AS_REFERENCE(k, x) first_lane(capped_logit(k, (realv)(x)))
+    return first_lane(capped_logit(k, (realv)(x)));
 #else
-#define AS_REFERENCE(k, x) (x)
+    return x;
 #endif
+}
 
 /* How far z is from that of a reference. */
 static realv deviation(const call *k, realv x, rowreal ref) {
@@ -118,11 +123,13 @@ static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
 }
 
 /* x in a row's first lane, 0 in its others. */
+static realv in_first_lane(rowreal x) {
 #if WIDTH == 1 || ROWS > 1
-#define FIRST_LANE(x) (x)
+    return x;
 #else
-#define FIRST_LANE(x) (LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0))
+    return LANE_NUMBERS == (maskv)0 ? REALV(x) : REALV(0);
 #endif
+}
 
 /* ---------------------------------------------------------------- the first pass --------------------- */
 
@@ -133,7 +140,9 @@ static rowreal deviation_1(const call *k, rowreal x, rowreal ref) {
 /* The unit of cross entropy's sums over the classes, in front of each term, or masks of -FLT_MAX would make
  * them infinite: the smoothing term is divided by the classes in the end, and probabilities add up to 1. A
  * power of two, so that no digit changes. */
-#define U_UNIT(k) (OP != OP_CROSS_ENTROPY ? REAL(1) : U == U_WEIGHT ? (k)->class_unit : REAL(0.25f))
+static real u_unit(const call *k) {
+    return OP != OP_CROSS_ENTROPY ? REAL(1) : U == U_WEIGHT ? k->class_unit : REAL(0.25f);
+}
 
 /* What an item has gathered from the classes that it has met. */
 typedef struct row_scan {
@@ -142,8 +151,8 @@ typedef struct row_scan {
     rowreal own; /* how many equal to it were met with it; kept out of exp, so that a sum of little more than
                   * 1 keeps its digits */
     block_sum exp; /* sum exp(z - ref) of the others */
-    block_sum u;   /* sum u; cross entropy: in U_UNIT; softmax: sum u exp(z - ref) of those not at ref */
-    block_sum dot; /* cross entropy: sum u (ref - x), in U_UNIT; softmax: sum u of those at ref */
+    block_sum u;   /* sum u; cross entropy: in u_unit; softmax: sum u exp(z - ref) of those not at ref */
+    block_sum dot; /* cross entropy: sum u (ref - x), in u_unit; softmax: sum u of those at ref */
     block_sum ent; /* sum exp(z - ref) (ref - z) */
     maskv before;  /* of each lane */
     real best;     /* the largest logit, NaNs passed over, and the first tile that has it */
@@ -170,7 +179,7 @@ static realv u_of_probability(const call *k, realv weight, realv t) {
 static void rebase(const call *k, row_scan *s, rowreal ref) {
     const rowreal shift = s->met ? IN_Z(k, ref - s->ref) : ROWREAL(0);
     const rowreal factor = exp(-shift);
-    block_sum_add(&s->exp, FIRST_LANE(s->own));
+    block_sum_add(&s->exp, in_first_lane(s->own));
 #if STATS
     const rowreal moved = factor > 0 ? shift * factor : ROWREAL(0); /* a shift may be infinite */
     block_sum_scale(&s->ent, factor);
@@ -235,12 +244,12 @@ static realv scan_vector(const call *k, const row_scan *s, block_terms *b, realv
 #elif OP == OP_LOG_SOFTMAX
     b->u += u;
 #else
-    const realv unit = REALV(U_UNIT(k));
+    const realv unit = REALV(u_unit(k));
     b->u = fma(u, unit, b->u);
 #if SOFTCAP
     const realv below = unit * -d;
 #else
-    const realv below = fma(x, -unit, (realv)(s->ref * U_UNIT(k)));
+    const realv below = fma(x, -unit, (realv)(s->ref * u_unit(k)));
 #endif
     b->dot = u == REALV(0) ? b->dot : fma(u, below, b->dot);
 #endif

@@ -80,7 +80,7 @@ static row_scan scan_rows(const call *k, rows_at *at, row_part *best, rank_targe
         hold_tile(k, at, c);
         rowreal top = -REAL_INF;
         for (int i = 0; i < at->count; i++) top = larger(top, at->x[i]);
-        const rowreal ref = AS_REFERENCE(k, top);
+        const rowreal ref = as_reference(k, top);
         const rowmask moves = s.met ? IN_Z(k, ref - s.ref) > REBASE_ABOVE : top != -REAL_INF;
         if (c == 0) {
             s.met = moves;
@@ -128,7 +128,7 @@ static rowreal sum_u(const call *k, rows_at *at) {
     block_sum u = no_block_sum();
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
         hold_tile(k, at, c);
-        for (int i = 0; i < at->count; i++) block_sum_add(&u, U_UNIT(k) * u_of_class(k, at, c + (uint)i));
+        for (int i = 0; i < at->count; i++) block_sum_add(&u, u_unit(k) * u_of_class(k, at, c + (uint)i));
     }
     return block_sum_value(u);
 }
@@ -140,7 +140,7 @@ static rowreal load_targets(const call *k, const rows_at *at, rowlong y) {
     real x[ROWS];
     TO_LANES(y, lane);
     for (int r = 0; r < ROWS; r++)
-        x[r] = LOAD_LOGIT(k->logits, ROW_AT(k, &at->logits, r) + lane[r] * class_step(k));
+        x[r] = LOAD_LOGIT(k->logits, place_of_row(k, &at->logits, r) + lane[r] * class_step(k));
     return FROM_LANES(x);
 }
 

@@ -110,7 +110,7 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
     }
     const bool moves = ref_moves(k, s, top);
     if (moves) {
-        rebase(k, s, AS_REFERENCE(k, top));
+        rebase(k, s, as_reference(k, top));
 #if KEEP
         kept->from[kept->count % KEPT_REFS] = tile;
         kept->ref[kept->count++ % KEPT_REFS] = s->ref;

@@ -18,25 +18,10 @@
 #endif
 #include "scan.h"
 
-/* A vector in local memory. Conversions back to 16 bits are exact: from there it came. */
-#if LOGITS == 2
-typedef half held_logits;
-#if WIDTH == 1
-#define HELD_LOAD(p, i)     REAL(vload_half(i, p))
-#define HELD_STORE(x, p, i) vstore_half_rte(x, i, p)
-#else
-#define HELD_LOAD(p, i)     CLX_JOIN(vloada_half, WIDTH)(i, p)
-#define HELD_STORE(x, p, i) CLX_JOIN(CLX_JOIN(vstorea_half, WIDTH), _rte)(x, i, p)
-#endif
-#elif LOGITS == 3
-typedef CLX_V(ushort) held_logits;
-#define HELD_LOAD(p, i)     CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))((p)[i]) << 16)
-#define HELD_STORE(x, p, i) ((p)[i] = CLX_JOIN(convert_, CLX_V(ushort))(CLX_JOIN(as_, CLX_V(uint))(x) >> 16))
-#else
-typedef realv held_logits;
-#define HELD_LOAD(p, i)     ((p)[i])
-#define HELD_STORE(x, p, i) ((p)[i] = (x))
-#endif
+/* A vector in local memory, in the logits' type: what was loaded converts back to it exactly. */
+typedef CLX_JOIN(held_, LOGITS) held_logits;
+#define LOAD_HELD  CLX_JOIN(LOAD_HELD_, LOGITS)
+#define STORE_HELD CLX_JOIN(STORE_HELD_, LOGITS)
 
 struct row_kept {
     bool has_tile;             /* the last tile is in `tile` */
@@ -114,7 +99,7 @@ static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile
     if (!has_place(at, kept, end)) return;
     FOR_ROUNDS(v) {
         const uint c = round_class(tile, v);
-        if (c < end) HELD_STORE(kept->tile[v], kept->held, (c - at->from) / WIDTH);
+        if (c < end) STORE_HELD(kept->tile[v], kept->held, (c - at->from) / WIDTH);
     }
 }
 
@@ -126,7 +111,7 @@ static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint ti
     }
     FOR_ROUNDS(v) {
         const uint c = round_class(tile, v);
-        kept->tile[v] = c < end ? HELD_LOAD(kept->held, (c - at->from) / WIDTH) : REALV(-REAL_INF);
+        kept->tile[v] = c < end ? LOAD_HELD(kept->held, (c - at->from) / WIDTH) : REALV(-REAL_INF);
     }
 }
 
@@ -174,7 +159,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
             s.best_tile = round_class(tile, 0);
         }
         const bool moves = ref_moves(k, &s, top);
-        if (moves) rebase(k, &s, AS_REFERENCE(k, top));
+        if (moves) rebase(k, &s, as_reference(k, top));
         scan_rounds(k, &s, at, kept, tile, end, moves, top, target);
         tile = end;
     }

@@ -10,8 +10,9 @@
  * each logit is read once, and once more where a second pass is asked; a part's reals written once and read
  * by each part of the row.
  *
- * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
- *         with CPU 1 scan_item.cl; else scan_team.cl; sum_row.cl score_row.cl state.cl.
+ * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
+ *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h with CPU 1 scan_item.cl; else
+ *         scan_team.cl; sum_row.cl score_row.cl state.cl.
  * Options: those of every row kernel (row.cl) but OP_NLL and FROM_LSE 1, where rows have no parts, and
  *     WIDTH, TILE  as in wide.cl with CPU 1, else as in group.cl
  *     CPU          1: the device is a CPU

@@ -24,7 +24,7 @@ HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, b
     block_sum u = no_block_sum();
     const uint to = read ? at->to : 0;
     FOR_VECTORS(WIDTH * (uint)team_item(), to, to,
-                { block_sum_add(&u, U_UNIT(k) * load_u(k, at, c, lanes)); })
+                { block_sum_add(&u, u_unit(k) * load_u(k, at, c, lanes)); })
     r.u = team_sum(block_sum_value(u), k->scratch);
 #endif
     return r;

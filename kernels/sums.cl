@@ -7,7 +7,7 @@
  * build without -cl-unsafe-math-optimizations and -cl-fast-relaxed-math. */
 #ifndef CLX_SUMS_CL
 #define CLX_SUMS_CL
-#include "storage.cl"
+#include "number.cl"
 
 typedef struct long_sum {
     rowreal sum, low;

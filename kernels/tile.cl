@@ -25,11 +25,13 @@ typedef struct rows_place {
 } rows_place;
 
 /* Lanes without a row stand where the last row does. */
+static long place_of_row(const call *k, const rows_place *place, int r) {
 #if STRIDED
-#define ROW_AT(k, place, r) ((place)->lane[r])
+    return place->lane[r];
 #else
-#define ROW_AT(k, place, r) ((place)->first + min((long)(r), (long)(k)->live - 1) * (place)->ahead)
+    return place->first + min((long)r, (long)k->live - 1) * place->ahead;
 #endif
+}
 
 static void find_place(const call *k, rows_place *place, long row, long at, long stride) {
     place->first = at + row_start(k, row, stride);
@@ -70,23 +72,8 @@ static void transpose_quarters(realv *x) {
     x[3] = PICK(b, d, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
 }
 
-/* By type number (storage.cl): four adjacent elements as numbers; a vector as what memory holds. */
-#define TO_REAL4        CLX_JOIN(convert_, CLX_JOIN(REAL_NAME, 4))
-#define LOAD_4_1(p, at) TO_REAL4(vload4(0, (p) + (at)))
-#define LOAD_4_2(p, at) TO_REAL4(vload_half4(0, (p) + (at)))
-#define LOAD_4_3(p, at) TO_REAL4(as_float4(convert_uint4(vload4(0, (p) + (at))) << 16))
-#define LOAD_4_4(p, at) vload4(0, (p) + (at))
-#define STORED_1(x)     TO_FLOATV(x)
-#define STORED_2(x)     f16_of(TO_FLOATV(x))
-#define STORED_3(x)     bf16_of(TO_FLOATV(x))
-#define STORED_4(x)     (x)
-typedef float stored_1;
-typedef ushort stored_2, stored_3;
-#if REAL_F64
-typedef double stored_4;
-#endif
-
-/* load_tile_NAME: the classes c .. c + n of the rows. */
+/* load_tile_NAME: the classes c .. c + n of the rows. A macro makes it for each array that is read so, since
+ * the types of elements are names put together from options. */
 #if STRIDED
 #define DEFINE_LOAD_TILE(name, type)                                                        \
     static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p, \
@@ -99,7 +86,7 @@ typedef double stored_4;
                 continue;                                                                   \
             }                                                                               \
             for (int r = 0; r < ROWS; r++)                                                  \
-                lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + class_at);       \
+                lane[r] = CLX_JOIN(LOAD_1_, type)(p, place_of_row(k, place, r) + class_at); \
             x[i] = FROM_LANES(lane);                                                        \
         }                                                                                   \
     }
@@ -126,7 +113,7 @@ typedef double stored_4;
             for (int j = 0; j < min(4, n - i); j++) {                                                    \
                 real lane[ROWS];                                                                         \
                 for (int r = 0; r < ROWS; r++)                                                           \
-                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, ROW_AT(k, place, r) + c + i + j);               \
+                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, place_of_row(k, place, r) + c + i + j);         \
                 x[i + j] = FROM_LANES(lane);                                                             \
             }                                                                                            \
         }                                                                                                \
@@ -147,7 +134,7 @@ typedef double stored_4;
             }                                                                                          \
             TO_LANES(x[i], lane);                                                                      \
             for (int r = 0; r < k->live; r++)                                                          \
-                CLX_JOIN(STORE_1_, type)(lane[r], p, ROW_AT(k, place, r) + class_at);                  \
+                CLX_JOIN(STORE_1_, type)(lane[r], p, place_of_row(k, place, r) + class_at);            \
         }                                                                                              \
     }
 #else
@@ -185,9 +172,9 @@ typedef double stored_4;
 #endif
 DEFINE_LOAD_TILE(logits, LOGITS)
 DEFINE_LOAD_TILE(probs, PROBS)
-DEFINE_LOAD_TILE(real, REAL_STORE)
+DEFINE_LOAD_TILE(real, REAL_TYPE)
 DEFINE_STORE_TILE(grad, GRAD)
-DEFINE_STORE_TILE(real, REAL_STORE)
+DEFINE_STORE_TILE(real, REAL_TYPE)
 
 /* The rows, and the tile that is held of them. */
 typedef struct rows_at {

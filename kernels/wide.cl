@@ -7,12 +7,12 @@
  * Bytes: each logit is read from memory once; the row, or what was kept of it, from the second cache for what
  * a second pass writes.
  *
- * Pieces: params.h storage.cl fma.cl exp.cl sums.cl team.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h
- *         scan_item.cl sum_row.cl score_row.cl.
+ * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
+ *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h scan_item.cl sum_row.cl score_row.cl.
  * Options: those of every row kernel (row.cl), and
  *     WIDTH        classes of a vector (tuning_table.h: wide_width)
  *     TILE         vectors between two looks at the maximum, that are in registers together (wide_tile)
- *     CPU          1: the device is a CPU (any_lane() of storage.cl) */
+ *     CPU          1: the device is a CPU (any_lane() of number.cl) */
 #define TEAM 0
 #ifndef WIDTH
 #define WIDTH 16

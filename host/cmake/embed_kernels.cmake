@@ -3,8 +3,9 @@
 #       -P embed_kernels.cmake
 #
 # Writes every FOLDER/*.cl that holds a kernel, its `#include "..."` lines replaced by the files they name
-# (each once), as bytes of a C array; a table of names and arrays, PREFIX_kernel_sources, whose type HEADER
-# declares; and a hash of it all. Bytes, since a string literal over 4,095 characters is not portable C.
+# (each once, unless branches need it that are compiled for different options), as bytes of a C array; a table
+# of names and arrays, PREFIX_kernel_sources, whose type HEADER declares; and a hash of it all. Bytes, since a
+# string literal over 4,095 characters is not portable C.
 # `#line` says where each line comes from, so that a compiler's messages name a file and a line that exist.
 
 cmake_policy(VERSION 3.18)
@@ -51,9 +52,11 @@ function(flatten name out_text)
     set(next_is "\n#line ${next_line} \"${shown}/${name}\"")
     string(APPEND text "${before}")
     if(file)
+      get_property(seen GLOBAL PROPERTY flattened)
       flatten(${file} included)
       string(APPEND text "${included}${next_is}")
-      if(depth GREATER outermost)
+      if(depth GREATER outermost) # other branches are without it
+        set_property(GLOBAL PROPERTY flattened ${seen})
         set(astray TRUE)
       endif()
       continue()

@@ -19,7 +19,7 @@ static const struct known {
     clx_facts facts;
 } known[] = {
     /* Its interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets
-     * them not inlined; for the other options see storage.cl and team.cl. */
+     * them not inlined; for the other options see number.cl and team.cl. */
     {"oclgrind",
      0,
      ANY,

@@ -185,12 +185,13 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
     snprintf(options, sizeof options,
              QUIET
-             "%s%s-DOP=%d -DLOGITS=%d -DGRAD=%d -DPROBS=%d -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
+             "%s%s-DOP=%d -DLOGITS=%s -DGRAD=%s -DPROBS=%s -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
              "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=%d%s%s",
              language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, (int)build->op,
-             (int)build->logits, (int)build->grad, (int)build->probabilities, build->logits == CLXENT_F64,
-             build->softcap, build->scaled, build->stats, build->strided, build->from_lse, build->from_state,
-             build->u, vector_option(&ctx->facts, schedule), cut);
+             clxent_dtype_name(build->logits), clxent_dtype_name(build->grad),
+             clxent_dtype_name(build->probabilities), build->logits == CLXENT_F64, build->softcap,
+             build->scaled, build->stats, build->strided, build->from_lse, build->from_state, build->u,
+             vector_option(&ctx->facts, schedule), cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

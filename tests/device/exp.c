@@ -107,7 +107,7 @@ static void build(functions *f, const char *kernel, int rows) {
     assert_cl(code);
 }
 
-/* rows: ROWS of storage.cl. */
+/* rows: ROWS of number.cl. */
 static functions *open_functions(const char *kernel, int width, int rows) {
     functions *f = calloc(1, sizeof *f);
     assert_non_null(f);

@@ -5,8 +5,8 @@
  * refuses. */
 #include <clxent/clxent_experimental.h>
 
-#include "support/device_call.h"
 #include "said.h"
+#include "support/device_call.h"
 #include "support/trial.h"
 
 #include <setjmp.h>
