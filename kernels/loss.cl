@@ -268,7 +268,7 @@ static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad 
 /* Whether the logits are to be described, for every row. A saved lse is an input. */
 static bool is_described(const call *k) {
     return (!FROM_LSE && (HAS(k, lse) || HAS(k, lse_residual))) || HAS(k, argmax) || HAS(k, entropy) ||
-           HAS(k, log_probs) || HAS(k, probs) || (!FROM_STATE && HAS(k, state));
+           HAS(k, log_probs) || HAS(k, probs) || gives_state(k);
 }
 
 static void write_description(const call *k, long row, row_sums r) {
