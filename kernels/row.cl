@@ -304,6 +304,11 @@ static bool gives_state(const call *k) {
     return FROM_STATE ? false : HAS(k, state);
 }
 
+/* Whether the largest logit is needed, and the first class that has it. */
+static bool finds_best(const call *k) {
+    return FROM_STATE ? false : HAS(k, argmax) || HAS(k, state);
+}
+
 #if FROM_LSE
 /* The row as the forward pass saved it, for a gradient made later; without u. What rounding took off lse is
  * a factor, which costs the exponents no rounding; where it is large (lse beyond 3e7), log_sum, which is
@@ -322,11 +327,6 @@ static row_sums saved_row(const call *k, long row) {
 }
 
 #else
-/* Whether the largest logit is needed, and the first class that has it. */
-static bool finds_best(const call *k) {
-    return FROM_STATE ? false : HAS(k, argmax) || HAS(k, state);
-}
-
 /* What is known of a part of a row, relative to `ref`; see row_scan. */
 typedef struct row_part {
     rowreal ref; /* -inf: only masked classes */

@@ -9,6 +9,7 @@
 #include "cases.h"
 #include "leave.h"
 #include "rng.h"
+#include "support/case_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,143 +21,23 @@
 
 static clxent_ctx *ctx;
 
-/* Results in f32, and the bounds in double, of (N) and (N,C) elements. */
-typedef struct results {
-    float loss, *row_loss, *lse, *log_probs, *probs, *grad;
-    reference_result bounds;
-} results;
-
 static void *room(int64_t count, size_t size) {
     void *memory = calloc((size_t)count + 1, size);
     assert_non_null(memory);
     return memory;
 }
 
-static float *floats(int64_t count) {
-    return room(count, sizeof(float));
-}
-
-static double *doubles(int64_t count) {
-    return room(count, sizeof(double));
-}
-
-static results results_new(const reference_problem *p) {
-    const int64_t n = p->rows, all = p->rows * p->classes;
-    results r = {.row_loss = floats(n),
-                 .lse = floats(n),
-                 .log_probs = floats(all),
-                 .probs = floats(all),
-                 .grad = floats(all)};
-    r.bounds = (reference_result){.row_loss_bound = doubles(n),
-                                  .lse_bound = doubles(n),
-                                  .log_probs_bound = doubles(all),
-                                  .probs_bound = doubles(all),
-                                  .grad_bound = doubles(all)};
-    assert_int_equal(reference_run(p, &r.bounds), 0);
-    return r;
-}
-
-static void results_free(results *r) {
-    void *const memory[] = {r->row_loss,
-                            r->lse,
-                            r->log_probs,
-                            r->probs,
-                            r->grad,
-                            r->bounds.row_loss_bound,
-                            r->bounds.lse_bound,
-                            r->bounds.log_probs_bound,
-                            r->bounds.probs_bound,
-                            r->bounds.grad_bound};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) free(memory[i]);
-}
-
-static clxent_desc desc_of(const reference_problem *p) {
-    clxent_desc desc = CLXENT_DESC_INIT;
-    desc.op = (clxent_op[]){CLXENT_CROSS_ENTROPY, CLXENT_NLL, CLXENT_SOFTMAX, CLXENT_LOG_SOFTMAX}[p->op];
-    desc.reduction = (clxent_reduction[]){CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE}[p->reduction];
-    desc.targets =
-        p->targets_kind == REFERENCE_TARGETS_PROBABILITY ? CLXENT_TARGETS_PROBABILITY : CLXENT_TARGETS_CLASS;
-    desc.rows = p->rows;
-    desc.classes = p->classes;
-    desc.inner = p->inner;
-    desc.use_ignore_index = p->use_ignore_index;
-    desc.ignore_index = p->ignore_index;
-    desc.label_smoothing = p->label_smoothing;
-    desc.z_loss = p->z_loss;
-    desc.softcap = p->softcap;
-    desc.logit_scale = p->logit_scale;
-    return desc;
-}
-
-static clxent_array input(const tensor *t) {
-    return CLXENT_ARRAY(t->data, t->bytes);
-}
-
-/* The arrays of the case, with the outputs that it lists. */
-static clxent_arrays arrays_of(const test_case *c, results *r) {
-    const reference_problem *p = &c->problem;
-    const size_t n = (size_t)p->rows * sizeof(float), all = n * (size_t)p->classes;
-    clxent_arrays a = CLXENT_ARRAYS_INIT;
-    *(p->op == REFERENCE_NLL ? &a.log_probs : &a.logits) = input(&c->logits);
-    a.targets = input(&c->targets);
-    a.class_weight = input(&c->weight);
-    a.grad_output = input(&c->grad_output);
-    if (case_output(c, "loss"))
-        a.loss = p->reduction == REFERENCE_NONE ? CLXENT_ARRAY(r->row_loss, n)
-                                                : CLXENT_ARRAY(&r->loss, sizeof r->loss);
-    if (case_output(c, "lse")) a.lse = CLXENT_ARRAY(r->lse, n);
-    if (case_output(c, "log_probs")) a.log_probs = CLXENT_ARRAY(r->log_probs, all);
-    if (case_output(c, "probs")) a.probs = CLXENT_ARRAY(r->probs, all);
-    if (case_output(c, "grad")) a.grad = CLXENT_ARRAY(r->grad, all);
-    return a;
-}
-
-static void check(const char *role, const tensor *expected, const float *got, const double *bound,
-                  int64_t count) {
-    expect_integer(role, -1, count, expected->count);
-    const double lost = case_lost(bound, count);
-    for (int64_t i = 0; i < count; i++) {
-        const double value = element(expected->dtype, expected->data, i);
-        const double rounding =
-            expected->dtype == CLXENT_F32 ? reference_half_unit(REFERENCE_F32, value) : 0.0;
-        expect_near(role, i, CLXENT_F32, (double)got[i], value, bound[i] + rounding + lost);
-    }
-}
-
-static void check_outputs(const test_case *c, const results *r) {
-    const reference_problem *p = &c->problem;
-    const int64_t all = p->rows * p->classes;
-    for (int i = 0; i < c->output_count; i++) {
-        const char *role = c->outputs[i].role;
-        const tensor *expected = &c->outputs[i].data;
-        if (strcmp(role, "loss") == 0 && p->reduction == REFERENCE_NONE)
-            check(role, expected, r->row_loss, r->bounds.row_loss_bound, p->rows);
-        else if (strcmp(role, "loss") == 0)
-            check(role, expected, &r->loss, &r->bounds.loss_bound, 1);
-        else if (strcmp(role, "grad") == 0)
-            check(role, expected, r->grad, r->bounds.grad_bound, all);
-        else if (strcmp(role, "lse") == 0)
-            check(role, expected, r->lse, r->bounds.lse_bound, p->rows);
-        else if (strcmp(role, "log_probs") == 0)
-            check(role, expected, r->log_probs, r->bounds.log_probs_bound, all);
-        else if (strcmp(role, "probs") == 0)
-            check(role, expected, r->probs, r->bounds.probs_bound, all);
-        else
-            fail_msg("%s: output %s is not known", c->name, role);
-    }
-}
-
 static void run_case(const test_case *c, clxent_schedule schedule) {
     expect_about("case %s, schedule %s", c->name, clxent_schedule_name(schedule));
-    const clxent_desc desc = desc_of(&c->problem);
+    const clxent_desc desc = case_desc(&c->problem);
     clxent_plan *plan = NULL;
     expect_status("clxent_plan_create", ctx, clxent_plan_create_scheduled(&plan, ctx, &desc, schedule),
                   CLXENT_OK);
-    results r = results_new(&c->problem);
-    const clxent_arrays arrays = arrays_of(c, &r);
+    case_results r = case_results_new(&c->problem);
+    const clxent_arrays arrays = case_arrays(c, &r);
     expect_status("clxent_run", ctx, clxent_run(plan, &arrays), CLXENT_OK);
-    check_outputs(c, &r);
-    results_free(&r);
+    case_check(c, &r);
+    case_results_free(&r);
     clxent_plan_destroy(plan);
 }
 
@@ -168,8 +49,8 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     assert_non_null(targets);
     expect_about("case %s, schedule %s", c->name, clxent_schedule_name(schedule));
     const int64_t t = targets->shape[1], rows = targets->count;
-    double *logits = doubles(rows * CLASSES);
-    float *stored = floats(rows * CLASSES);
+    double *logits = room(rows * CLASSES, sizeof *logits);
+    float *stored = room(rows * CLASSES, sizeof *stored);
     rng random = rng_start(5);
     for (int64_t i = 0; i < rows * CLASSES; i++) logits[i] = (double)(stored[i] = (float)rng_normal(&random));
     reference_problem p = REFERENCE_PROBLEM_INIT;
@@ -177,13 +58,13 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     p.classes = CLASSES;
     p.logits = logits;
     p.targets = targets->data;
-    results r = results_new(&p);
-    double *row_loss = doubles(rows), *grad = doubles(rows * CLASSES);
+    case_results r = case_results_new(&p);
+    double *row_loss = room(rows, sizeof *row_loss), *grad = room(rows * CLASSES, sizeof *grad);
     reference_result expected = {.row_loss = row_loss, .grad = grad};
     assert_int_equal(reference_run(&p, &expected), 0);
 
     for (int next_token = 0; next_token < 2; next_token++) {
-        clxent_desc desc = desc_of(&p);
+        clxent_desc desc = case_desc(&p);
         if (next_token) {
             desc.targets = CLXENT_TARGETS_NEXT_TOKEN;
             desc.sequence_length = t;
@@ -194,7 +75,7 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
                       CLXENT_OK);
         clxent_arrays a = CLXENT_ARRAYS_INIT;
         a.logits = CLXENT_ARRAY(stored, (size_t)(rows * CLASSES) * sizeof *stored);
-        a.targets = next_token ? input(&c->tokens) : input(targets);
+        a.targets = next_token ? case_array(&c->tokens) : case_array(targets);
         a.loss = CLXENT_ARRAY(&r.loss, sizeof r.loss);
         a.row_loss = CLXENT_ARRAY(r.row_loss, (size_t)rows * sizeof *r.row_loss);
         a.grad = CLXENT_ARRAY(r.grad, (size_t)(rows * CLASSES) * sizeof *r.grad);
@@ -207,7 +88,7 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
         for (int64_t i = 0; i < rows * CLASSES; i++)
             expect_near("grad", i, CLXENT_F32, (double)r.grad[i], grad[i], r.bounds.grad_bound[i]);
     }
-    results_free(&r);
+    case_results_free(&r);
     free(logits);
     free(stored);
     free(row_loss);
