@@ -40,7 +40,7 @@
  * multiple of TILE. */
 #define CHAIN 8
 #ifndef OP
-#define OP 0
+#define OP OP_CROSS_ENTROPY
 #endif
 #ifndef SOFTCAP
 #define SOFTCAP 0
@@ -52,7 +52,7 @@
 #define STATS 0
 #endif
 #ifndef U
-#define U 0
+#define U U_NONE
 #endif
 #ifndef FROM_LSE
 #define FROM_LSE 0
@@ -60,14 +60,18 @@
 #ifndef FROM_STATE
 #define FROM_STATE 0
 #endif
-#define OP_CROSS_ENTROPY 0
-#define OP_NLL           1
-#define OP_SOFTMAX       2
-#define OP_LOG_SOFTMAX   3
-#define U_NONE           0
-#define U_WEIGHT         1
-#define U_PROBABILITY    2
-#define U_GRAD_OUTPUT    3
+/* Not 0, which a name is that is none of these. */
+#define OP_CROSS_ENTROPY 1
+#define OP_NLL           2
+#define OP_SOFTMAX       3
+#define OP_LOG_SOFTMAX   4
+#define U_NONE           1
+#define U_WEIGHT         2
+#define U_PROBABILITY    3
+#define U_GRAD_OUTPUT    4
+#if !OP || !U
+#error "OP or U is none of the above"
+#endif
 
 /* Whether the first pass can leave exponentials for the second: where the gradient is to stand, or, where
  * that is too short, in local memory. */

@@ -89,7 +89,10 @@ static target_logit merge_targets_of(__global const real *parts, long apart, int
 }
 
 /* What a state of this program is of. */
-#define STATE_KIND REAL(64 * CLXENT_STATE_VERSION + (U == U_WEIGHT ? 1 : U == U_PROBABILITY ? 2 : 0))
+#define STATE_KIND                                                                \
+    REAL(U == U_WEIGHT        ? CLXENT_STATE_OF_WEIGHTS                           \
+         : U == U_PROBABILITY ? CLXENT_STATE_OF_PROBABILITIES                     \
+                              : CLXENT_STATE_PLAIN)
 
 static void store_state(__global real *to, const row_part *p, target_logit g, long begin, long end) {
     to[CLXENT_STATE_KIND] = STATE_KIND;

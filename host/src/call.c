@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "structs.h"
+#include "validate.h"
 #include "workspace.h"
 
 /* "160 bytes at address 0x7ffc2c00", "160 bytes at offset 64 of a buffer of 4096". */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "diagnose.h"
 #include "error.h"
 #include "facts.h"
 #include "structs.h"

@@ -21,7 +21,4 @@ clxent_status clx_device_choose(const clx_cl *cl, const char *spec, cl_device_id
 /* Whether `spec`, which is no number, means this device. */
 bool clx_device_matches(const clxent_device_info *info, const char *spec);
 
-/* Writes into err why there is no device and what to do. `platforms`: how many answered; `names`: theirs. */
-clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *names);
-
 #endif

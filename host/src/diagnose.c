@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "diagnose.h"
 #include "error.h"
+#include "opencl_api.h"
 
 #define VENDORS_FOLDER "/etc/OpenCL/vendors"
 

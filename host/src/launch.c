@@ -8,6 +8,19 @@
 #include "held.h"
 #include "sizes.h"
 
+/* The kernels have these numbers from params.h. */
+#define SAME(kernels, ours) _Static_assert((int)(kernels) == (int)(ours), #kernels " is " #ours)
+SAME(CLX_MEAN, CLXENT_MEAN);
+SAME(CLX_SUM, CLXENT_SUM);
+SAME(CLX_NONE, CLXENT_NONE);
+SAME(CLX_CLASS, CLXENT_TARGETS_CLASS);
+SAME(CLX_PROBABILITY, CLXENT_TARGETS_PROBABILITY);
+SAME(CLX_NEXT_TOKEN, CLXENT_TARGETS_NEXT_TOKEN);
+SAME(CLX_INT_I64, CLXENT_I64);
+SAME(CLX_INT_I32, CLXENT_I32);
+SAME(CLX_INT_U16, CLXENT_U16);
+SAME(CLX_INT_U8, CLXENT_U8);
+
 /* ---------------------------------------------------------------- what the kernels are told ----------- */
 
 static clx_bits bits_of(const clxent_desc *d, double x) {

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "params.h"
 #include "structs.h"
+#include "validate.h"
 
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {

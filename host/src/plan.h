@@ -7,12 +7,8 @@
 #include "context.h"
 #include "program.h"
 #include "rows_done.h"
+#include "schedule.h"
 #include "sizes.h"
-
-/* Of numbers that are not negative. */
-static inline int64_t clx_divided_up(int64_t a, int64_t b) {
-    return (a + b - 1) / b;
-}
 
 /* A row kernel that the plan remembers, so that a call neither formats build options nor compares text. */
 typedef struct clx_plan_row {
@@ -20,11 +16,6 @@ typedef struct clx_plan_row {
     clx_kernel *kernels; /* one; split: CLX_SPLIT_SCAN and so on */
 } clx_plan_row;
 enum { CLX_PLAN_ROWS = 8 };
-
-/* Schedule split: teams a row, and the classes of each but the last. */
-typedef struct clx_split {
-    int64_t parts, part_classes;
-} clx_split;
 
 /* A call in phases that has begun and not ended. */
 typedef struct clx_open_call {
@@ -55,17 +46,5 @@ struct clxent_plan {
 /* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out);
-
-/* validate.c: copies `in` with its defaults resolved, or says what is wrong with it or with the schedule that
- * is asked for. */
-clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_schedule asked,
-                               clxent_desc *out);
-clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *scalars);
-clxent_scalars clx_desc_scalars(const clxent_desc *desc);
-
-/* schedule.c: the schedule of this desc on this device: `asked`, or its own choice. Refuses one that the
- * device would get wrong. */
-clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
-                                  clxent_schedule *out, clx_split *split);
 
 #endif

@@ -180,18 +180,25 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
         {"group_rows"},
         {"wide_rows"},
         {"split_scan", "split_rows", "split_state", "merge_states"}};
-    char options[320], cut[32] = "";
+#define OP_NAME(value, name, text) [value] = #name,
+    static const char *const ops[] = {CLXENT_OP_MAP(OP_NAME)};
+#undef OP_NAME
+#define U_NAME(name) #name,
+    static const char *const us[] = {CLX_U_MAP(U_NAME)};
+#undef U_NAME
+    char options[384], cut[32] = "";
     const bool has_teams = schedule != CLXENT_SCHEDULE_LANE && !clx_is_wide(&ctx->facts, schedule);
     if (build->width) snprintf(cut, sizeof cut, " -DWIDTH=%d -DTILE=%d", build->width, build->tile);
-    snprintf(options, sizeof options,
-             QUIET
-             "%s%s-DOP=%d -DLOGITS=%s -DGRAD=%s -DPROBS=%s -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
-             "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=%d%s%s",
-             language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, (int)build->op,
-             clxent_dtype_name(build->logits), clxent_dtype_name(build->grad),
-             clxent_dtype_name(build->probabilities), build->logits == CLXENT_F64, build->softcap,
-             build->scaled, build->stats, build->strided, build->from_lse, build->from_state, build->u,
-             vector_option(&ctx->facts, schedule), cut);
+    snprintf(
+        options, sizeof options,
+        QUIET
+        "%s%s-DOP=OP_%s -DLOGITS=%s -DGRAD=%s -DPROBS=%s -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
+        "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=U_%s%s%s",
+        language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, ops[build->op],
+        clxent_dtype_name(build->logits), clxent_dtype_name(build->grad),
+        clxent_dtype_name(build->probabilities), build->logits == CLXENT_F64, build->softcap, build->scaled,
+        build->stats, build->strided, build->from_lse, build->from_state, us[build->u],
+        vector_option(&ctx->facts, schedule), cut);
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
     if (status == CLXENT_OK) *out = &program->kernels[0];

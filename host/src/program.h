@@ -7,15 +7,19 @@
 
 enum { CLX_MAX_KERNELS = 4 };
 
+/* What each class brings beside its logit: option U of row.cl. */
+#define CLX_U_MAP(X) X(NONE) X(WEIGHT) X(PROBABILITY) X(GRAD_OUTPUT)
+#define CLX_U_(name) CLX_U_##name,
+typedef enum clx_u { CLX_U_MAP(CLX_U_) } clx_u;
+
 /* What a kernel is built for. The defaults of kernels/ are all zero. */
 typedef struct clx_build {
     clxent_op op;
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
     int softcap, scaled, stats, strided, from_lse, from_state;
-    int u; /* CLX_U_... */
+    clx_u u;
     int width, tile;
 } clx_build;
-enum { CLX_U_NONE = 0, CLX_U_WEIGHT = 1, CLX_U_PROBABILITY = 2, CLX_U_GRAD_OUTPUT = 3 }; /* row.cl */
 
 typedef struct clx_kernel {
     cl_kernel kernel;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The one place that chooses how rows are spread over the device. */
+#include "schedule.h"
+
 #include <inttypes.h>
 
 #include "error.h"
-#include "plan.h"
+#include "facts.h"
+#include "sizes.h"
 #include "tuning.h"
 
 clxent_schedule clxent_device_schedule(const clxent_device_info *info) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Numbers of 64 bits on a host whose size_t has 32. */
+ * Sizes: quotients rounded up, and numbers of 64 bits on a host whose size_t has 32. */
 #ifndef CLX_SIZES_H
 #define CLX_SIZES_H
 
@@ -12,6 +12,11 @@
 static inline bool clx_fits_size(uint64_t number, uint64_t most, size_t *out) {
     *out = (size_t)(number <= most ? number : 0);
     return number <= most;
+}
+
+/* Of numbers that are not negative. */
+static inline int64_t clx_divided_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
 }
 
 #endif

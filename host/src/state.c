@@ -50,8 +50,8 @@ static slice slice_of(const state_array *s, int64_t state) {
 }
 
 static double kind_of(const clxent_plan *plan, const clxent_scalars *scalars) {
-    const int u = plan->desc.targets == CLXENT_TARGETS_PROBABILITY ? 2 : scalars->label_smoothing > 0 ? 1 : 0;
-    return 64 * CLXENT_STATE_VERSION + u;
+    if (plan->desc.targets == CLXENT_TARGETS_PROBABILITY) return CLXENT_STATE_OF_PROBABILITIES;
+    return scalars->label_smoothing > 0 ? CLXENT_STATE_OF_WEIGHTS : CLXENT_STATE_PLAIN;
 }
 
 /* `which`: its place in the messages. */

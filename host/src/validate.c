@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a desc may be. Everything that can be refused is refused here, before anything is compiled. */
+#include "validate.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "call.h"
+#include "arrays.h"
 #include "error.h"
 #include "structs.h"
 

@@ -82,6 +82,8 @@ enum { CLXENT_ARRAY_MAP(CLXENT_NUMBER_) CLXENT_A_COUNT };
     X(15, TARGET) /* the target's logit, where HERE is 1, else 0 */                                         \
     X(16, HERE)   /* 1: the target's class is in the slice; 0: it is not, or the row has none */
 #define CLXENT_STATE_COLUMN_(column, name) CLXENT_STATE_##name = column,
-enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS, CLXENT_STATE_VERSION = 1 };
+enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS };
+/* Values of KIND: 64 times the version of the columns, and what U is of. */
+enum { CLXENT_STATE_PLAIN = 64, CLXENT_STATE_OF_WEIGHTS = 65, CLXENT_STATE_OF_PROBABILITIES = 66 };
 
 #endif

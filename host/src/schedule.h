@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * How the rows of a desc are spread over the device. */
+#ifndef CLX_SCHEDULE_H
+#define CLX_SCHEDULE_H
+
+#include <clxent/clxent_experimental.h>
+
+#include "context.h"
+
+/* Schedule split: teams a row, and the classes of each but the last. */
+typedef struct clx_split {
+    int64_t parts, part_classes;
+} clx_split;
+
+/* The schedule of this desc on this device: `asked`, or its own choice. Refuses one that the
+ * device would get wrong. */
+clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
+                                  clxent_schedule *out, clx_split *split);
+
+#endif
