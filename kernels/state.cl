@@ -89,9 +89,9 @@ static target_logit merge_targets_of(__global const real *parts, long apart, int
 }
 
 /* What a state of this program is of. */
-#define STATE_KIND                                                                \
-    REAL(U == U_WEIGHT        ? CLXENT_STATE_OF_WEIGHTS                           \
-         : U == U_PROBABILITY ? CLXENT_STATE_OF_PROBABILITIES                     \
+#define STATE_KIND                                            \
+    REAL(U == U_WEIGHT        ? CLXENT_STATE_OF_WEIGHTS       \
+         : U == U_PROBABILITY ? CLXENT_STATE_OF_PROBABILITIES \
                               : CLXENT_STATE_PLAIN)
 
 static void store_state(__global real *to, const row_part *p, target_logit g, long begin, long end) {

@@ -271,7 +271,9 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
         if (status != CLXENT_OK) return status;
         const int argument = clx_argument_of(&launch->plan->desc, i);
         launch->arrays[argument] = staged->mem;
-        launch->params.at[argument] = piece.runs > 1 ? -first : -piece.first;
+        int64_t stride = 0, elements = 0; /* of an (N,C) array: a piece has a row's classes `rows` apart */
+        const bool packed = p->in_pieces && clx_matrix_of(&launch->plan->desc, i, &stride, &elements);
+        launch->params.at[argument] = packed ? -first : -piece.first;
     }
     if (s->in_place) {
         launch->arrays[CLXENT_A_grad] = launch->arrays[CLXENT_A_logits];

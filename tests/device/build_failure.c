@@ -95,7 +95,7 @@ static void log_names_the_line(void **state) {
     } programs[] = {{CLXENT_SCHEDULE_LANE, 1},
                     {CLXENT_SCHEDULE_GROUP, 1},
                     {CLXENT_SCHEDULE_WIDE, 1},
-                    {CLXENT_SCHEDULE_SPLIT, 2}};
+                    {CLXENT_SCHEDULE_SPLIT, 4}};
     for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
         expect_integer("kernels", (int64_t)i, break_program(programs[i].schedule, "__kernel"),
                        programs[i].kernels);

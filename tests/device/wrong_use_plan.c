@@ -28,8 +28,9 @@
       d->empty_mean = (clxent_empty_mean)2)                                                                  \
     X(schedule, ARGUMENT, "schedule 5 is none of 0 (auto), 1 (lane), 2 (group), 3 (wide), 4 (split)",        \
       *s = (clxent_schedule)5)                                                                               \
-    X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1 and CLXENT_GRAD_FROM_LSE 0x2", d->flags = 0x80)         \
-    X(outputs, ARGUMENT, "outputs 0x40001|0x3ffc0", d->outputs = 0x40001)                                    \
+    X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1, CLXENT_GRAD_FROM_LSE 0x2|CLXENT_FROM_STATE 0x4",       \
+      d->flags = 0x80)                                                                                       \
+    X(outputs, ARGUMENT, "outputs 0x80001|0x7ffc0", d->outputs = 0x80001)                                    \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
     X(use_ignore_index, ARGUMENT, "use_ignore_index 2 is not 0 or 1", d->use_ignore_index = 2)               \
     X(softmax_ignore, UNSUPPORTED, "use_ignore_index 1: softmax has no targets",                             \
@@ -118,7 +119,8 @@
     X(probability_ignore, UNSUPPORTED, "ignore_index|-100",                                                  \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->use_ignore_index = 1, d->ignore_index = -100))            \
     X(probability_log_prob, UNSUPPORTED,                                                                     \
-      "outputs names log_prob: cross-entropy with probability targets has loss, row_loss, lse|counts only",  \
+      "outputs names log_prob: cross-entropy with probability targets has loss, row_loss, lse|counts, "      \
+      "state only",                                                                                          \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->outputs = CLXENT_OUT_LOG_PROB))                           \
     X(probability_rank, UNSUPPORTED, "outputs names rank: cross-entropy with probability targets has",       \
       (d->targets = CLXENT_TARGETS_PROBABILITY, d->outputs = CLXENT_OUT_RANK))                               \
