@@ -356,6 +356,28 @@ static void other_arguments(void **state) {
     close_all(&p);
 }
 
+/* Rows of (N,C,d): a block has whole outer indices. */
+static void pieces_of_an_outer_index(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    clxent_plan *of_pixels = NULL;
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = CALL_ROWS;
+    d.inner = 2;
+    d.classes = CALL_CLASSES;
+    d.reduction = CLXENT_SUM;
+    assert_int_equal(clxent_plan_create(&of_pixels, p.o.ctx, &d), CLXENT_OK);
+    assert_int_equal(clxent_enqueue_begin(of_pixels, &p.b, 0, NULL, NULL), CLXENT_OK);
+    assert_refused(&p, clxent_enqueue_rows(of_pixels, 1, 2, &p.b, 0, NULL, NULL), CLXENT_ERR_SHAPE,
+                   "first_row 1 and rows 2|inner 2");
+    assert_refused(&p, clxent_enqueue_rows(of_pixels, 2, 3, &p.b, 0, NULL, NULL), CLXENT_ERR_SHAPE,
+                   "first_row 2 and rows 3|inner 2");
+    assert_cl(clFinish(p.o.queue));
+    clxent_plan_destroy(of_pixels);
+    close_all(&p);
+}
+
 /* A begin that comes before the end forgets the call that was open. */
 static void begun_again(void **state) {
     (void)state;
@@ -372,11 +394,12 @@ static void begun_again(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 3];
+    struct CMUnitTest tests[VARIANTS + 4];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] = (struct CMUnitTest){variants[i].name, bits_of_one_call, NULL, NULL, (void *)&variants[i]};
     tests[VARIANTS] = (struct CMUnitTest)cmocka_unit_test(wrong_order);
     tests[VARIANTS + 1] = (struct CMUnitTest)cmocka_unit_test(other_arguments);
     tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(begun_again);
+    tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(pieces_of_an_outer_index);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * reference, slices one class wide and of masked classes among them; the same bits for the same order; and
  * what is refused. */
 #include <clxent/clxent_experimental.h>
+#include <clxent/clxent_opencl.h>
 
 #include "support/problem.h"
 #include "support/sliced.h"
@@ -269,6 +270,40 @@ static void wrong_states(void **state) {
     clxent_plan_destroy(from);
 }
 
+/* Of clxent_enqueue_merge_states(). */
+static void wrong_buffers(void **state) {
+    (void)state;
+    enum { BYTES = ROWS * COLUMNS * sizeof(float) }; /* of one array */
+    cl_context context = NULL;
+    cl_command_queue queue = clxent_ctx_queue(ctx);
+    assert_int_equal(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL),
+                     CL_SUCCESS);
+    cl_mem mem = clCreateBuffer(context, CL_MEM_READ_WRITE, 3 * BYTES, NULL, NULL);
+    assert_non_null(mem);
+    clxent_plan *plan = slice_plan(0, 2, 0);
+    const clxent_buffer none = {NULL, 0}, states = {mem, 0}, out = {mem, 2 * BYTES};
+    const struct {
+        clxent_buffer states, out;
+        const char *says;
+    } wrong[] = {
+        {none, out, "states is NULL"},
+        {states, none, "out is NULL"},
+        {{mem, 2}, out, "states offset 2|4"},
+        {states, {mem, 2 * BYTES + 4}, "out has offset|needed"},
+        {states, {mem, BYTES}, "out (offset|overlaps states"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_refused(
+            clxent_enqueue_merge_states(plan, NULL, ROWS, 2, wrong[i].states, wrong[i].out, 0, NULL, NULL),
+            CLXENT_ERR_BUFFER, wrong[i].says);
+    assert_refused(clxent_enqueue_merge_states(plan, NULL, ROWS, 0, states, out, 0, NULL, NULL),
+                   CLXENT_ERR_ARGUMENT, "count 0");
+    assert_int_equal(clxent_enqueue_merge_states(NULL, NULL, ROWS, 2, states, out, 0, NULL, NULL),
+                     CLXENT_ERR_ARGUMENT);
+    clxent_plan_destroy(plan);
+    assert_int_equal(clReleaseMemObject(mem), CL_SUCCESS);
+}
+
 static int open_ctx(void **state) {
     (void)state;
     ctx = expect_ctx();
@@ -286,7 +321,7 @@ static int close_ctx(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 4];
+    struct CMUnitTest tests[VARIANTS + 5];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] =
             (struct CMUnitTest){variants[i].name, against_the_reference, NULL, NULL, (void *)&variants[i]};
@@ -294,5 +329,6 @@ int main(void) {
     tests[VARIANTS + 1] = (struct CMUnitTest)cmocka_unit_test(confident_target);
     tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(wrong_plans);
     tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(wrong_states);
+    tests[VARIANTS + 4] = (struct CMUnitTest)cmocka_unit_test(wrong_buffers);
     return cmocka_run_group_tests(tests, open_ctx, close_ctx);
 }

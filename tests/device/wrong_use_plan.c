@@ -287,6 +287,17 @@ static void null_and_empty_arguments(void) {
     assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "clxent_device_info.struct_size is 0");
 
+    struct {
+        clxent_desc desc;
+        char more[8];
+    } later = {d, {0, 0, 0, 1}}; /* of a version with more fields, of which one is set */
+    later.desc.struct_size = sizeof later;
+    assert_int_equal(clxent_plan_create(&plan, test_ctx(), &later.desc), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(test_ctx()), "clxent_desc.struct_size is |byte |is not 0|leave it 0");
+    later.more[3] = 0;
+    assert_int_equal(clxent_plan_create(&plan, test_ctx(), &later.desc), CLXENT_OK);
+    clxent_plan_destroy(plan);
+
     d.z_loss = 0.25;
     d.grad_output = -3;
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), &d), CLXENT_OK);
