@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Structs of callers that were compiled with the headers of another version. Each begins with the size that
- * its caller knows. New fields go last, and their default is 0 (host/doc/stability.md). So a smaller struct
- * lacks fields, which are 0; a larger one may be used as long as nothing is set that this library does not
- * know. */
+ * its caller knows. New fields go last, and their default is 0 (host/doc/manual/stability.md). So a smaller
+ * struct lacks fields, which are 0; a larger one may be used as long as nothing is set that this library does
+ * not know. */
 #ifndef CLX_STRUCTS_H
 #define CLX_STRUCTS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The tuning table: a line a device, the first that matches counts, the last matches every device. Lines are
- * printed by `clxent tune`; host/doc/tuning.md says how they get here.
+ * printed by `clxent tune`; host/doc/manual/tuning.md says how they get here.
  *
  * device: as clxent_ctx_options.device names one ("pocl", part of "platform / device", a type); "": any.
  * vendor: part of the device's vendor, case minded; "": any. Then the fields of CLXENT_TUNING_MAP, in order.

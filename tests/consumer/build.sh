@@ -37,7 +37,7 @@ cmake-static)
     run_alone
     ;;
 pkg-config-shared)
-    # As the README says for a library that stands in no system folder.
+    # As host/doc/manual/build.md says for a library that stands in no system folder.
     # shellcheck disable=SC2046 # flags are words
     "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --cflags --libs clxent) -lm \
         "-Wl,-rpath,$("$pkg_config" --variable=libdir clxent)"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, by their polynomials, and the fma() of
- * kernels/fma.cl, evaluated on the device and held against double: the bounds on which numerics.md builds.
+ * kernels/fma.cl, evaluated on the device and held against double: host/doc/manual/numerics.md builds on
+ * these bounds.
  * test_exp [STEP]   takes every STEP-th float of the range instead of a few of a hundred: 1 for all of them.
  */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS

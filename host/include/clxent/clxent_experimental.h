@@ -41,7 +41,7 @@ CLXENT_API clxent_status clxent_plan_schedule(const clxent_plan *plan, clxent_sc
 CLXENT_API clxent_schedule clxent_device_schedule(const clxent_device_info *info);
 
 /* What depends on the device alone, and on no result but its last bits: how rows are cut for it. The library
- * has a table by device; `clxent tune` searches for better values, host/doc/tuning.md explains them.
+ * has a table by device; `clxent tune` searches for better values, host/doc/manual/tuning.md explains them.
  * X(field, least, most, 1: a power of two) */
 #define CLXENT_TUNING_MAP(X)                                                                        \
     X(group_width, 1, 16, 1)              /* GROUP: classes that a work-item loads at once */       \

@@ -69,9 +69,10 @@ CLXENT_INLINE_INIT_(buffers)
  *
  * An event of `wait` that has failed (a negative status) is refused with ERR_OPENCL. One that fails later
  * makes the call fail: *event gets a negative status, nothing is written that may be relied on, and a later
- * call is as good as if this one had not been. What drivers add to that: host/doc/threading.md. ERR_BUFFER
- * (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between sub-buffers of one
- * parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD, ERR_MEMORY, ERR_FORK. */
+ * call is as good as if this one had not been. What drivers add to that: host/doc/manual/threading.md.
+ * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
+ * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
+ * ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
