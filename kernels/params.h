@@ -54,12 +54,11 @@ enum {                 /* bits of clx_params.flags */
     X(clx_i64, sequence_length)                                                                            \
     X(clx_i64, tokens_per_sequence)                                                                        \
     X(clx_i64, ignore_index)                                                                               \
-    X(clx_i64, totals_at) /* where things are in the workspace (plan.c), in bytes */                       \
+    X(clx_i64, totals_at) /* in the workspace (workspace.h), in bytes */                                   \
     X(clx_i64, count_partials_at)                                                                          \
     X(clx_i64, loss_partials_at)                                                                           \
-    X(clx_i64,                                                                                             \
-      row_ce_at) /* of what is kept of some rows at a time: where row 0's would be, may be negative; */    \
-    X(clx_i64, row_z_at) /* these two in reals */                                                          \
+    X(clx_i64, row_ce_at) /* where row 0's would be, in reals; may be negative */                          \
+    X(clx_i64, row_z_at)                                                                                   \
     X(clx_i64, row_parts_at)                                                                               \
     X(clx_i64, parts)        /* split: teams a row, */                                                     \
     X(clx_i64, part_classes) /* and the classes of each but the last */                                    \

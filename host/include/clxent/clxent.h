@@ -404,11 +404,11 @@ CLXENT_INLINE_INIT_(arrays)
 
 /* A vocabulary in slices, each on its own device or machine:
  *
- *     1. Each slice: a plan with class_begin, classes_total and outputs CLXENT_OUT_STATE gives the state of
- * its rows: (N, CLXENT_STATE_COLUMNS).
- *     2. The states of all slices come to each (an all-gather), and clxent_merge_states() makes one of them.
- *     3. Each slice: a plan with CLXENT_FROM_STATE takes it, and gives loss, the outputs of rows, and the
- *        gradient, log_probs and entropy of the whole softmax; of log_probs and grad the slice's classes.
+ * First each slice gives the state of its rows, (N, CLXENT_STATE_COLUMNS): its plan has class_begin,
+ * classes_total and outputs CLXENT_OUT_STATE. Then the states of all slices come to each (an all-gather), and
+ * clxent_merge_states() makes one of them. Then each slice takes that: a plan with CLXENT_FROM_STATE gives
+ * the loss, the outputs of rows, and the slice's classes of log_probs and of the gradient, of the softmax
+ * over all.
  *
  * The outputs of rows are those of all classes, argmax counts from class 0 of all; `rank` counts the classes
  * of the slice alone: add it up over the slices. label_smoothing is over classes_total. All slices have the

@@ -9,18 +9,19 @@
 #ifndef CLXENT_CLXENT_ARRAYS_H
 #define CLXENT_CLXENT_ARRAYS_H
 
+/* clang-format off */
 /* X(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm)
  *
  * number  of the array; the bit of an output is 1 << number. A new array takes the next number, at the end.
  * side    INPUT, or OUTPUT: the kernels may write it, and clxent_desc.outputs can name it.
- * shape   CLASSES (classes_total), ROWS (N), MATRIX (N,C), PADDED (N, classes_padded), STATES (N,
- *         CLXENT_STATE_COLUMNS), COUNTS 4 numbers, TOKENS the tokens' shape; TARGETS by clxent_desc.targets;
- * LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax (N,C). type    LOGITS, GRAD,
- * TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits; I64. the rest, a column
- * an operation: cross-entropy; with probability targets; from a saved lse; nll; softmax; log-softmax. TAKE:
- * it needs the array; GRAD: it needs it for `grad`; MAY: it takes the array where there is one; GIVE: it
- * computes the array; NO: the array is refused. (With CLXENT_FROM_STATE the state is taken.) */
-/* clang-format off */
+ * shape   CLASSES (classes_total), ROWS (N), MATRIX (N,C), PADDED (N, classes_padded), COUNTS 4 numbers,
+ *         STATES (N, CLXENT_STATE_COLUMNS), TOKENS the tokens' shape; TARGETS by clxent_desc.targets;
+ *         LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax (N,C).
+ * type    LOGITS, GRAD, TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits; I64.
+ *
+ * The rest is a column an operation: cross-entropy; with probability targets; from a saved lse; nll; softmax;
+ * log-softmax. TAKE: it needs the array. GRAD: it needs it for `grad`. MAY: it takes the array where there is
+ * one. GIVE: it computes the array. NO: the array is refused. (With CLXENT_FROM_STATE the state is taken.) */
 #define CLXENT_ARRAY_MAP(X) \
     /*  name          NAME          side    shape    type     ce    soft  saved nll   sm    lsm */ \
     X(0,  logits,       LOGITS,       INPUT,  MATRIX,  LOGITS,  TAKE, TAKE, TAKE, NO,   TAKE, TAKE) \
@@ -82,6 +83,8 @@ enum { CLXENT_ARRAY_MAP(CLXENT_NUMBER_) CLXENT_A_COUNT };
     X(15, TARGET) /* the target's logit, where HERE is 1, else 0 */                                         \
     X(16, HERE)   /* 1: the target's class is in the slice; 0: it is not, or the row has none */
 #define CLXENT_STATE_COLUMN_(column, name) CLXENT_STATE_##name = column,
-enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS, CLXENT_STATE_VERSION = 1 };
+enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS };
+/* Values of KIND: 64 times the version of the columns, and what U is of. */
+enum { CLXENT_STATE_PLAIN = 64, CLXENT_STATE_OF_WEIGHTS = 65, CLXENT_STATE_OF_PROBABILITIES = 66 };
 
 #endif
