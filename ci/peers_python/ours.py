@@ -26,7 +26,7 @@ class Desc(c.Structure):
         + [(n, c.c_int) for n in ("logits_dtype", "grad_dtype", "targets_dtype", "segment_dtype")]
         + [(n, c.c_int64) for n in ("rows", "classes", "inner", "classes_padded", "row_stride", "grad_row_stride",
                                     "targets_row_stride", "log_probs_row_stride", "grad_output_row_stride",
-                                    "sequence_length", "tokens_per_sequence")]
+                                    "sequence_length", "tokens_per_sequence", "class_begin", "classes_total")]
         + [(n, c.c_int32) for n in ("use_ignore_index", "reserved_")]
         + [("ignore_index", c.c_int64)]
         + [(n, c.c_double) for n in ("label_smoothing", "z_loss", "softcap", "logit_scale", "grad_output")]
@@ -41,7 +41,7 @@ class Buffers(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("rows", c.c_int64), ("scalars", c.c_void_p)] + [
         (n, Buffer) for n in ("workspace", "logits", "targets", "class_weight", "row_weight", "segment", "grad_output", "loss",
                               "row_loss", "log_prob", "lse", "lse_residual", "argmax", "rank", "entropy",
-                              "log_probs", "probs", "grad", "counts")]
+                              "log_probs", "probs", "grad", "counts", "state")]
 
 
 class DeviceInfo(c.Structure):
