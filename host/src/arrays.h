@@ -33,6 +33,11 @@ int clx_argument_of(const clxent_desc *desc, int array);
 
 clxent_dtype clx_array_dtype(const clxent_desc *desc, int array);
 
+/* Whether the plan gives or takes the states of rows. */
+static inline bool clx_uses_states(const clxent_desc *desc) {
+    return (desc->outputs & CLXENT_OUT_STATE) || (desc->flags & CLXENT_FROM_STATE);
+}
+
 /* Whether the plan has a slice of its vocabulary, and nothing yet of the others. */
 static inline bool clx_is_slice(const clxent_desc *desc) {
     return desc->classes < desc->classes_total && !(desc->flags & CLXENT_FROM_STATE);

@@ -167,14 +167,17 @@ static uint64_t elements_of(const clxent_desc *d, const clx_call *call, int arra
     return (uint64_t)clx_array_elements(d, array, in_block ? call->end_row - call->first_row : call->rows);
 }
 
+static clxent_status check_rows(clxent_error *err, const clxent_desc *d, int64_t rows) {
+    if (rows >= 0 && rows <= d->rows) return CLXENT_OK;
+    return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
+                    rows, d->rows);
+}
+
 clxent_status clx_check_merge(clxent_error *err, const clxent_desc *d, int64_t rows, size_t count) {
     enum { MOST = 4096 };
-    if (rows < 0 || rows > d->rows)
-        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
-                        rows, d->rows);
     if (count < 1 || count > MOST)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "count %zu is not in [1, %d]", count, MOST);
-    return CLXENT_OK;
+    return check_rows(err, d, rows);
 }
 
 /* Checks rows, scalars and the slots that a caller has filled, and completes the slots. */
@@ -184,9 +187,8 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
     clxent_error *err = &plan->ctx->error;
     call->rows = rows == CLXENT_ALL_ROWS ? d->rows : rows;
     if (call->phase == CLX_ALL_PHASES) call->end_row = call->rows;
-    if (call->rows < 0 || call->rows > d->rows)
-        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not in [0, %" PRId64 "], the plan's rows",
-                        call->rows, d->rows);
+    clxent_status status = check_rows(err, d, call->rows);
+    if (status != CLXENT_OK) return status;
     if (call->rows % d->inner != 0)
         return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " is not a multiple of inner %" PRId64,
                         call->rows, d->inner);
@@ -194,7 +196,7 @@ static clxent_status check_call(clxent_plan *plan, int64_t rows, const clxent_sc
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "rows %" PRId64 " is not a multiple of sequence_length %" PRId64, call->rows,
                         d->sequence_length);
-    clxent_status status = clx_call_scalars(err, d, scalars, &call->scalars);
+    status = clx_call_scalars(err, d, scalars, &call->scalars);
     if (status != CLXENT_OK) return status;
 
     call->outputs = 0;

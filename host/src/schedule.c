@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "arrays.h"
 #include "error.h"
 #include "facts.h"
 #include "sizes.h"
@@ -46,11 +47,6 @@ static bool can_split(const clxent_desc *desc) {
     return desc->op != CLXENT_NLL && !(desc->flags & CLXENT_GRAD_FROM_LSE);
 }
 
-/* Whether the plan gives or takes the states of rows, which are what schedule split has of their parts. */
-static bool uses_states(const clxent_desc *desc) {
-    return (desc->outputs & CLXENT_OUT_STATE) || (desc->flags & CLXENT_FROM_STATE);
-}
-
 /* Loop iterations of a work-item, at most: five passes over its vectors (sum_row.cl, score_row.cl), and some
  * for the rest. */
 static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, const clxent_desc *desc) {
@@ -70,7 +66,7 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     const uint64_t limit = ctx->facts.loop_limit;
     clxent_schedule schedule = asked;
     *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
-    if (uses_states(desc)) {
+    if (clx_uses_states(desc)) { /* they are what schedule split has of the parts of rows */
         if (schedule != CLXENT_SCHEDULE_AUTO && schedule != CLXENT_SCHEDULE_SPLIT)
             return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                             "schedule %s: a plan with state has schedule split; auto takes it",

@@ -15,7 +15,7 @@ int64_t clxent_state_columns(const clxent_desc *desc) {
 
 clxent_status clx_check_has_states(const clxent_plan *plan, const char *function) {
     const clxent_desc *d = &plan->desc;
-    if ((d->outputs & CLXENT_OUT_STATE) || (d->flags & CLXENT_FROM_STATE)) return CLXENT_OK;
+    if (clx_uses_states(d)) return CLXENT_OK;
     return clx_fail(&plan->ctx->error, CLXENT_ERR_UNSUPPORTED,
                     "%s: the plan has no states: outputs 0x%x has no CLXENT_OUT_STATE 0x%x, flags 0x%x no "
                     "CLXENT_FROM_STATE",
