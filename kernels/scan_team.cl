@@ -118,11 +118,19 @@ static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint ti
 /* Behind every class. */
 #define NO_CLASS ((uint)(INT_MAX - WIDTH))
 
+/* How many of the item's classes of a tile have this logit. The count has a loop of its own, since LLVM 18
+ * ends the process in PoCL 6.0 ("Instruction Combining did not reach a fixpoint") where vectors of 16 are
+ * counted in scan_rounds(). */
+static real count_equals(const row_kept *kept, real own) {
+    realv equals = REALV(0);
+    FOR_ROUNDS(v) equals += kept->tile[v] == REALV(own) ? REALV(1) : REALV(0);
+    return sum_lanes(equals);
+}
+
 /* Adds a tile to the sums, to which a vector behind its end adds nothing. `moved`: ref is that of `own`, a
  * logit of this tile. */
 static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_kept *kept, uint tile,
                         uint end, bool moved, real own, rank_target target) {
-    realv equals = REALV(0);
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
         block_terms b = no_terms();
         _Pragma("unroll") for (uint v = block; v < TILE && v < block + CHAIN; v++) {
@@ -130,15 +138,12 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
             const realv x = kept->tile[v];
             const int lanes = lanes_at(at, end, c);
             realv e = scan_vector(k, s, &b, x, load_u(k, at, c, lanes), lanes > 0 ? c : NO_CLASS, target);
-            if (moved) {
-                e = x == REALV(own) ? REALV(0) : e;
-                equals += x == REALV(own) ? REALV(1) : REALV(0);
-            }
+            if (moved) e = x == REALV(own) ? REALV(0) : e;
             b.exp += e;
         }
         add_block(s, &b);
     }
-    if (moved) s->own = sum_lanes(equals);
+    if (moved) s->own = count_equals(kept, own);
 }
 
 /* The team's classes; none of them where !read. */
