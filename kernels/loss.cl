@@ -263,7 +263,7 @@ static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad 
     const realv others = r->rest * r->inverse_sum;
 #endif
     realv g = gradient_by_z(r, grad, e, q, others) * slope_of(k, x);
-/* Else spread e of a masked class is 0; the target's class is stored again. */
+/* In other programs spread e of a masked class is 0, and the target's class is stored again. */
 #if SOFTCAP || U != U_NONE || ROWS > 1
     g = x == REALV(-REAL_INF) ? (realv)(grad->masked) : g;
 #endif
