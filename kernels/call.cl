@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The arguments that every kernel takes, and what a row is to be scored against: its target, whether it
- * counts, its weights.
+ * The arguments that every kernel takes; a row's target, whether the row counts, and its weights.
  *
- * Launch rule of all kernels: argument 0 clx_params by value; then the arrays of CLXENT_ARRAY_MAP in its
- * order, an absent one bound to any buffer; the workspace; local scratch (params.h). */
+ * Launch rule of all kernels: argument 0 is clx_params by value. The arrays of CLXENT_ARRAY_MAP follow in its
+ * order; an absent one is NULL. The workspace and the local scratch (params.h) are last. */
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
 #include "exp.cl"
 #include "storage.cl"
 #include "team.cl"
 
-/* How kernels see an array of each type and side of the table. The log-probabilities of NLL come as its
- * logits, targets as integers of params.targets_int or as PROBS_T. */
+/* The elements of an array argument, by its type and side in the table. NLL's log-probabilities are passed as
+ * logits. Targets are integers of the type params.targets_int, or PROBS_T; segments are integers of the type
+ * params.segment_int. */
 #define OF_LOGITS   LOGITS_T
 #define OF_GRAD     GRAD_T
 #define OF_TARGETS  uchar
@@ -30,12 +30,12 @@ typedef struct call {
     CLXENT_ARRAY_MAP(ARRAY_MEMBER)
     __global uchar *workspace;
     team_scratch *scratch;
-    int present; /* bit CLXENT_A_name: the array is there */
+    int present; /* bit CLXENT_A_name: the call has the array */
     /* the scalars, as numbers */
     real label_smoothing, z_loss, softcap, logit_scale, grad_scalar;
-    real class_unit; /* a power of two, 1 / (2 classes) at most */
+    real class_unit; /* a power of two, at most 1 / (2 classes_total) */
     exp_constants exp;
-    int live; /* rows that are worked on: ROWS but at the end */
+    int live; /* rows side by side that exist: ROWS, but at the end fewer */
 } call;
 
 #define ARRAY_ARGUMENT(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
@@ -43,10 +43,11 @@ typedef struct call {
 #define CALL_ARGUMENTS \
     const clx_params given, CLXENT_ARRAY_MAP(ARRAY_ARGUMENT) __global uchar *workspace, team_scratch *scratch
 
-/* A kernel begins with OPEN_CALL(k): the call k, and its params. The fields are read here, one by one, and
- * nowhere else: Mesa 22.3 warns of a kernel argument that is read under a condition, and may read it wrong.
- * Some are hidden: under a condition, for its sake, no struct begins as {0, 0}, get_global_id() is not
- * called, nor log(), log1p() and expm1(), which have tables there (but for f64, which it has not). */
+/* A kernel begins with OPEN_CALL(k), which declares the call k and its params. It reads all fields of the
+ * argument, one by one, and nothing else reads the argument: Mesa 22.3 warns of a kernel argument that is
+ * read inside a branch, and may read it wrong. Mesa has hidden arguments too. So inside a branch no struct is
+ * initialized with {0, 0}, and the kernels do not call get_global_id(), log(), log1p() or expm1(), which have
+ * tables there. (f64 code may call them: Mesa 22.3 has no f64.) */
 #define PLACE_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) given.at[number],
 #define ARRAY_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) name,
 #define FIELD_OF(type, name)                                                           given.name,
@@ -64,7 +65,7 @@ typedef struct call {
     call k = CALL_INIT
 
 #define HAS(c, name) (((c)->present >> CLXENT_A_##name) & 1)
-/* Where element `i` of an array stands. */
+/* The index of element `i` of an array in its buffer. */
 #define AT(c, name, i)  ((c)->p->at[CLXENT_A_##name] + (i))
 #define GET(c, name, i) ((c)->name[AT(c, name, i)])
 
@@ -73,7 +74,7 @@ static long class_step(const call *c) {
     return STRIDED ? c->p->inner : 1;
 }
 
-/* Element (row, class 0) of an (N,C) array whose outer indices stand `stride` apart. */
+/* The index of element (row, class 0) in an (N,C) array whose outer indices are `stride` elements apart. */
 static long row_start(const call *c, long row, long stride) {
     const long inner = class_step(c);
     return inner == 1 ? row * stride : (row / inner) * stride + row % inner;
@@ -84,8 +85,8 @@ enum { ROW_COUNTED = 0, ROW_IGNORED = 1, ROW_BAD = 2, ROW_ABSENT = 3 };
 
 typedef struct row_target {
     rowmask state;
-    rowlong y;      /* the class, from class_begin on: beyond the slice if it is of another one; 0 for
-                     * probability targets and where the row does not count */
+    rowlong y;      /* the target's class minus class_begin: outside 0 .. classes if another slice has it; 0
+                     * for probability targets and for a row that does not count */
     rowreal weight; /* class_weight[y] */
     rowreal row_weight;
 } row_target;
@@ -114,7 +115,8 @@ static long load_integer(__global const uchar *p, int type, long at) {
 #define ROW_NUMBERS(c)                     0L
 #define IS_LIVE(c)                         1
 #else
-/* Elements of the rows row .. row + live of an array with one element a row; 0 in the other lanes. */
+/* Elements of the rows row .. row + live in an array with one element a row. A load gives 0 in the other
+ * lanes. */
 #define LOAD_ROWS(c, p, at)            load_real(p, at, 1, (c)->live, REAL(0))
 #define GET_ROWS(c, name, row)         LOAD_ROWS(c, (c)->name, AT(c, name, row))
 #define STORE_ROWS(c, x, p, at)        store_real(x, p, at, 1, (c)->live)
@@ -122,7 +124,7 @@ static long load_integer(__global const uchar *p, int type, long at) {
 #define ROW_NUMBERS(c)                 min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((c)->live - 1))
 #define IS_LIVE(c)                     (LANE_NUMBERS < (rowmask)((c)->live))
 
-/* The integers that stand at `at`. */
+/* The integers at the indices `at`. */
 static rowlong load_integers(__global const uchar *p, int type, rowlong at) {
     long lane[ROWS];
     TO_LANES(at, lane);
@@ -130,7 +132,7 @@ static rowlong load_integers(__global const uchar *p, int type, rowlong at) {
     return FROM_LANES(lane);
 }
 
-/* Adjacent ones, a row each. */
+/* Adjacent integers from index `at` on, one for each row. */
 static rowlong load_integers_from(const call *c, __global const uchar *p, int type, long at) {
     if (c->live == ROWS) {
         switch (type) {
@@ -155,7 +157,7 @@ static void store_longs(const call *c, rowlong x, __global long *p, long at) {
 #define PUT_ROWS_LONG(c, name, row, x) store_longs(c, x, (c)->name, AT(c, name, row))
 #endif
 
-/* Elements of an array of reals, the one at `at` for each row. */
+/* For each row, the element at its index `at` of an array of reals. */
 static rowreal load_reals(__global const real *p, rowlong at) {
 #if ROWS == 1
     return p[at];
@@ -168,7 +170,7 @@ static rowreal load_reals(__global const real *p, rowlong at) {
 #endif
 }
 
-/* Of the rows from `row` on. */
+/* The targets of the rows from `row` on. */
 static row_target resolve_target(const call *c, long row) {
     const clx_params *p = c->p;
     row_target t;
@@ -204,7 +206,7 @@ static row_target resolve_target(const call *c, long row) {
     return t;
 }
 
-/* A weight times what it weighs: 0 times inf is 0, 0 times NaN is NaN. */
+/* weight * x, where 0 times inf is 0. 0 times NaN is NaN. */
 static rowreal weigh(rowreal weight, rowreal x) {
     return (weight == 0) & isinf(x) ? ROWREAL(0) : weight * x;
 }

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of(d), for what is summed and stored a class, tanh_of(y), for the softcap, log_of_sum(), for a row.
- * With EXP_POLYNOMIAL, for CPU devices and f32, by a polynomial that vectorizes, without table or branch; the
- * logarithm so on every device, whose own may be less exact. Else, and for f64, the device's functions.
+ * exp_of(d), for the numbers that are summed or stored for each class; tanh_of(y), for the softcap;
+ * log_of_sum(), for a row. With EXP_POLYNOMIAL 1 (lane and wide; split on CPU devices) and f32, exp and tanh
+ * are a polynomial that vectorizes, without table or branch. Otherwise, and for f64, they are the device's
+ * functions. The logarithm of an f32 is a polynomial on every device, since a device's own may be less exact.
  *
- * exp(d) = 2^n 2^f with n the integer nearest to d log2(e), f the rest, in [-1/2, 1/2]. Adding EXP_SHIFT
- * rounds to n and leaves n + 127 in the low bits of the sum, which are 2^n's exponent. 2^f is 1 + f q(f), q
- * of degree 4 fitted to the least relative error, 9.2e-8 (Remez's criterion, by iterated weighted least
- * squares). For d <= 8 the result is within 1.6e-7 (1 + |d|) of exp(d), relative; most of it is the rounding
- * of d log2(e). 0 where exp(d) is no normal number, NaN for NaN. Above 88: no use. tanh(y) = (exp(2y) - 1) /
- * (exp(2y) + 1), the numerator 2^n f q(f) + (2^n - 1): within 1.7e-7, and 1e-6 relative.
+ * exp(d) = 2^n 2^f. n is the integer nearest to d log2(e); f is the rest, in [-1/2, 1/2]. Adding `shift`
+ * rounds d log2(e) to n, and leaves n + 127, the exponent of 2^n, in the low bits of the sum. 2^f is
+ * 1 + f q(f). q has degree 4 and is fitted to the least relative error, 9.2e-8 (Remez's criterion, by
+ * iterated weighted least squares). For d <= 8 the relative error of exp(d) is at most 1.6e-7 (1 + |d|); most
+ * of it is the rounding of d log2(e). The result is 0 where exp(d) is no normal number, and NaN for NaN. For
+ * d above 88 it is meaningless.
  *
- * The constants come from a 1 that the compiler cannot know to be one: those that it knows it leaves in
- * memory and loads at each use, and a CPU loads one vector of 512 bits a cycle.
+ * tanh(y) = (exp(2y) - 1) / (exp(2y) + 1), with the numerator computed as 2^n f q(f) + (2^n - 1). Its error
+ * is at most 1.7e-7, and at most 1e-6 relative.
  *
- * log(x) = n log(2) + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)); with s = f / (2 + f), log(1 + f) is
- * 2 atanh(s) = 2 s + s r(s^2), summed as f - s (f - r). The series of r is cut after s^8, which leaves out
- * less than 3e-9 of log(1 + f). Within 0.9 units in the last place of log(x), measured over every x from 7/8
- * to 2^31, and within 0.7 of log1p(f) from 2^-63 to 1/8 where f is given. */
+ * Each constant is a product with a 1 that the compiler cannot know. The compiler leaves constants that it
+ * knows in memory and loads them at each use, and a CPU loads one vector of 512 bits a cycle.
+ *
+ * log(x) = n log(2) + log(1 + f), with 1 + f in [sqrt(1/2), sqrt(2)). With s = f / (2 + f), log(1 + f) is
+ * 2 atanh(s) = 2 s + s r(s^2), summed as f - s (f - r). The series of r ends with s^8; the terms left out are
+ * less than 3e-9 of log(1 + f). The error is at most 0.9 units in the last place of log(x), measured over
+ * every x from 7/8 to 2^31. Where f is given, it is at most 0.7 units of log1p(f), from 2^-63 to 1/8. */
 #ifndef CLX_EXP_CL
 #define CLX_EXP_CL
 #include "fma.cl"
@@ -33,7 +37,7 @@ typedef struct exp_constants {
 
 static exp_constants exp_constants_of(real one) {
     const exp_constants c = {
-        one * 1.44269504f,   one * (12582912.0f + 127.0f), /* 1.5 2^23: sums stand in units of 1 */
+        one * 1.44269504f,   one * (12582912.0f + 127.0f), /* 1.5 * 2^23: rounds a sum to integers */
         one * 0.0013264727f, one * 0.009671513f,
         one * 0.055507336f,  one * 0.24022242f,
         one * 0.69314698f,   one * -87.33654f};
@@ -62,7 +66,7 @@ static realv exp_of(const exp_constants *c, realv d) {
 }
 
 static realv tanh_of(const exp_constants *c, realv y) {
-    realv d = y > REALV(30) ? REALV(60) : 2 * y; /* 1 from there on */
+    realv d = y > REALV(30) ? REALV(60) : 2 * y; /* tanh is 1 there */
     d = d < REALV(-60) ? REALV(-60) : d;
     const exp_parts e = exp_in_parts(c, d);
     const realv less_1 = fma(e.rest, e.power, e.power - 1);
@@ -87,7 +91,8 @@ static realv tanh_of(const exp_constants *c, realv y) {
 }
 #endif
 
-/* log(sum); where near_1, from sum - 1, which has more digits. For finite, normal sums > 0. */
+/* log(sum), for a finite, normal sum > 0. Where near_1, it is computed from less_1 = sum - 1, which has more
+ * digits. */
 static rowreal log_of_sum(rowreal sum, rowmask near_1, rowreal less_1) {
 #if REAL_F64
     return near_1 ? log1p(less_1) : log(sum);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fma() for f32, from additions and multiplications, for a compiler that has none (FMA 0; host/src/facts.c).
+ * fma() for f32, made of additions and multiplications, for drivers without a usable one (FMA 0;
+ * host/src/facts.c).
  *
- * The rest of a product, a b - round(a b), is exact (Dekker 1971), each factor being cut into two halves of
- * 12 bits, of which the products are exact. It, the rounded product and c are added as exactly, and rounded
- * twice: within 1 unit in the last place of the exact value, and exact where that is a b - round(a b) or
- * needs no rounding. Where the product or the sum is not finite, it is as without fma; where a product of
- * halves is below the least normal number, the rest loses that. */
+ * The rounding error of a product, a b - round(a b), is computed exactly (Dekker 1971): each factor is split
+ * into two halves of 12 bits, and the products of halves are exact. The rounding error of the sum
+ * round(a b) + c is exact too. Two roundings remain, so the result is within 1 unit in the last place of the
+ * exact value. It is exact where the exact value is a b - round(a b) or needs no rounding. Where the product
+ * or the sum is not finite, the result is that without fma. Where a product of halves is below the least
+ * normal number, the rounding error loses it. */
 #ifndef CLX_FMA_CL
 #define CLX_FMA_CL
 #include "number.cl"

@@ -4,15 +4,16 @@
  *
  * Launch rule: local size a power of two, global size (end_row - first_row) * local size; local memory behind
  * the scratch as held_at and held_vectors say.
- * Bytes: each logit is read from global memory once, and once more (from cache while it is there) where a
- * second pass is asked and the row does not fit: registers hold its last TILE * WIDTH * local size classes,
- * local memory those before, all or none (scan_team.cl).
+ * Bytes: the first pass reads each logit from global memory once. For a second pass, registers hold the row's
+ * last TILE * WIDTH * local size classes, and local memory holds the tiles before them that have a place
+ * there (scan_team.cl). The second pass reads the other classes once more, from cache while they are there.
  *
  * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
  *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h scan_team.cl sum_row.cl score_row.cl.
  * Options: those of every row kernel (row.cl), and
  *     WIDTH        classes that a work-item loads at once (tuning_table.h: group_width)
- *     TILE         loads between two looks at the maximum, that are in registers together (group_tile)
+ *     TILE         loads that a work-item has in registers together, between two looks at the maximum
+ *                  (group_tile)
  *     SUBGROUPS    1: the device has sub-groups, and teams fold within them first (team.cl) */
 #define TEAM 1
 #ifndef WIDTH

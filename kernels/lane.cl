@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Schedule "lane", for few classes, and for classes that are not adjacent in memory while the rows are
- * ((N,C,d..) layouts): one work-item a row, its neighbours beside it. On CPU devices (ROWS 16) the neighbours
- * are lanes of one work-item's vectors instead: CLX_ITEM_ROWS rows a work-item, ROWS at a time.
+ * Schedule "lane", for few classes, and for (N,C,d..) layouts, in which rows and not classes are adjacent in
+ * memory: one work-item a row; neighbouring items have neighbouring rows. On CPU devices (ROWS 16) a
+ * work-item has CLX_ITEM_ROWS rows, and scores ROWS of them at a time, each in a lane of its vectors.
  *
- * Launch rule: any local size; global size at least end_row - first_row, with ROWS 16 that divided by
- * CLX_ITEM_ROWS. Bytes: with ROWS 16 and up to 16 classes each logit is read once; else once from memory and
- * again from the first cache.
+ * Launch rule: any local size; global size at least end_row - first_row, or with ROWS 16 at least
+ * (end_row - first_row) / CLX_ITEM_ROWS. Bytes: each logit is read from memory once. The second pass reads it
+ * again from the first-level cache, except with ROWS 16 and up to TILE classes.
  *
  * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
  *         storage.cl call.cl row.cl loss.cl; with ROWS 16 tile.cl rows.cl; else row_at.cl write.cl scan.h
  *         scan_item.cl sum_row.cl score_row.cl.
  * Options: those of every row kernel (row.cl), and
- *     ROWS         16: rows side by side, for CPU devices; 1 */
+ *     ROWS         16: rows side by side, for CPU devices; or 1 */
 #define TEAM 0
 #ifndef ROWS
 #define ROWS 1

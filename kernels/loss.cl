@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loss of a row and its gradient, from the sums that row.cl gathered, for one row and for rows side by
- * side. The formulas are those of clxent.h; PyTorch's cross_entropy where it has them. */
+ * The loss of a row and its gradient, from the sums of row.cl, for one row and for rows side by side. The
+ * formulas are those of clxent.h, which agree with PyTorch's cross_entropy where it has them. */
 #ifndef CLX_LOSS_CL
 #define CLX_LOSS_CL
 #include "row.cl"
@@ -10,7 +10,7 @@
 #pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
 #endif
 
-/* Adds to *p what other rows add to it at the same time. The first read is atomic too. */
+/* Adds x to *p while other rows add to it too. The first read is atomic as well. */
 static void atomic_add_real(volatile __global real *p, real x) {
 #if REAL_F64 && defined(cl_khr_int64_base_atomics)
     volatile __global ulong *bits = (volatile __global ulong *)p;
@@ -31,7 +31,8 @@ static void atomic_add_real(volatile __global real *p, real x) {
 #endif
 }
 
-/* What a row adds to the loss, undivided: ce its cross entropy, z its z-loss, both weighted. */
+/* Writes the loss of a row, before a mean divides it: its cross entropy ce and its z-loss z, both
+ * weighted. */
 static void write_loss(const call *k, long row, rowreal log_prob, rowreal ce, rowreal z) {
     if (HAS(k, row_loss)) PUT_ROWS(k, row_loss, row, ce + z);
     if (HAS(k, log_prob)) PUT_ROWS(k, log_prob, row, log_prob);
@@ -43,7 +44,7 @@ static void write_loss(const call *k, long row, rowreal log_prob, rowreal ce, ro
     }
 }
 
-/* What the rows add to a mean or a sum by themselves. */
+/* Adds the counted rows' x to the loss of a mean or a sum (CLX_ATOMIC). */
 static void add_loss(const call *k, rowmask counted, rowreal x) {
 #if ROWS == 1
     if (counted) atomic_add_real(k->loss + AT(k, loss, 0), x);
@@ -57,8 +58,8 @@ static void add_loss(const call *k, rowmask counted, rowreal x) {
 #endif
 }
 
-/* z_y - ref as a sum in two parts: with its rounding kept, the loss is as good as its last operation. The
- * difference of two halves fits. */
+/* z_y - ref as a sum in two parts. The second part has the rounding error, so that the loss is as good as its
+ * last operation. It is computed from x / 2 and ref / 2, whose difference does not overflow. */
 static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
 #if SOFTCAP
     const long_sum d = long_sum_of(deviation_1(k, x, ref));
@@ -73,14 +74,15 @@ static long_sum target_deviation(const call *k, rowreal x, rowreal ref) {
     return d;
 }
 
-/* share sum_c u_c (lse - z_c), from the sums, in u_unit; with lse - z_c = log_sum + (ref - z_c). */
+/* share sum_c u_c (lse - z_c), from the sums, which are in u_unit. lse - z_c = log_sum + (ref - z_c). */
 static rowreal over_classes(const call *k, row_sums r, real share) {
     const real in_unit = share / u_unit(k);
     return in_unit * r.u * r.log_sum + IN_Z(k, in_unit) * r.dot;
 }
 
-/* Scores a row, with 0 if it is not counted; `d` is z_y - ref. (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse -
- * z_c), or sum_c q_c (lse - z_c), and s lse^2. */
+/* Computes and writes the loss of a row: 0 if the row does not count. `d` is z_y - ref. The cross entropy is
+ * (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c), or for probability targets sum_c q_c (lse - z_c). The
+ * z-loss is s lse^2. The row's weight multiplies both. */
 static void write_counted_loss(const call *k, long row, row_target t, row_sums r, long_sum d) {
     const rowreal zero = ROWREAL(0), nan_ = ROWREAL(REAL_NAN);
     const rowmask counted = t.state == ROW_COUNTED, has_softmax = !isnan(r.log_sum);
@@ -110,23 +112,23 @@ static void write_counted_loss(const call *k, long row, row_target t, row_sums r
     }
 }
 
-/* The gradient by a logit: spread e_c - q_c, with e_c = exp(z_c - ref), q_c = u_factor * u_c, and `target`
- * more of the target's class. Softmax: spread e_c (u_c - u). Times the slope of the cap. The logit's scale is
- * in all of them.
+/* The gradient by a logit is spread e_c - q_c, with e_c = exp(z_c - ref) and q_c = u_factor * u_c; for the
+ * target's class q_c has `target` added. For softmax it is spread e_c (u_c - u). The slope of the softcap
+ * multiplies it. All factors contain logit_scale.
  *
- * spread = q_sum / sum + z, q_sum the sum of all q_c, the target's own included, and z of z-loss. Where a
- * class has nearly all of the probability, spread e_c and q_c are nearly the same: 1 - p_c comes from the
- * others' exponentials then, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c), that of softmax
- * p_c (u_c (1 - p_c) - sum of the others' u p).
+ * spread = q_sum / sum + z. q_sum is the sum of all q_c, the target's own included; z is the part of z-loss.
+ * Where a class has nearly all of the probability, spread e_c and q_c are nearly the same. Then 1 - p_c comes
+ * from the other classes' exponentials, and the gradient is (q_sum - q_c) p_c + z e_c - q_c (1 - p_c); for
+ * softmax it is p_c (u_c (1 - p_c) - sum of the others' u p).
  *
- * All of them in `unit`: LARGE where z fits only once it is multiplied by e_c, 1 / LARGE where the divisor is
- * in units of LARGE, since weights that add up to it are as large. */
+ * All factors are in units of `unit`: LARGE where z is finite only after e_c multiplies it; 1 / LARGE where
+ * the divisor is in units of LARGE, since the weights that add up to it are as large; else 1. */
 typedef struct row_grad {
     rowreal spread, u_factor, target;
     rowreal q_sum, z;
-    rowreal beside; /* class targets: the part of spread that is not the target's own; target is all of its */
-    rowreal at_ref; /* e_c of a class at ref: 1, or NaN where exponentials are relative to an older one */
-    rowreal masked; /* of a masked class: 0; NaN in a row whose gradient is NaN */
+    rowreal beside; /* class targets: spread without the target's own part, which is `target` */
+    rowreal at_ref; /* e_c of a class at ref: 1; NaN where exponentials are relative to an older ref */
+    rowreal masked; /* the gradient of a masked class: 0; NaN in a row whose gradient is NaN */
     rowreal unit;   /* a power of two */
 } row_grad;
 
@@ -137,7 +139,7 @@ static row_grad no_grad(void) {
     return g;
 }
 
-/* What z-loss s adds to spread: 2 s lse share scale / sum. */
+/* The part of z-loss s in spread: 2 s lse share scale / sum. */
 static rowreal z_loss_spread(const call *k, const row_sums *r, rowreal share) {
     return share * k->z_loss * r->lse * (k->logit_scale * r->inverse_sum) * 2;
 }
@@ -193,7 +195,8 @@ static row_grad row_gradient(const call *k, long row, row_target t, row_sums r) 
     return grad;
 }
 
-/* exp(z - ref) of a class that far from ref; from a saved lse, its probability but for inverse_sum. */
+/* exp(z - ref) of a class whose z - ref is d. With FROM_LSE, this times inverse_sum is the class's
+ * probability. */
 static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
 #if FROM_LSE
     d -= (realv)(r->log_sum);
@@ -202,15 +205,16 @@ static realv exp_of_deviation(const call *k, const row_sums *r, realv d) {
 }
 
 #if FROM_LSE
-/* 1 - p of a class that far from the saved lse, with all its digits where p is nearly 1; not by expm1(), for
- * which see call.cl. */
+/* 1 - p of a class whose z - lse is d, with all its digits where p is nearly 1. It does not call expm1(): see
+ * call.cl. */
 static realv others_of(const call *k, const row_sums *r, realv d) {
     const realv log_p = fmin(d - (realv)(r->lse_residual), REALV(0));
     return -tanh_of(&k->exp, log_p / 2) * (1 + exp_of(&k->exp, log_p));
 }
 #endif
 
-/* `q`: u_c for softmax. `others`: 1 - p_c; from a forward pass that of a class at ref will do. */
+/* `q` is q_c; for softmax u_c. `others` is 1 - p_c. Without FROM_LSE it is only used for a class at ref, so
+ * the 1 - p of such a class will do. */
 static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, realv q, realv others) {
 #if OP == OP_SOFTMAX
     const realv at_ref =
@@ -226,7 +230,7 @@ static realv gradient_by_z(const row_sums *r, const row_grad *grad, realv e, rea
 #endif
 }
 
-/* The slope of the cap. */
+/* The slope of the softcap. */
 static realv slope_of(const call *k, realv x) {
 #if SOFTCAP
     const realv t = capped(k, x);
@@ -236,7 +240,7 @@ static realv slope_of(const call *k, realv x) {
 #endif
 }
 
-/* By the logit x of a target's class: beside e - target (1 - p). */
+/* The gradient by the logit x of the target's class: beside e - target (1 - p). */
 static rowreal gradient_by_target(const call *k, row_target t, const row_sums *r, const row_grad *grad,
                                   rowreal x) {
     const rowreal d = deviation_1(k, x, r->ref);
@@ -259,13 +263,15 @@ static realv gradient_by_logit(const call *k, const row_sums *r, const row_grad 
     const realv others = r->rest * r->inverse_sum;
 #endif
     realv g = gradient_by_z(r, grad, e, q, others) * slope_of(k, x);
-#if SOFTCAP || U != U_NONE || ROWS > 1 /* else spread e is 0 there anyway, but for the target */
+/* In other programs spread e of a masked class is 0, and the target's class is stored again. */
+#if SOFTCAP || U != U_NONE || ROWS > 1
     g = x == REALV(-REAL_INF) ? (realv)(grad->masked) : g;
 #endif
     return g;
 }
 
-/* Whether the logits are to be described, for every row. A saved lse is an input. */
+/* Whether an output describes the logits, of every row, counted or not. A saved lse is an input, not an
+ * output. */
 static bool is_described(const call *k) {
     return (!FROM_LSE && (HAS(k, lse) || HAS(k, lse_residual))) || HAS(k, argmax) || HAS(k, entropy) ||
            HAS(k, log_probs) || HAS(k, probs) || gives_state(k);

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers in registers: `real` (f32, or f64 with REAL_F64 1), `realv` (WIDTH of them), their lanes, and what
- * of these is a row's.
+ * Numbers in registers: `real` (f32, or f64 with REAL_F64 1), `realv` (a vector of WIDTH reals), their lanes,
+ * and the numbers of a row.
  *
- * ROWS, the rows that a work-item scores side by side: 1, or WIDTH, each row in a lane. `rowreal` is a number
- * a row, `rowmask` a truth a row, `rowlong` an integer a row; what is written with arithmetic, comparisons,
- * &, | and ?: is right for both.
+ * ROWS is the number of rows that a work-item scores side by side: 1, or WIDTH with one row in each lane.
+ * `rowreal` is one number for each row, `rowmask` one truth value, `rowlong` one integer. An expression of
+ * arithmetic, comparisons, &, | and ?: is right for both values of ROWS.
  *
- * What is a macro here is one because a function has one type, and these convert to types whose names are put
- * together from options. */
+ * Conversions are macros: the names of their types are put together from options, and a function has only one
+ * type. */
 #ifndef CLX_NUMBER_CL
 #define CLX_NUMBER_CL
 #include "params.h"
 
-/* Sums in two parts need every rounding where it is written; where a product is to be fused, fma says so. */
+/* The compiler must not fuse a product and a sum: a sum in two parts needs every rounding where it is
+ * written. Where a product is to be fused, the code calls fma(). */
 #pragma OPENCL FP_CONTRACT OFF
 
 #ifndef REAL_F64
@@ -49,8 +50,8 @@
 #define CLX_V(type) CLX_JOIN(type, WIDTH)
 #endif
 
-/* For functions that are called in several places: a call that is left keeps what its pointers name in
- * memory, in every loop. */
+/* For functions with several callers. When the compiler does not inline a call, it keeps the variables that
+ * the call has pointers to in memory, in every loop. */
 #ifdef __clang__
 #define ALWAYS_INLINE __attribute__((always_inline))
 #else
@@ -60,7 +61,7 @@
 typedef REAL_NAME real;
 typedef CLX_JOIN(REAL_NAME, 8) real8;
 typedef CLX_V(REAL_NAME) realv;
-typedef CLX_V(MASK_NAME) maskv; /* what comparing two realv gives; also class numbers beside them */
+typedef CLX_V(MASK_NAME) maskv; /* the result of comparing two realv; also class numbers beside them */
 #define TO_REALV  CLX_JOIN(convert_, CLX_V(REAL_NAME))
 #define TO_FLOATV CLX_JOIN(convert_, CLX_V(float))
 #define REAL(x)   ((real)(x))
@@ -113,8 +114,8 @@ typedef CLX_V(long) rowlong;
 #define CLX_VSTORE        CLX_JOIN(vstore, WIDTH)
 #define FROM_LANES(lane)  CLX_VLOAD(0, lane)
 #define TO_LANES(x, lane) CLX_VSTORE(x, 0, lane)
-/* A vector of 16 bits a lane in one store, where the compiler has a type for it; some libraries make several
- * of a vstore. */
+/* Stores a vector of 16-bit lanes in one store where the compiler has a type for it; some libraries make
+ * several stores of a vstore. */
 #ifdef __clang__
 typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
 #define STORE_USHORTS(x, p) (*(__global ushort_store *)(p) = (x))
@@ -126,9 +127,9 @@ typedef CLX_V(ushort) ushort_store __attribute__((aligned(2)));
 #define TO_LANES(x, lane) ((lane)[0] = (x))
 #endif
 
-/* Whether a comparison is true in a lane: as one instruction where the compiler of a CPU device (CPU 1, see
- * split.cl) has it. clang has it for every target, but Mesa's translator ends the process when it meets it.
- */
+/* Whether a comparison is true in any lane. This is one instruction where the compiler of a CPU device
+ * (CPU 1, see split.cl) has the builtin. Other devices do not use it: clang has it for every target, but
+ * Mesa's translator ends the process when it meets it. */
 #if CPU && WIDTH > 1 && defined(__has_builtin)
 #if __has_builtin(__builtin_reduce_or)
 #define HAS_REDUCE_OR
@@ -144,9 +145,9 @@ static bool any_lane(maskv compared) {
 #endif
 }
 
-/* Of the lanes of a vector, as far as they belong to one row: the sum and the largest (there are no NaNs),
- * pairwise; and the first. In registers; LANES_IN_MEMORY 1 is for Oclgrind, which takes for uninitialized
- * what `.lo` and `.hi` give. */
+/* The first of a vector's lanes, their sum, and the largest (where no lane is NaN), folded in pairs. With
+ * rows side by side each lane is another row, and the result is the vector itself. The folds use registers.
+ * LANES_IN_MEMORY 1 is for Oclgrind, which takes the results of `.lo` and `.hi` for uninitialized. */
 #ifndef LANES_IN_MEMORY
 #define LANES_IN_MEMORY 0
 #endif

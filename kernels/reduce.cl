@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is summed over rows: before the row pass the counts and the divisors of a mean, which need targets and
- * weights but no logits, so that the row pass can write the finished gradient; after it the loss.
+ * Sums over rows. Before the row pass: the counts, and the divisors of a mean. They depend on targets and
+ * weights but not on logits, so they can come first, and the row pass writes the finished gradient. After the
+ * row pass: the loss.
  *
- * Both in two steps, with a fixed order: one work-group a chunk of CLX_CHUNK_ROWS rows, then one work-group
- * over the chunks; a single chunk's group does both. Sums keep what rounding takes off, since a device may
- * lack f64. The first step may be launched for some chunks at a time: a chunk is CLX_CHUNK_ROWS rows counted
- * from row 0 whatever the launch, so the order of sums is that of one launch.
+ * Both have two steps and a fixed order. In the first step a team sums up a chunk of CLX_CHUNK_ROWS rows. In
+ * the second step one team sums up the chunks; the team of a single chunk does both steps. Sums are
+ * compensated (sums.cl), since a device may lack f64. A launch of the first step may have some of the chunks.
+ * A chunk is CLX_CHUNK_ROWS rows counted from row 0 in every launch, so the order of the sums is that of a
+ * single launch.
  *
- * Launch rule, with ROWS 1: local size a power of two; the first step a group a chunk, from first_row on,
- * which is a chunk's first; the second one group. With ROWS 16, for CPU devices: a work-item in place of a
- * group, rows side by side in its lanes. Bytes: the targets and weights once; the row losses once.
+ * Launch rule, with ROWS 1: local size a power of two; in the first step one work-group a chunk, from
+ * first_row on, the first row of a chunk; in the second step one group. With ROWS 16, for CPU devices, a
+ * work-item replaces the group and has rows side by side in its lanes. Bytes: the targets and weights are
+ * read once; the row losses are read once.
  *
  * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
  *         storage.cl call.cl.
  * Options:
- *     ROWS         16: rows side by side, for CPU devices; 1
+ *     ROWS         16: rows side by side, for CPU devices; or 1
  *     REAL_F64     1: the reals are f64 (number.cl)
  *     FMA, LANES_IN_MEMORY, BARRIERS_INLINE    as in row.cl */
 #ifndef ROWS
@@ -39,7 +42,8 @@ static long own_chunk(const clx_params *p) {
     return p->first_row / CLX_CHUNK_ROWS + (long)TEAM_NUMBER;
 }
 
-/* Of rows side by side: what the first has; what the one `by` lanes ahead has, around the end. */
+/* FIRST_ROW(x): the first of rows side by side. NAME_ahead(x, by): in each lane, the value `by` lanes ahead;
+ * lane 0 follows the last. */
 #if ROWS == 1
 #define FIRST_ROW(x) (x)
 #define DEFINE_AHEAD(name, type, rows_type)      \
@@ -116,7 +120,7 @@ static tally tally_ahead(tally t, int by) {
 
 DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
 
-/* Of clx_counts and of clx_totals. */
+/* Stores the counts of a tally in a clx_counts or a clx_totals. */
 #define STORE_COUNTS(t, out)                                       \
     {                                                              \
         const long first_bad = FIRST_ROW((t).first_bad);           \
@@ -143,12 +147,12 @@ static tally load_tally(__global const clx_counts *c) {
     return t;
 }
 
-/* The mean over no row at all. */
+/* The mean over no counted row. */
 static real empty_mean(const clx_params *p) {
     return p->flags & CLX_EMPTY_ZERO ? REAL(0) : REAL_NAN;
 }
 
-/* What is divided by a divisor of 0 is NaN. */
+/* Stores a divisor: NaN in place of 0, so that the quotient is NaN. */
 static void store_divisor(wide_sum sum, __global clx_bits *value, __global clx_bits *unit) {
     const wide d = wide_sum_value(sum);
     const real x = FIRST_ROW(d.value);
@@ -156,7 +160,7 @@ static void store_divisor(wide_sum sum, __global clx_bits *value, __global clx_b
     *unit = BITS_OF(FIRST_ROW(d.unit));
 }
 
-/* All rows' tally, where it is needed: the totals, counts, and with CLX_ATOMIC the value that rows add to. */
+/* Stores the tally of all rows: the totals, `counts`, and with CLX_ATOMIC the value that rows add to. */
 static void finish_tally(const call *k, tally t) {
     const clx_params *p = k->p;
     __global clx_totals *totals = (__global clx_totals *)(k->workspace + p->totals_at);
@@ -199,7 +203,7 @@ __kernel void count_rows(CALL_ARGUMENTS) {
     t.ignored = TO_ROWLONG(ignored);
     t.bad = TO_ROWLONG(bad);
     if (!weighted) t.divisor = t.z_divisor = wide_sum_of(TO_REALV(counted));
-    /* (compared as ints: Mesa 22.3 gets `long < 1024 ? ... : LONG_MAX` wrong) */
+    /* Compared as ints: Mesa 22.3 gets `long < 1024 ? ... : LONG_MAX` wrong. */
     const rowlong none = TO_ROWLONG(first_bad == (rowmask)CLX_CHUNK_ROWS);
     t.first_bad = none ? (rowlong)LONG_MAX : TO_ROWLONG(first_bad) + chunk * CLX_CHUNK_ROWS;
     t = team_tally(t, k.scratch);
@@ -211,7 +215,7 @@ __kernel void count_rows(CALL_ARGUMENTS) {
         store_tally(t, (__global clx_counts *)(workspace + params.count_partials_at) + chunk);
 }
 
-/* The chunks' tallies together. */
+/* Adds up the tallies of the chunks. */
 __kernel void finish_count(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     const long chunks = chunk_count(&params);
@@ -248,7 +252,7 @@ static loss_sums losses_ahead(loss_sums s, int by) {
 
 DEFINE_TEAM_FOLD(team_losses, loss_sums, sum = merge_losses(sum, other))
 
-/* The loss, from the sums over all rows. */
+/* Stores the loss, from the sums over all rows. */
 static void finish_sums(const call *k, loss_sums sums) {
     const clx_params *p = k->p;
     rowreal value = wide_quotient(wide_sum_value(sums.ce), ce_divisor(k));
@@ -280,7 +284,7 @@ __kernel void sum_losses(CALL_ARGUMENTS) {
     }
 }
 
-/* The chunks' sums together. */
+/* Adds up the sums of the chunks. */
 __kernel void finish_loss(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     const long chunks = chunk_count(&params);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One row in memory: where its classes are, and how they are read, a vector at a time. (Rows side by side:
- * tile.cl.) */
+ * One row in memory: where its classes are, and how they are read, a vector at a time. (tile.cl has rows side
+ * by side.) */
 #ifndef CLX_ROW_AT_CL
 #define CLX_ROW_AT_CL
 #include "row.cl"
 
-/* `statement` for the item's vectors from class `from` on, below `end` and below `classes`: `c` is the class
- * of lane 0, `lanes` how many lanes hold classes, all but in the row's last vector. (A tail after the loop
- * instead of a shorter last vector in it is what PoCL 3.1 gets wrong: it takes the loop's counter for
- * uniform.) */
+/* Runs `statement` for the item's vectors from class `from` on, below `end` and below `classes`. `c` is the
+ * class of lane 0. `lanes` is how many lanes hold classes: all of them, except in the row's last vector. (The
+ * shorter last vector must stay in the loop: PoCL 3.1 takes the loop's counter for uniform, and gets a tail
+ * behind the loop wrong.) */
 #define FOR_VECTORS(from, end, classes, statement)                             \
     for (uint c = (from); c < (end) && c < (classes); c += step) {             \
         const int lanes = WIDTH == 1 ? 1 : (int)min((uint)WIDTH, (classes)-c); \
         statement                                                              \
     }
 
-/* The same for `count` vectors that are known to be whole: no test in the loop. */
+/* The same for `count` vectors that are whole, without a test in the loop. */
 #define FOR_WHOLE_VECTORS(from, count, statement) \
     for (uint i_ = 0; i_ < (count); i_++) {       \
         const uint c = (from) + i_ * step;        \
@@ -24,8 +24,8 @@
         statement                                 \
     }
 
-/* Where a row is: element 0 of its class 0 in each array, found once, so that the loops do not. And which of
- * its classes are the team's: from .. to. */
+/* Where a row is: the index of its class 0 in each array, found once and not in the loops. The team has the
+ * row's classes from .. to. */
 typedef struct row_at {
     long logits, grad, log_probs, probs, u, class_weight;
     uint from, to;
@@ -71,7 +71,7 @@ static realv load_u(const call *k, const row_at *at, uint c, int lanes) {
 #endif
 }
 
-/* The classes c .. c + lanes of a row; -inf in the other lanes. */
+/* The logits of the classes c .. c + lanes of a row; -inf in the other lanes. */
 static realv load_row(const call *k, const row_at *at, uint c, int lanes) {
     return load_logits(k->logits, at->logits + c * class_step(k), class_step(k), lanes, -REAL_INF);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * score_rows(): up to ROWS rows at once, each in a lane of the vectors (tile.cl), for schedule "lane" on CPU
- * devices. What is one number a row is computed for all of them in one go, by the same functions as a single
- * row's (row.cl, loss.cl); here are only the loops over the classes.
+ * score_rows() scores up to ROWS rows at once, each in a lane of the vectors (tile.cl), for schedule "lane"
+ * on CPU devices. The functions of row.cl and loss.cl compute a row's numbers for all of these rows together.
+ * This file has only the loops over the classes.
  *
- * Algorithm. As row.cl says, a tile of TILE classes at a time: the tile's maximum of each row, then its
- * exponentials. The second pass takes the tile that is still held, or reads it again. A row's results do not
- * depend on the rows beside it. */
+ * Algorithm: as in row.cl, with tiles of TILE classes: first the tile's maximum of each row, then its
+ * exponentials. The second pass uses a tile that is still held, and reads the others again. A row's results
+ * do not depend on the rows beside it. */
 #ifndef CLX_ROWS_CL
 #define CLX_ROWS_CL
 #ifndef ROWS /* opened alone */
@@ -22,7 +22,7 @@ static block_sum choose_block(rowmask which, block_sum a, block_sum b) {
     return s;
 }
 
-/* Moves the sums of some rows to a larger reference. */
+/* Moves the sums of the rows `which` to a larger reference. */
 static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) {
     row_scan moved = *s;
     rebase(k, &moved, ref);
@@ -35,8 +35,8 @@ static void rebase_rows(const call *k, row_scan *s, rowmask which, rowreal ref) 
     s->ent = choose_block(which, moved.ent, s->ent);
 }
 
-/* Adds the held tile to the sums. `own`: the logit at ref if it is in this tile, else NaN. target->x: that of
- * class y, known beforehand with STATS, else found on the way. */
+/* Adds the held tile to the sums. `own` is the logit at ref if it is in this tile, else NaN. target->x is the
+ * logit of class y: the caller gives it with STATS; without STATS this function finds it. */
 static void scan_held(const call *k, row_scan *s, rows_at *at, rowreal own, rank_target *target) {
     rowreal equals = 0, found = target->x;
     block_terms sum = no_terms();
@@ -62,7 +62,7 @@ static void scan_held(const call *k, row_scan *s, rows_at *at, rowreal own, rank
     s->own = isnan(own) ? s->own : equals;
 }
 
-/* Looks for a better logit in the held tile: the first largest, a NaN being larger than any number. */
+/* Looks for a larger logit in the held tile. Of equals the first counts; a NaN is larger than any number. */
 static void scan_best(row_part *p, const rows_at *at) {
     for (int i = 0; i < at->count; i++) {
         const realv x = at->x[i];
@@ -123,7 +123,7 @@ static row_part sum_rows(const call *k, rows_at *at, rank_target *target) {
 #endif
 
 #if FROM_LSE && U != U_NONE
-/* What the saved row lacks: the sum of u. */
+/* The sum of u, which the saved row lacks. */
 static rowreal sum_u(const call *k, rows_at *at) {
     block_sum u = no_block_sum();
     for (uint c = 0; c < (uint)k->p->classes; c += TILE) {
@@ -144,7 +144,8 @@ static rowreal load_targets(const call *k, const rows_at *at, rowlong y) {
     return FROM_LANES(x);
 }
 
-/* Rows side by side: the target's class and whether the row counts, its logits and whether they are read. */
+/* Rows side by side: their targets' classes, which rows count, their logits, and whether the logits are
+ * read. */
 typedef struct rows_task {
     maskv y;
     rowmask counted;
@@ -153,7 +154,7 @@ typedef struct rows_task {
     rowreal target_grad; /* cross entropy of class targets: the gradient by the target's logit */
 } rows_task;
 
-/* The gradient by class c; 0 in rows that do not count and behind the classes. */
+/* The gradient by the logit of class c; 0 in rows that do not count, and behind the classes. */
 static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums *r, const row_grad *grad,
                               uint c) {
     realv g = REALV(0);
@@ -173,7 +174,7 @@ static realv gradient_of_rows(const call *k, const rows_task *t, const row_sums 
     return t->counted ? g : REALV(0);
 }
 
-/* What is one number a class: the second pass. */
+/* The second pass: writes the outputs that have one number a class. */
 static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r, const row_grad *grad) {
     const clx_params *p = k->p;
     rows_at *at = &t->at;
@@ -205,8 +206,8 @@ static void write_tiles(const call *k, long row, rows_task *t, const row_sums *r
     }
 }
 
-/* All of the k->live rows from `row` on. Rows of which none counts are not read, unless they are to be
- * described. */
+/* Scores the k->live rows from `row` on. Where rows may be ignored, it does not read rows of which none
+ * counts, unless an output describes them. */
 static void score_rows(const call *k, long row) {
     const row_target target = resolve_target(k, row);
     const bool skips = (k->p->flags & CLX_IGNORE) || k->p->targets == CLX_NEXT_TOKEN;

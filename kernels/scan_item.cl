@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A single item's way over a row: a tile of TILE vectors, CHAIN at most, at a time, in registers. The second
- * pass finds their exponentials (KEEP), or reads the row again.
+ * The two passes of a single item over a row. It takes a tile of TILE vectors at a time, in registers. The
+ * second pass finds their exponentials (KEEP), or reads the row again.
  *
- * Implements scan.h, for rows that are not shared (scan_team.cl). */
+ * Implements scan.h for rows that are not shared; scan_team.cl implements it for shared rows. */
 #ifndef CLX_SCAN_ITEM_CL
 #define CLX_SCAN_ITEM_CL
 #include "scan.h"
 
-/* What the first pass left for the second one, to spare it most of the work: under a softcap z, else
- * exponentials. Those from class from[i] on are relative to ref[i], for the last KEPT_REFS of `count`
- * references. Those before are relative to a ref so much smaller that they are 0: each is REBASE_ABOVE above
- * the one before, and exp(-REBASE_ABOVE KEPT_REFS) is below the least f32. A masked class has left -1 where
- * that matters (U). */
+/* The values that the first pass keeps for the second, which save it most of the work: exponentials, or under
+ * a softcap z. The exponentials from class from[i] on are relative to ref[i]. The arrays have the last
+ * KEPT_REFS of `count` references. The exponentials before these count as 0: each reference is more than
+ * REBASE_ABOVE above the one before, and exp(-REBASE_ABOVE KEPT_REFS) is below the least f32. With U, a
+ * masked class keeps -1. */
 enum { KEPT_REFS = 64 };
 struct row_kept {
     bool on;
@@ -32,7 +32,7 @@ static void start_keeping(const call *k, row_kept *kept, bool on) {
     kept->count = 0;
 #endif
 #if KEPT_LOCAL
-    kept->on = on && k->p->held_vectors > 0; /* the host gives a place for all, or none */
+    kept->on = on && k->p->held_vectors > 0; /* the host gives a place for a whole row, or none */
     kept->place = (__local realv *)((__local uchar *)k->scratch + k->p->held_at);
 #endif
 }
@@ -41,7 +41,7 @@ static bool logits_are_gone(const row_kept *kept) {
     return kept->on;
 }
 
-/* Leaves an exponential or a capped logit for the second pass. */
+/* Keeps exponentials or capped logits for the second pass. */
 static void keep_vector(const call *k, const row_kept *kept, const row_at *at, uint c, int lanes, realv x,
                         realv e) {
 #if KEEP
@@ -59,9 +59,10 @@ static void keep_vector(const call *k, const row_kept *kept, const row_at *at, u
 #endif
 }
 
-/* A tile that is whole and needs no larger reference, as nearly all: its logits are read once. Where it needs
- * one, nothing is changed, and false. (For a deviation above REBASE_ABOVE, its bits compared as an integer
- * are too, which takes a CPU half the time; a NaN goes either way.) all_ones: every u is 1. */
+/* Adds a whole tile that needs no larger reference, as nearly all tiles, and returns true. It reads the
+ * logits once. If the tile needs a larger reference, it changes nothing and returns false. It compares the
+ * bits of deviations as integers, which takes a CPU half the time: the bits of a deviation above REBASE_ABOVE
+ * are a larger integer. A NaN may give either result. all_ones: every u is 1. */
 ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
                                           uint tile, bool all_ones, rank_target target) {
     block_terms b = no_terms();
@@ -82,8 +83,8 @@ ALWAYS_INLINE static bool scan_usual_tile(const call *k, row_scan *s, const row_
     return true;
 }
 
-/* Adds a vector of a tile to its sums. `own`: the logit at ref if it was met in this tile, else NaN; counted
- * in `equals` instead. */
+/* Adds a vector to the tile's sums. `own` is the logit at ref if it was met in this tile, else NaN. Logits
+ * equal to it are counted in `equals`; b->exp is without them. */
 static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, const row_at *at,
                             block_terms *b, realv *equals, uint c, int lanes, real own, rank_target target) {
     const realv x = load_row(k, at, c, lanes);
@@ -93,7 +94,7 @@ static void scan_own_vector(const call *k, row_scan *s, const row_kept *kept, co
     keep_vector(k, kept, at, c, lanes, x, e);
 }
 
-/* Any tile, of the classes below `to`: first its largest logit. */
+/* Adds any tile, of the classes below `to`. It finds the tile's largest logit first. */
 static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *at, uint tile, uint to,
                       rank_target target) {
     const uint step = WIDTH;
@@ -124,8 +125,7 @@ static void scan_tile(const call *k, row_scan *s, row_kept *kept, const row_at *
     if (moves) s->own = sum_lanes(equals);
 }
 
-/* The classes at->from .. to; none of them where !read. Only for argmax is each tile's largest logit needed.
- */
+/* With finds_best() every tile goes through scan_tile(), which finds its largest logit. */
 static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
     const uint to = read ? at->to : at->from;
     const bool all_ones = U == U_WEIGHT && !HAS(k, class_weight);
@@ -141,7 +141,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     return s;
 }
 
-/* `write(c, lanes)` for the item's vectors of a row: first the whole ones. */
+/* Runs `write(c, lanes)` for the item's vectors of a row, the whole ones first. */
 #define FOR_ROW(from, end, write)                                        \
     {                                                                    \
         const uint item = (from) + WIDTH * (uint)team_item();            \
@@ -151,7 +151,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     }
 
 #if KEEP
-/* The gradient, from what the first pass left. */
+/* Writes the gradient of a vector, from the kept values. */
 static void write_kept_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                               const row_kept *kept, uint c, int lanes) {
 #if KEPT_LOCAL

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A team's way over a row: TILE vectors an item at a time, loaded into registers together, and what stays on
- * chip of them for the second pass, so that it reads a logit from global memory again only where the row does
- * not fit: the last tile stays in registers, the tiles before it in local memory where the host has given it
- * (held_vectors). The second pass goes backwards: from the registers to what the caches have seen last.
+ * The two passes of a team over a row. Each item loads TILE vectors at a time into registers. For the second
+ * pass the last tile stays in registers, and the tiles before it stay in local memory where the host gives a
+ * place for them (held_vectors). So the second pass reads a logit from global memory again only where the row
+ * does not fit. It goes backwards: first the registers, then the classes that the caches have seen last.
  *
- * A round is a vector of each item. The tiles of a row are whole but for the first, which has the rounds that
- * are over, and the last round: so what registers hold is as much as it can be. In local memory a row's
- * vectors are in their order, in the logits' own type; each is written and read by the same item, so that no
- * barrier is needed.
+ * A round is one vector of each item. Every tile has TILE rounds; only the first tile may have fewer, the
+ * remainder. So registers hold as much of the row as they can. The last round may be incomplete. In local
+ * memory a row's vectors are in their order, in the logits' own type. The same item writes and reads a vector
+ * there, so no barrier is needed.
  *
- * Implements scan.h, for rows that are shared (scan_item.cl). */
+ * Implements scan.h for shared rows; scan_item.cl implements it for rows that are not shared. */
 #ifndef CLX_SCAN_TEAM_CL
 #define CLX_SCAN_TEAM_CL
 #ifndef TEAM /* opened alone */
@@ -18,15 +18,15 @@
 #endif
 #include "scan.h"
 
-/* A vector in local memory, in the logits' type: what was loaded converts back to it exactly. */
+/* A vector in local memory, in the logits' type: the conversion back to that type is exact. */
 typedef CLX_JOIN(held_, LOGITS) held_logits;
 #define LOAD_HELD  CLX_JOIN(LOAD_HELD_, LOGITS)
 #define STORE_HELD CLX_JOIN(STORE_HELD_, LOGITS)
 
 struct row_kept {
-    bool has_tile;             /* the last tile is in `tile` */
-    realv tile[TILE];          /* of this item: a vector a round, -inf behind the row's end */
-    uint held_vectors;         /* how many of the row's first vectors local memory has a place for: all */
+    bool has_tile;             /* `tile` has the last tile */
+    realv tile[TILE];          /* of this item: one vector a round; -inf behind the row's end */
+    uint held_vectors;         /* how many of the row's first vectors have a place in local memory: all */
     __local held_logits *held; /* before the last tile, or 0 */
 };
 
@@ -46,8 +46,8 @@ static uint round_classes(void) {
     return WIDTH * (uint)team_items();
 }
 
-/* Rounds of the team's classes; the last tile of these, its end, and the end of the first. Ends are those of
- * rounds, not of the row. */
+/* The number of rounds of the team's classes, the last tile, its end, and the end of the first tile. An end
+ * is the end of a round, which may be behind the row's end. */
 static uint round_count(const row_at *at) {
     return (at->to - at->from + round_classes() - 1) / round_classes();
 }
@@ -65,17 +65,17 @@ static uint first_tile_end(const row_at *at) {
     return at->from + ((round_count(at) - 1) % TILE + 1) * round_classes();
 }
 
-/* The item's first class of a round. */
+/* The item's first class of round v of a tile. */
 static uint round_class(uint tile, uint v) {
     return tile + v * round_classes() + WIDTH * (uint)team_item();
 }
 
-/* How many lanes of the vector at class c, of a tile up to `end`, hold classes. */
+/* How many lanes of the vector at class c hold classes, in a tile up to `end`. */
 static int lanes_at(const row_at *at, uint end, uint c) {
     return c < min(end, at->to) ? (int)min((uint)WIDTH, at->to - c) : 0;
 }
 
-/* A whole tile is loaded without a test, all its vectors at once. */
+/* Loads a tile from global memory: a whole one without a test, all its vectors at once. */
 static void load_rounds(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
     if (end <= at->to && end - tile == TILE * round_classes()) {
         FOR_ROUNDS(v) kept->tile[v] = load_row(k, at, round_class(tile, v), WIDTH);
@@ -88,12 +88,12 @@ static void load_rounds(const call *k, const row_at *at, row_kept *kept, uint ti
     }
 }
 
-/* Whether local memory has a place for the tile. */
+/* Whether local memory has a place for the tile up to `end`. */
 static bool has_place(const row_at *at, const row_kept *kept, uint end) {
     return (end - at->from) / WIDTH <= kept->held_vectors;
 }
 
-/* From global memory, leaving in local memory what has a place there. */
+/* Loads a tile from global memory, and stores it in local memory if it has a place there. */
 static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
     load_rounds(k, at, kept, tile, end);
     if (!has_place(at, kept, end)) return;
@@ -103,7 +103,7 @@ static void load_tile(const call *k, const row_at *at, row_kept *kept, uint tile
     }
 }
 
-/* For the second pass: from local memory where it is there. */
+/* Loads a tile for the second pass: from local memory if it is there. */
 static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint tile, uint end) {
     if (!has_place(at, kept, end)) {
         load_rounds(k, at, kept, tile, end);
@@ -115,7 +115,7 @@ static void reload_tile(const call *k, const row_at *at, row_kept *kept, uint ti
     }
 }
 
-/* Behind every class. */
+/* A class number behind every class. */
 #define NO_CLASS ((uint)(INT_MAX - WIDTH))
 
 /* How many of the item's classes of a tile have this logit. The count has a loop of its own, since LLVM 18
@@ -127,8 +127,8 @@ static real count_equals(const row_kept *kept, real own) {
     return sum_lanes(equals);
 }
 
-/* Adds a tile to the sums, to which a vector behind its end adds nothing. `moved`: ref is that of `own`, a
- * logit of this tile. */
+/* Adds a tile to the sums. A vector behind its end adds nothing. `moved`: ref has moved to `own`, a logit of
+ * this tile. */
 static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_kept *kept, uint tile,
                         uint end, bool moved, real own, rank_target target) {
     _Pragma("unroll") for (uint block = 0; block < TILE; block += CHAIN) {
@@ -146,7 +146,6 @@ static void scan_rounds(const call *k, row_scan *s, const row_at *at, const row_
     if (moved) s->own = count_equals(kept, own);
 }
 
-/* The team's classes; none of them where !read. */
 static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target target, row_kept *kept) {
     row_scan s = no_scan();
     s.best_tile = round_class(at->from, 0);
@@ -172,7 +171,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     return s;
 }
 
-/* From the last tile back. */
+/* Goes from the last tile back to the first. */
 static void write_classes(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                           bool has_grad, row_kept *kept) {
     const uint whole_tile = TILE * round_classes();

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * score_row(): all of one row, by a team of one or more items (team.cl): read, summed up, written. (Rows side
- * by side: score_rows() of rows.cl.) */
+ * score_row(): a team of one or more items (team.cl) reads one row, sums it up and writes its outputs.
+ * (rows.cl has score_rows(), for rows side by side.) */
 #ifndef CLX_SCORE_ROW_CL
 #define CLX_SCORE_ROW_CL
 #include "sum_row.cl"
 
-/* Whether this item is the one that stores class c of a row. */
+/* Whether this item stores class c of a row. */
 static bool stores_class(const row_at *at, long c) {
     return c >= at->from && c < at->to && ((c - at->from) / WIDTH) % team_items() == team_item();
 }
 
-/* The item that stored the target's class stores it again, with the target's own part. */
+/* Stores the gradient of the target's class again, with the target's own part. The item that stored it first
+ * does this. */
 static void write_target_gradient(const call *k, const row_at *at, row_target t, const row_sums *r,
                                   const row_grad *grad, real x_target) {
 #if OP == OP_CROSS_ENTROPY && U != U_PROBABILITY
@@ -27,8 +28,7 @@ static void fill_gradient(const call *k, const row_at *at, uint from, uint to, r
                 { store_grad(REALV(value), k->grad, at->grad + c * class_step(k), class_step(k), lanes); })
 }
 
-/* What a row is to be scored with. A row that does not count is read only where its logits are to be
- * described. */
+/* The task of scoring a row. A row that does not count is read only if an output describes its logits. */
 typedef struct row_task {
     row_at at;
     row_target target;
@@ -36,7 +36,7 @@ typedef struct row_task {
     bool counted, read, has_grad;
 } row_task;
 
-/* !from_logits: x_target is to come from elsewhere, the logits may be overwritten already. */
+/* !from_logits: the caller sets x_target, since the logits may be overwritten already. */
 static row_task find_task(const call *k, long row, bool from_logits) {
     row_task t;
     t.at = find_row(k, row);
@@ -49,7 +49,7 @@ static row_task find_task(const call *k, long row, bool from_logits) {
     return t;
 }
 
-/* The outputs of a row that are one number. */
+/* Writes the outputs that have one number a row. */
 static void write_numbers(const call *k, long row, const row_task *t, row_sums r) {
     if (t->read) write_description(k, row, r);
 #if (OP == OP_CROSS_ENTROPY || OP == OP_NLL) && !FROM_LSE
@@ -64,7 +64,8 @@ static void write_numbers(const call *k, long row, const row_task *t, row_sums r
 #endif
 }
 
-/* The outputs of a row that are one a class; the classes t->at.from .. to, and what is padded behind them. */
+/* Writes the outputs that have one number a class: of the classes t->at.from .. to, and the padding behind
+ * the last one. */
 static void write_row(const call *k, long row, const row_task *t, row_sums r, row_kept *kept) {
     const row_at *at = &t->at;
     const bool last = at->to == (uint)k->p->classes;
@@ -85,7 +86,7 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
 #endif
 }
 
-/* All of one row. */
+/* Scores one row. */
 HAS_BARRIER static void score_row(const call *k, long row) {
     const row_task t = find_task(k, row, true);
     row_sums r = no_sums();

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Schedule "split", for few rows of very many classes: a row over several teams, so that all of the device
- * works on it; and for rows of which a call has a slice of the classes. split_scan sums up the parts of a
- * row. split_rows puts them together, or takes the row's state (FROM_STATE), and writes. split_state gives
- * the state, merge_states that of several slices.
+ * Schedule "split", for few rows of very many classes, and for calls that have a slice of the classes.
+ * Several teams share a row, so that the whole device works on it. split_scan sums up the parts of a row.
+ * split_rows merges the parts, or takes the row's state (FROM_STATE), and writes the outputs. split_state
+ * gives the state of a row; merge_states merges the states of several slices.
  *
- * Launch rule, of the first two: params.parts teams a row, a row's parts side by side. CPU 1 (for CPU
- * devices): a work-item a part, any local size; CPU 0: a work-group a part, local size a power of two. Bytes:
- * each logit is read once, and once more where a second pass is asked; a part's reals written once and read
- * by each part of the row.
+ * Launch rule of the first two: params.parts teams a row, the teams of a row side by side. With CPU 1 (for
+ * CPU devices) a team is a work-item, with any local size. With CPU 0 a team is a work-group, with a power of
+ * two as local size. Bytes: each logit is read once, and once more by a second pass. A part's reals are
+ * written once, and each team of the row reads them.
  *
  * Pieces: params.h number.cl fma.cl exp.cl sums.cl team.cl type_f32.cl type_f16.cl type_bf16.cl type_f64.cl
- *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h with CPU 1 scan_item.cl; else
+ *         storage.cl call.cl row.cl loss.cl row_at.cl write.cl scan.h; with CPU 1 scan_item.cl; else
  *         scan_team.cl; sum_row.cl score_row.cl state.cl.
- * Options: those of every row kernel (row.cl) but OP_NLL and FROM_LSE 1, where rows have no parts, and
+ * Options: those of every row kernel (row.cl), except OP_NLL and FROM_LSE 1, which are not split; and
  *     WIDTH, TILE  as in wide.cl with CPU 1, else as in group.cl
  *     CPU          1: the device is a CPU
- *     FROM_STATE   1: the sums of a row come from `state`; split_scan only counts, for rank
+ *     FROM_STATE   1: the sums of a row come from `state`; split_scan only counts classes for rank
  *     SUBGROUPS    with CPU 0: as in group.cl */
 #ifndef CPU
 #define CPU 0
@@ -48,7 +48,7 @@ static __global real *parts_of(const call *k, long row) {
     return (__global real *)(k->workspace + k->p->row_parts_at) + row * k->p->parts * CLX_PART_REALS;
 }
 
-/* Cuts a task down to the team's part. */
+/* Limits a task to the team's part. */
 static void take_part(const call *k, row_task *t, int part) {
     t->at.from = (uint)(part * k->p->part_classes);
     t->at.to = (uint)min(k->p->classes, (part + 1) * k->p->part_classes);
@@ -80,7 +80,7 @@ __kernel void split_scan(CALL_ARGUMENTS) {
     store_number(to + CLX_PART_BEFORE_HIGH, own.before);
 }
 
-/* How many classes stand before the target, in all parts. */
+/* How many classes come before the target, in all parts. */
 static int before_of(const call *k, long row) {
     __global const real *parts = parts_of(k, row);
     long before = 0;
@@ -116,7 +116,7 @@ __kernel void split_rows(CALL_ARGUMENTS) {
     write_row(&k, row, &t, r, &kept);
 }
 
-/* The state of a row, from its parts: a work-item a row. */
+/* Writes the state of a row, from its parts. One work-item a row. */
 __kernel void split_state(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     const long row = params.first_row + (long)get_global_id(0);
@@ -127,9 +127,10 @@ __kernel void split_state(CALL_ARGUMENTS) {
                 params.class_begin + params.classes);
 }
 
-/* The state of a row, from `parts` states of slices of its classes, which stand one array (N, columns) behind
- * the other in place of the workspace: a work-item a row. Where they are not of one kind, or are not slices
- * side by side, it is of no kind, and what is made from it NaN. */
+/* Writes the state of a row, from `parts` states of slices of its classes. One work-item a row. The workspace
+ * argument has these states: arrays (N, columns), one behind the other. If a state is not of this program's
+ * kind, or the slices do not adjoin, the KIND of the result is 0, and outputs that are made from it are
+ * NaN. */
 __kernel void merge_states(CALL_ARGUMENTS) {
     OPEN_CALL(k);
     const long row = params.first_row + (long)get_global_id(0);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is known of a part of a row, in memory: in the workspace, where several teams share a row (split.cl),
- * and in the array `state`, where the row's classes are split over calls. clxent_arrays.h has the columns and
- * how two of them become one. */
+ * The sums of a part of a row, in memory. They are in the workspace where several teams share a row
+ * (split.cl), and in the array `state` where a row's classes are split over calls. clxent_arrays.h has the
+ * columns, and says how two states become one. */
 #ifndef CLX_STATE_CL
 #define CLX_STATE_CL
 #include "score_row.cl"
 
-/* The target's logit, where its class is among those of the call. */
+/* The target's logit; `here`: its class is among those of the call. */
 typedef struct target_logit {
     real x;
     int here;
@@ -21,7 +21,7 @@ static target_logit target_logit_of(const call *k, const row_task *t) {
     return g;
 }
 
-/* Integers that one f32 may not hold: 65536 of the first and the second. */
+/* An integer that one f32 may not hold is stored in two reals: 65536 times the first, plus the second. */
 static void store_number(__global real *to, long number) {
     to[0] = (real)(number >> 16);
     to[1] = (real)(number & 0xffff);
@@ -31,7 +31,7 @@ static long load_number(__global const real *from) {
     return ((long)from[0] << 16) + (long)from[1];
 }
 
-/* A state's columns from REFERENCE on. */
+/* The place of a column in a part, which has a state's columns from REFERENCE on. */
 #define PART_COLUMN(name) (CLXENT_STATE_##name - CLXENT_STATE_REFERENCE)
 
 static void store_part(__global real *to, const row_part *p, target_logit g) {
@@ -48,7 +48,7 @@ static void store_part(__global real *to, const row_part *p, target_logit g) {
     to[PART_COLUMN(HERE)] = g.here ? REAL(1) : REAL(0);
 }
 
-/* But for `before`, which a state does not have. */
+/* Loads a part without `before`, which a state does not have. */
 static row_part load_part(__global const real *from) {
     row_part p;
     p.ref = from[PART_COLUMN(REFERENCE)];
@@ -71,7 +71,7 @@ static target_logit load_target(__global const real *from) {
     return g;
 }
 
-/* `count` parts together, `apart` reals from one to the next. */
+/* Merges `count` parts, `apart` reals from one to the next. */
 static row_part merge_parts_of(const call *k, __global const real *parts, long apart, int count) {
     real ref = -REAL_INF;
     for (int i = 0; i < count; i++) ref = fmax(ref, parts[i * apart + PART_COLUMN(REFERENCE)]);
@@ -81,14 +81,14 @@ static row_part merge_parts_of(const call *k, __global const real *parts, long a
     return whole;
 }
 
-/* The target's logit, of the part that has it. */
+/* The target's logit, from the part that has it. */
 static target_logit merge_targets_of(__global const real *parts, long apart, int count) {
     target_logit g = load_target(parts);
     for (int i = 1; i < count && !g.here; i++) g = load_target(parts + i * apart);
     return g;
 }
 
-/* What a state of this program is of. */
+/* The kind of this program's states. */
 #define STATE_KIND                                            \
     REAL(U == U_WEIGHT        ? CLXENT_STATE_OF_WEIGHTS       \
          : U == U_PROBABILITY ? CLXENT_STATE_OF_PROBABILITIES \
@@ -101,7 +101,7 @@ static void store_state(__global real *to, const row_part *p, target_logit g, lo
     store_part(to + CLXENT_STATE_REFERENCE, p, g);
 }
 
-/* Whether it is a state of this program, of all classes. */
+/* Whether a state has this program's kind and covers all classes. */
 static bool is_whole(const call *k, __global const real *state) {
     return state[CLXENT_STATE_KIND] == STATE_KIND && load_number(state + CLXENT_STATE_BEGIN_HIGH) == 0 &&
            load_number(state + CLXENT_STATE_END_HIGH) == k->p->classes_total;

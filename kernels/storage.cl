@@ -2,20 +2,21 @@
  *
  * Arrays in memory: loads and stores of their elements.
  *
- * LOGITS, GRAD, PROBS (the type of probability targets): f32, f16, bf16, f64. Their names end those of what
- * type_TYPE.cl defines:
+ * LOGITS, GRAD and PROBS (probability targets) are types: f32, f16, bf16 or f64. The file type_TYPE.cl
+ * defines these names, each of which ends in the type:
  *
- *     memory_TYPE                      an element
- *     LOAD_1_, STORE_1_                one element
- *     LOAD_V_, STORE_V_                WIDTH adjacent ones
- *     LOAD_4_, STORED_, stored_        four adjacent ones; a vector of what memory holds, its lane (tile.cl)
+ *     memory_TYPE                      the type of an element in memory
+ *     LOAD_1_, STORE_1_                load and store one element
+ *     LOAD_V_, STORE_V_                load and store WIDTH adjacent elements
+ *     LOAD_4_                          loads four adjacent elements (tile.cl)
+ *     STORED_, stored_                 converts a vector to the form that memory has; the type of its lanes
  *     held_, LOAD_HELD_, STORE_HELD_   a vector in local memory that was loaded from such an array
  *                                      (scan_team.cl)
- *     HOLDS_REAL_                      1: an element holds any real, so that an exponential can stand there
- *     HAS_NUMBER_                      1: there is TYPE_number too, with stores for what is no NaN
+ *     HOLDS_REAL_                      1: an element holds any real, so memory can keep an exponential there
+ *     HAS_NUMBER_                      1: there is TYPE_number too, with stores for values that are not NaN
  *
- * These are macros since elements are addressed by pointers of four types, of which f64 is not in every
- * program. STRIDED 1: the classes of a row are not adjacent. */
+ * These are macros, since elements have pointers of four types and not every program has f64. STRIDED 1: the
+ * classes of a row are not adjacent. */
 #ifndef CLX_STORAGE_CL
 #define CLX_STORAGE_CL
 #include "type_bf16.cl"
@@ -36,8 +37,9 @@
 #define PROBS LOGITS
 #endif
 
-/* load_NAME and store_NAME: `lanes` (1 to WIDTH) elements from `at`, `step` apart; the other lanes read as
- * `fill` and are not stored. The call with a constant `lanes` of WIDTH compiles to one wide access. */
+/* load_NAME and store_NAME access `lanes` (1 to WIDTH) elements, from `at` on and `step` apart. A load gives
+ * `fill` in the other lanes; a store leaves the other lanes out. A call with the constants step 1 and lanes
+ * WIDTH compiles to one wide access. */
 #define DEFINE_LOAD(name, type)                                                                         \
     static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes, \
                              real fill) {                                                               \
@@ -68,7 +70,7 @@ DEFINE_LOAD(grad, GRAD)
 DEFINE_LOAD(probs, PROBS)
 DEFINE_LOAD(real, REAL_TYPE)
 DEFINE_STORE(grad, GRAD)
-/* store_grad_numbers: of what is no NaN. */
+/* store_grad_numbers: store_grad for values that are not NaN. */
 #if CLX_JOIN(HAS_NUMBER_, GRAD)
 DEFINE_STORE(grad_numbers, CLX_JOIN(GRAD, _number))
 #else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sums of one row, from what the items of its team have met (scan.h), and of a part of a row that several
- * teams share (split.cl). (Rows side by side: rows.cl.) */
+ * The sums of one row, from the sums of its team's items (scan.h); also of a part of a row that several teams
+ * share (split.cl). (rows.cl has rows side by side.) */
 #ifndef CLX_SUM_ROW_CL
 #define CLX_SUM_ROW_CL
 #include "scan.h"
@@ -15,7 +15,7 @@ DEFINE_SUB_GROUP_FOLD(team_max, real, sub_group_reduce_max, sum = fmax(sum, othe
 DEFINE_SUB_GROUP_FOLD(team_sum, real, sub_group_reduce_add, sum += other)
 
 #if FROM_LSE
-/* !read: nothing of the row is read. */
+/* With !read it does not read the row. */
 HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
                                     row_kept *kept) {
     row_sums r = saved_row(k, row);
@@ -31,8 +31,8 @@ HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, b
 }
 
 #else
-/* The item's first class, of those of `count` vectors from class `from` on, whose logit is `x`, NaN for a
- * NaN; INT_MAX for none. */
+/* The first class whose logit is `x`, or is NaN for an x of NaN, among the item's `count` vectors from class
+ * `from` on. INT_MAX if there is none. */
 ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from, uint count, real x) {
     const uint step = WIDTH * (uint)team_items();
     maskv first = (maskv)INT_MAX;
@@ -49,13 +49,13 @@ ALWAYS_INLINE static int first_class(const call *k, const row_at *at, uint from,
     return least;
 }
 
-/* The item's first NaN; INT_MAX for none. */
+/* The class of the item's first NaN; INT_MAX if there is none. */
 static int first_nan(const call *k, const row_at *at) {
     const uint first = at->from + WIDTH * (uint)team_item();
     return first < at->to ? first_class(k, at, first, UINT_MAX, REAL_NAN) : INT_MAX;
 }
 
-/* Relative to another, larger reference. */
+/* Makes a part relative to a larger reference. */
 static row_part part_rebased(const call *k, row_part p, real ref) {
     if (p.ref == ref) return p;
     p.nans = isnan(p.exp);
@@ -78,7 +78,7 @@ static row_part part_rebased(const call *k, row_part p, real ref) {
     return p;
 }
 
-/* Two parts of the same reference together. */
+/* Adds up two parts that have the same reference. */
 static row_part part_add(row_part a, row_part b) {
     a.own += b.own;
     a.exp += b.exp;
@@ -96,7 +96,7 @@ static row_part part_add(row_part a, row_part b) {
 }
 
 #if SUBGROUPS
-/* part_add() of a sub-group's parts. */
+/* part_add() over the parts of a sub-group. */
 static row_part sub_group_part(row_part p) {
     p.own = sub_group_reduce_add(p.own);
     p.exp = sub_group_reduce_add(p.exp);
@@ -117,7 +117,7 @@ static row_part sub_group_part(row_part p) {
 #endif
 DEFINE_SUB_GROUP_FOLD(team_part, row_part, sub_group_part, sum = part_add(sum, other))
 
-/* What the team's items have met, together. `kept`: its logits are no more. */
+/* Merges the sums of the team's items. `kept`: the logits may be overwritten, so it does not read them. */
 HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s, bool kept) {
     row_part p;
     p.u = p.dot = p.ent = 0;
@@ -148,7 +148,7 @@ HAS_BARRIER static row_part part_of(const call *k, const row_at *at, row_scan s,
     return team_part(p, k->scratch);
 }
 
-/* The row, read. !read: nothing of it is, and nothing that is returned matters. */
+/* Reads the row and returns its sums. With !read it reads nothing, and nobody may use the result. */
 HAS_BARRIER static row_sums sum_row(const call *k, long row, const row_at *at, bool read, rank_target target,
                                     row_kept *kept) {
     return finish_row(k, part_of(k, at, scan_row(k, at, read, target, kept), logits_are_gone(kept)));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums that keep what rounding takes off, in three forms: `long_sum` for many terms of any sign (Knuth's
- * two-sum; the result is as good as a sum in twice the precision), `wide_sum` for such a sum that may be
- * beyond the largest number, `block_sum` for few large blocks (Kahan).
- * All stay infinite or NaN once a term makes them so. Neither survives a compiler that reassociates:
- * build without -cl-unsafe-math-optimizations and -cl-fast-relaxed-math. */
+ * Compensated sums, in three forms. `long_sum` is for many terms of any sign (Knuth's two-sum); its result is
+ * as good as a sum in twice the precision. `wide_sum` is such a sum that may exceed the largest number.
+ * `block_sum` is for few large blocks (Kahan). Each stays infinite or NaN once a term makes it so. None
+ * survives a compiler that reassociates: build without -cl-unsafe-math-optimizations and
+ * -cl-fast-relaxed-math. */
 #ifndef CLX_SUMS_CL
 #define CLX_SUMS_CL
 #include "number.cl"
@@ -36,15 +36,15 @@ static rowreal long_sum_value(long_sum s) {
     return isfinite(s.sum) ? s.sum + s.low : s.sum;
 }
 
-/* A power of two so large that what is in units of it does not overflow; 1 / LARGE^2 is a normal number. */
+/* A power of two. A sum in units of LARGE does not overflow, and 1 / LARGE^2 is a normal number. */
 #if REAL_F64
 #define LARGE 0x1p500
 #else
 #define LARGE 0x1p60f
 #endif
 
-/* Terms of LARGE and more are added up apart, in units of it: a mean of numbers near the largest one is a
- * number, though their sum is not. */
+/* Terms of LARGE and more have a sum of their own, in units of LARGE. So a mean of numbers near the largest
+ * one is finite, although their sum is not. */
 typedef struct wide_sum {
     long_sum plain, large;
 } wide_sum;
@@ -67,7 +67,7 @@ static void wide_sum_merge(wide_sum *s, wide_sum other) {
     long_sum_merge(&s->large, other.large);
 }
 
-/* A number in units of 1 or of LARGE. */
+/* The number value * unit; unit is 1 or LARGE. */
 typedef struct wide {
     rowreal value, unit;
 } wide;
@@ -111,7 +111,7 @@ static void block_sum_add(block_sum *s, realv block) {
     s->sum = total;
 }
 
-/* For blocks that are finite or NaN. */
+/* block_sum_add() for blocks that are finite or NaN. */
 static void block_sum_add_finite(block_sum *s, realv block) {
     realv corrected = block - s->low;
     realv total = s->sum + corrected;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The work-items that share a piece of work, a row or a chunk of rows: a whole work-group with TEAM 1, one
- * work-item alone with TEAM 0. Every function is called by all items of the team and gives all the same
- * result. The local size is a power of two. Each ends with a barrier behind its last read, so the scratch is
- * free again.
+ * A team is the work-items that share a piece of work, a row or a chunk of rows: a whole work-group with TEAM
+ * 1, a single work-item with TEAM 0. All items of the team call a fold, and it gives all of them the same
+ * result. The local size is a power of two. A fold ends with a barrier behind its last read, so that the
+ * scratch is free again.
  *
- * A fold goes through local memory: each item leaves its value, WAYS items add up a part of them each, and
- * all add up these parts: three barriers. With SUBGROUPS the values are first folded within each sub-group,
- * which takes neither memory nor barrier, and all add up what the sub-groups leave: two barriers. The order
- * of the additions is a fixed tree; within a sub-group it is the compiled kernel's. OpenCL leaves that order
- * open, but a sub-group's items have no order of arrival to go by: the same device and driver give the same
- * bits. No barrier is under a condition, were it the same for all items: PoCL compiles what follows twice
- * then.
- */
+ * A fold goes through local memory. Each item stores its value, WAYS items add up a share of the values each,
+ * and all items add up the shares: three barriers. With SUBGROUPS each sub-group first folds its values,
+ * which takes neither memory nor barrier, and all items add up the results of the sub-groups: two barriers.
+ * The order of the additions is a fixed tree. Within a sub-group the compiled kernel fixes the order: OpenCL
+ * leaves it open, but the items of a sub-group do not arrive one by one, so the same device and driver give
+ * the same bits.
+ *
+ * Never put a barrier inside a branch, even a uniform one: PoCL compiles the code behind such a barrier
+ * twice. */
 #ifndef CLX_TEAM_CL
 #define CLX_TEAM_CL
 #include "sums.cl"
@@ -28,7 +29,8 @@
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
 
-/* The largest type folded, a work-item. Declared as what has the largest alignment: drivers go by it. */
+/* The local scratch has room for the largest type that a team folds, for each work-item (params.h). It is
+ * declared as long16, which has the largest alignment: drivers align it by its type. */
 typedef __local long16 team_scratch;
 
 #if TEAM
@@ -41,9 +43,10 @@ static int team_items(void) {
     return (int)get_local_size(0);
 }
 
-/* Stands before every function that reaches a barrier, so that the kernel itself has the barrier: in the code
- * that llvmpipe of Mesa 25 makes of a call, a barrier ends the process. BARRIERS_INLINE 0 is for Oclgrind,
- * which does not know an intrinsic that clang leaves where it inlines a function that returns a struct. */
+/* Put it before every function that reaches a barrier. It inlines the function, so that the kernel itself has
+ * the barrier: a barrier inside a call ends the process on llvmpipe of Mesa 25. BARRIERS_INLINE 0 is for
+ * Oclgrind: clang leaves an intrinsic that Oclgrind does not know where it inlines a function that returns a
+ * struct. */
 #ifndef BARRIERS_INLINE
 #define BARRIERS_INLINE 1
 #endif
@@ -53,12 +56,12 @@ static int team_items(void) {
 #define HAS_BARRIER
 #endif
 
-/* Behind it, every item may overwrite what any item has read. */
+/* After this barrier an item may overwrite anything that another item has read. */
 HAS_BARRIER static void team_barrier(void) {
     barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
 }
 
-/* Defines `type name(type own, scratch)`: the items' values folded by `statement`, which adds `other` to
+/* Defines `type name(type own, scratch)`, which folds the items' values. `statement` adds `other` to
  * `sum`. */
 #define DEFINE_TEAM_FOLD(name, type, statement)               \
     HAS_BARRIER                                               \
@@ -87,7 +90,7 @@ HAS_BARRIER static void team_barrier(void) {
         return sum;                                           \
     }
 
-/* The same where `type in_sub_group(type own)` folds the values of a sub-group. */
+/* The same with sub-groups: `type in_sub_group(type own)` folds the values of one sub-group. */
 #if SUBGROUPS
 #define DEFINE_SUB_GROUP_FOLD(name, type, in_sub_group, statement)               \
     HAS_BARRIER                                                                  \
@@ -116,7 +119,7 @@ static int team_items(void) {
     return 1;
 }
 
-#define HAS_BARRIER /* none here */
+#define HAS_BARRIER /* a single item needs none */
 
 static void team_barrier(void) {}
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows as the lanes of vectors (ROWS = WIDTH = 16): where the rows stand in the (N,C) arrays, and their
- * classes, a tile of TILE classes at a time: as many vectors, each one class of all the rows. Where a row's
- * classes are adjacent, a tile is read and written four classes of a row at a time and transposed in
- * registers; where the rows are ((N,C,d..) layouts), its vectors are in memory as they are.
+ * Rows as the lanes of vectors (ROWS = WIDTH = 16): where the rows are in the (N,C) arrays, and how their
+ * classes are read and written, a tile of TILE classes at a time. A tile is TILE vectors, each of one
+ * class of all the rows. Where a row's classes are adjacent in memory, a load or store takes four classes of
+ * a row, and the vectors are transposed in registers. Where the rows are adjacent ((N,C,d..) layouts), memory
+ * has the vectors as they are.
  *
- * (One row: rows_at.cl.) */
+ * (row_at.cl has one row.) */
 #ifndef CLX_TILE_CL
 #define CLX_TILE_CL
 #ifndef ROWS /* opened alone */
@@ -14,17 +15,17 @@
 #endif
 #include "row.cl"
 
-/* Where the rows are in an (N,C) array: element 0 of each one's class 0. */
+/* Where the rows are in an (N,C) array: the index of each row's class 0. */
 typedef struct rows_place {
-    long first, ahead; /* of the first row; from a row to the next */
-    long end;          /* of what may be read: behind the last class of the launch's last row */
+    long first, ahead; /* index of the first row; elements from a row to the next */
+    long end;          /* of the elements that may be read: behind the last class of the launch's last row */
 #if STRIDED
     bool beside; /* a class of all rows is one vector in memory */
     long lane[ROWS];
 #endif
 } rows_place;
 
-/* Lanes without a row stand where the last row does. */
+/* A lane without a row has the place of the last row. */
 static long place_of_row(const call *k, const rows_place *place, int r) {
 #if STRIDED
     return place->lane[r];
@@ -47,8 +48,8 @@ static void find_place(const call *k, rows_place *place, long row, long at, long
 #endif
 }
 
-/* Element numbers of a, and from 16 on of b. Clang's builtin becomes an instruction where there is one; the
- * library's shuffle2 need not. */
+/* A vector of elements of a (numbers 0 to 15) and b (16 to 31). Clang makes one instruction of its builtin
+ * where there is one; the library's shuffle2 may take more. */
 #ifdef __clang__
 #define PICK(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
     __builtin_shufflevector(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_)
@@ -59,8 +60,8 @@ static void find_place(const call *k, rows_place *place, long row, long at, long
         (CLX_V(CLX_JOIN(u, MASK_NAME)))(i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_))
 #endif
 
-/* Four vectors x, whose quarter q holds four classes of the rows 4q + i, become the vectors of those classes,
- * and back. */
+/* Turns four vectors of rows into four vectors of classes. Before, quarter q of x[i] has four classes of row
+ * 4q + i. After, x[j] has the j-th of these classes of all rows. A second call turns them back. */
 static void transpose_quarters(realv *x) {
     const realv a = PICK(x[0], x[1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
     const realv b = PICK(x[0], x[1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
@@ -72,8 +73,8 @@ static void transpose_quarters(realv *x) {
     x[3] = PICK(b, d, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
 }
 
-/* load_tile_NAME: the classes c .. c + n of the rows. A macro makes it for each array that is read so, since
- * the types of elements are names put together from options. */
+/* load_tile_NAME loads the classes c .. c + n of the rows. A macro defines it for each array, since the names
+ * of the element types are put together from options. */
 #if STRIDED
 #define DEFINE_LOAD_TILE(name, type)                                                        \
     static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p, \
@@ -91,7 +92,8 @@ static void transpose_quarters(realv *x) {
         }                                                                                   \
     }
 #else
-/* Four classes at a time. What follows a row's classes is read with them, as far as there is something. */
+/* Loads four classes at a time. A load may read the elements behind a row's classes, but nothing behind
+ * place->end. */
 #define DEFINE_LOAD_TILE(name, type)                                                                     \
     static void load_tile_##name(const call *k, __global const CLX_JOIN(memory_, type) * p,              \
                                  const rows_place *place, uint c, int n, realv *x) {                     \
@@ -120,7 +122,7 @@ static void transpose_quarters(realv *x) {
     }
 #endif
 
-/* store_tile_NAME: likewise. */
+/* store_tile_NAME stores the classes c .. c + n of the rows. */
 #if STRIDED
 #define DEFINE_STORE_TILE(name, type)                                                                  \
     static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p, \
@@ -138,9 +140,9 @@ static void transpose_quarters(realv *x) {
         }                                                                                              \
     }
 #else
-/* Four classes at a time, the last ones first. Where these are fewer, and the rows are dense, four are stored
- * all the same: what one store writes over the next row's first classes, a later one replaces. Only the last
- * rows, three at most, could reach past the rows' end, and do not. */
+/* Stores four classes at a time, the last ones first. Where fewer are left and the rows are dense, it stores
+ * four all the same: it overwrites the first classes of the next rows, which a later store replaces. Only the
+ * last rows, three at most, could write past the rows' end; they store single classes. */
 #define DEFINE_STORE_TILE(name, type)                                                                  \
     static void store_tile_##name(const call *k, const realv *x, __global CLX_JOIN(memory_, type) * p, \
                                   const rows_place *place, uint c, int n) {                            \
@@ -176,11 +178,11 @@ DEFINE_LOAD_TILE(real, REAL_TYPE)
 DEFINE_STORE_TILE(grad, GRAD)
 DEFINE_STORE_TILE(real, REAL_TYPE)
 
-/* The rows, and the tile that is held of them. */
+/* The rows, and the tile of them that is held. */
 typedef struct rows_at {
     rows_place logits, u;
-    uint tile; /* its first class */
-    int count; /* its classes */
+    uint tile; /* the tile's first class */
+    int count; /* how many classes it has */
     realv x[TILE], u_tile[TILE];
     bool has_exp; /* exp holds exponentials, relative to the row's last reference */
     realv exp[TILE];
@@ -198,7 +200,7 @@ static void find_rows(const call *k, rows_at *at, long row) {
     at->has_exp = false;
 }
 
-/* Makes the tile from class c on the one that is held. */
+/* Holds the tile from class c on: loads it, if it is not held yet. */
 static void hold_tile(const call *k, rows_at *at, uint c) {
     const uint classes = (uint)k->p->classes;
     if (at->count > 0 && at->tile == c) return;
@@ -212,7 +214,7 @@ static void hold_tile(const call *k, rows_at *at, uint c) {
 #endif
 }
 
-/* u of class c of the tile. */
+/* u of class c, which the held tile has. */
 static realv u_of_class(const call *k, const rows_at *at, uint c) {
 #if U == U_NONE
     return REALV(0);

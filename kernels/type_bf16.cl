@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bf16 in memory, the upper half of an f32. See storage.cl for what a type file defines. And bf16_number:
- * bf16 that is known to be no NaN, for stores. */
+ * bf16 in memory: the upper half of an f32. See storage.cl for the names that a type file defines.
+ * bf16_number is bf16 for stores of values that are not NaN. */
 #ifndef CLX_TYPE_BF16_CL
 #define CLX_TYPE_BF16_CL
 #include "number.cl"
 
-/* To nearest even. */
+/* Rounds to nearest even. */
 static CLX_V(ushort) bf16_of_number(CLX_V(float) x) { /* not NaN */
     CLX_V(uint) bits = CLX_JOIN(as_, CLX_V(uint))(x);
     return CLX_JOIN(convert_, CLX_V(ushort))((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);

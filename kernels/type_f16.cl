@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * f16 in memory, IEEE binary16; needs no cl_khr_fp16. See storage.cl for what a type file defines. */
+ * f16 in memory: IEEE binary16, without cl_khr_fp16. See storage.cl for the names that a type file
+ * defines. */
 #ifndef CLX_TYPE_F16_CL
 #define CLX_TYPE_F16_CL
 #include "number.cl"
 
-/* f16 to nearest even, overflow to inf. Through a variable, since vstore_half16 wants an alignment on PoCL
- * that rows of an odd number of classes do not have. */
+/* Rounds to nearest even; overflows to inf. The result goes through a variable: on PoCL vstore_half16 needs
+ * an alignment that rows with an odd number of classes do not have. */
 static CLX_V(ushort) f16_of(CLX_V(float) x) {
     CLX_V(ushort) bits;
 #if WIDTH == 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * f32 in memory. See storage.cl for what a type file defines. */
+ * f32 in memory. See storage.cl for the names that a type file defines. */
 #ifndef CLX_TYPE_F32_CL
 #define CLX_TYPE_F32_CL
 #include "number.cl"
@@ -18,7 +18,7 @@ typedef CLX_V(float) held_f32;
 
 #if WIDTH > 1
 #define LOAD_V_f32(p, at) TO_REALV(CLX_VLOAD(0, (p) + (at)))
-/* One store where the compiler has a type for it; some libraries make several of a vstore. */
+/* One store where the compiler has a type for it; some libraries make several stores of a vstore. */
 #ifdef __clang__
 typedef CLX_V(float) float_store __attribute__((aligned(4)));
 #define STORE_V_f32(x, p, at) (*(__global float_store *)((p) + (at)) = TO_FLOATV(x))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * f64 in memory, for programs whose reals are f64. See storage.cl for what a type file defines. */
+ * f64 in memory, for programs whose reals are f64. See storage.cl for the names that a type file defines. */
 #ifndef CLX_TYPE_F64_CL
 #define CLX_TYPE_F64_CL
 #include "number.cl"

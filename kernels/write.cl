@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the second pass writes of one row: a vector of its classes at a time. */
+ * The second pass over one row: it writes a vector of classes at a time. */
 #ifndef CLX_WRITE_CL
 #define CLX_WRITE_CL
 #include "loss.cl"
 #include "row_at.cl"
 
-/* What is subtracted for the classes c .. c + lanes; u_c for softmax. */
+/* The q that gradient_by_z() takes for the classes c .. c + lanes: q_c; for softmax u_c. */
 static realv load_q(const call *k, const row_at *at, const row_grad *grad, uint c, int lanes) {
     realv u = load_u(k, at, c, lanes);
     return OP == OP_SOFTMAX ? u : grad->u_factor * u;
 }
 
-/* Without U a row whose gradient is NaN is filled with it, and the others have none. */
+/* With U_NONE the stored values need not be NaN: write_row() fills a row whose gradient is NaN afterwards. */
 static void store_gradient(const call *k, const row_at *at, realv g, uint c, int lanes) {
     const long step = class_step(k);
 #if U == U_NONE
@@ -22,7 +22,7 @@ static void store_gradient(const call *k, const row_at *at, realv g, uint c, int
 #endif
 }
 
-/* The second pass: log_probs, probs and, when has_grad, the gradient. */
+/* Writes log_probs, probs and, if has_grad, the gradient. */
 static void write_vector(const call *k, const row_at *at, const row_sums *r, const row_grad *grad,
                          bool has_grad, realv x, uint c, int lanes) {
     const long step = class_step(k);

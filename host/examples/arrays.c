@@ -11,7 +11,7 @@ int main(void) {
     float loss, grad[2][4];
 
     clxent_error err;
-    clxent_ctx *ctx; /* a device: the environment variable CLXENT_DEVICE, else the best one */
+    clxent_ctx *ctx; /* a device: the one that CLXENT_DEVICE names, else the best one */
     if (clxent_ctx_create(&ctx, NULL, &err)) return fprintf(stderr, "%s\n", err.message), 1;
 
     clxent_desc desc = CLXENT_DESC_INIT; /* cross entropy, mean over the rows, f32 logits, i64 targets */

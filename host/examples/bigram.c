@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Trains a byte-level bigram language model: a 256 x 256 table of logits, whose row is chosen by the
- * previous byte. Shows clxent inside a program that owns its OpenCL queue and buffers:
+ * Trains a byte-level bigram language model: a 256 x 256 table of logits. The previous byte chooses the row.
+ * The program owns its OpenCL queue and buffers, and shows how to call clxent with them:
  *
- *     clxent_enqueue_begin()           from the targets: how many rows the mean is of
+ *     clxent_enqueue_begin()           counts the rows of the mean, from the targets
  *     for each block of positions:
  *         gather    (own kernel)       logits[position] = table[text[position]]
- *         clxent_enqueue_rows()        the gradient of the mean, in the logits' place
- *         add_rows  (own kernel)       gradients of the positions, added up by table row
- *     clxent_enqueue_end()             the loss
- *     adam          (own kernel)       one step of the table
+ *         clxent_enqueue_rows()        replaces the logits by the gradient of the mean
+ *         add_rows  (own kernel)       adds the gradients of the positions to their table rows
+ *     clxent_enqueue_end()             computes the loss
+ *     adam          (own kernel)       updates the table
  *
- * All of it is enqueued on one in-order queue and nothing waits but the reading of the loss now and then. A
- * step sees the whole text, however long it is; the logits of one block of BLOCK positions exist at a time.
+ * The program enqueues all of this on one in-order queue. It waits only when it reads the loss, every
+ * REPORT_EVERY steps. Each step covers the whole text, however long it is. The device holds the logits of one
+ * block of BLOCK positions at a time.
  *
- * The best loss that any such table can have is the text's own conditional entropy H(next | previous),
- * which the counts of byte pairs give exactly. The program ends well only if training gets there.
+ * No such table has a loss below the text's own conditional entropy H(next | previous). The counts of byte
+ * pairs give this entropy exactly. The program succeeds only if training reaches it.
  *
  *     bigram [FILE]     default: the text that BIGRAM_TEXT names
  */
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue, which devices of every version have */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* for clCreateCommandQueue(): devices of every version have it */
 #include <clxent/clxent_opencl.h>
 
 #include <errno.h>
@@ -42,7 +43,7 @@ typedef struct model {
     cl_command_queue queue;
     cl_program program;
     cl_kernel gather, add_rows, adam;
-    cl_mem device_text, table, table_grad, mean, variance; /* mean and variance of the gradient: Adam's */
+    cl_mem device_text, table, table_grad, mean, variance; /* Adam's mean and variance of the gradient */
     cl_mem logits;                                         /* of one block; then their gradient */
     cl_mem order, starts;                                  /* see group_by_previous_byte() */
     cl_mem loss;                                           /* mean over the positions */
@@ -51,7 +52,8 @@ typedef struct model {
     clxent_plan *plan;
 } model;
 
-/* Every call that can fail goes through one of these two: they say what failed and leave the function. */
+/* Every call that can fail goes through one of these two macros. On a failure the macro prints a message and
+ * returns false from the function. */
 #define CL(call)                                                                         \
     do {                                                                                 \
         cl_int code_ = (call);                                                           \
@@ -67,7 +69,7 @@ static size_t block_rows(const model *m, size_t block) {
     return left < BLOCK ? left : BLOCK;
 }
 
-/* The whole file, one NUL behind it; NULL after a message. */
+/* Reads the whole file and appends a NUL. On a failure it prints a message and returns NULL. */
 static unsigned char *read_file(const char *path, size_t *size) {
     unsigned char *bytes = NULL;
     FILE *file = fopen(path, "rb");
@@ -103,8 +105,8 @@ static double conditional_entropy(const unsigned char *text, size_t positions) {
     return sum / (double)positions;
 }
 
-/* The first device of the first platform that has one. (The environment variable OCL_ICD_VENDORS tells the
- * OpenCL loader which platforms there are.) */
+/* Opens the first device of the first platform that has one. (The environment variable OCL_ICD_VENDORS tells
+ * the OpenCL loader which platforms there are.) */
 static bool open_device(model *m) {
     enum { MOST = 16 };
     cl_platform_id platforms[MOST];
@@ -145,7 +147,8 @@ static bool build_kernels(model *m) {
     return true;
 }
 
-/* For each block: its positions in the order of their previous byte, and where each byte's begin. */
+/* Fills `order` with each block's positions, sorted by their previous byte, and `starts` with the place in
+ * `order` where each byte's positions begin. */
 static void group_by_previous_byte(const model *m, cl_uint *order, cl_uint *starts) {
     for (size_t block = 0; block < m->blocks; block++, starts += CLASSES + 1) {
         const unsigned char *text = m->text + block * BLOCK;
@@ -159,7 +162,7 @@ static void group_by_previous_byte(const model *m, cl_uint *order, cl_uint *star
     }
 }
 
-/* A buffer with the given contents; NULL contents: zeros. */
+/* Makes a buffer with the given contents, or with zeros if `contents` is NULL. */
 static bool make_buffer(const model *m, cl_mem *out, size_t bytes, const void *contents) {
     void *zeros = contents ? NULL : calloc(1, bytes);
     if (!contents && !zeros) return fprintf(stderr, "no memory for %zu bytes\n", bytes), false;
@@ -182,7 +185,7 @@ static bool make_buffers(model *m) {
         good = make_buffer(m, &m->order, order_bytes, order) &&
                make_buffer(m, &m->starts, starts_bytes, starts) &&
                make_buffer(m, &m->device_text, m->positions + 1, m->text) &&
-               make_buffer(m, &m->table, table_bytes, NULL) && /* all classes alike: loss ln 256 */
+               make_buffer(m, &m->table, table_bytes, NULL) && /* all classes are equal: loss ln 256 */
                make_buffer(m, &m->table_grad, table_bytes, NULL) &&
                make_buffer(m, &m->mean, table_bytes, NULL) &&
                make_buffer(m, &m->variance, table_bytes, NULL) &&
@@ -225,7 +228,7 @@ static bool set_fixed_arguments(const model *m) {
     return true;
 }
 
-/* What the three phases have in common. */
+/* The buffers that all three phases take. */
 static clxent_buffers loss_buffers(const model *m) {
     clxent_buffers buffers = CLXENT_BUFFERS_INIT;
     buffers.targets.mem = m->device_text;
@@ -234,7 +237,7 @@ static clxent_buffers loss_buffers(const model *m) {
     return buffers;
 }
 
-/* The gradient of one block, added to table_grad. */
+/* Adds the gradient of one block to table_grad. */
 static bool enqueue_block(const model *m, size_t block) {
     const cl_ulong first = block * BLOCK, starts_at = block * (CLASSES + 1);
     const size_t rows = block_rows(m, block);
@@ -264,7 +267,7 @@ static bool enqueue_text(const model *m) {
     return true;
 }
 
-/* *loss becomes that of the finished table. */
+/* Sets *loss to the loss of the finished table. */
 static bool train(const model *m, double *loss) {
     const size_t per_entry[2] = {CLASSES, CLASSES};
     for (int step = 0; step <= STEPS; step++) {
@@ -275,7 +278,7 @@ static bool train(const model *m, double *loss) {
             *loss = (double)mean;
             printf("step %3d  loss %.4f\n", step, *loss);
         }
-        if (step == STEPS) break; /* the last pass only measured */
+        if (step == STEPS) break; /* the last pass only measures */
         const float rate = (float)(learning_rate * sqrt(1 - pow(0.999, step + 1)) / (1 - pow(0.9, step + 1)));
         CL(clSetKernelArg(m->adam, 4, sizeof rate, &rate));
         CL(clEnqueueNDRangeKernel(m->queue, m->adam, 2, NULL, per_entry, NULL, 0, NULL, NULL));

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When a stored result agrees with the exact one. The bounds themselves are made in row.c and loss.c,
- * beside the values they belong to.
+ * Decides whether a stored result agrees with the exact one. row.c and loss.c compute the bounds, beside the
+ * values that they belong to.
  */
 #include "reference.h"
 
 #include <math.h>
 
-/* A number of the type is at most `precision` bits times a power of two from `min_exponent` on. */
+/* A storage type: bits of its significand, and the exponents of its normal numbers. */
 typedef struct format {
     int precision, min_exponent, max_exponent;
 } format;
@@ -35,7 +35,7 @@ double reference_half_unit(reference_storage storage, double value) {
     return ldexp(1.0, exponent - f.precision - 1);
 }
 
-/* The least magnitude that rounds to infinity, a tie to even included. */
+/* The least magnitude that rounds to infinity. It is a tie, and rounds to even, that is to infinity. */
 static double overflow_from(reference_storage storage) {
     const format f = format_of(storage);
     return ldexp(2.0 - ldexp(1.0, -f.precision), f.max_exponent);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What targets and weights decide without the logits: which rows count, and the divisors of the mean.
+ * Everything that depends on targets and weights but not on logits: which rows count, and the divisors of the
+ * mean.
  */
 #include "reference.h"
 
@@ -10,8 +11,8 @@ int64_t reference_index(int64_t inner, int64_t stride, int64_t row, int64_t c) {
     return row / inner * stride + c * inner + row % inner;
 }
 
-/* (x + y) + what rounding took off it. Where the sum is no longer finite, that remainder is no number
- * and the sum alone says all. */
+/* A sum, and the rounding errors of its additions as a correction. If the sum is not finite, the correction
+ * means nothing and the sum alone is the value. */
 void reference_sum_add(reference_sum *s, double term) {
     const double sum = s->sum + term;
     s->correction += fabs(s->sum) >= fabs(term) ? (s->sum - sum) + term : (term - sum) + s->sum;

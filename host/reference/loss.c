@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All rows together: the scalar loss, and the whole problem on arrays.
+ * All rows together: the scalar loss, and reference_run(), which computes a whole problem on arrays.
  */
 #include "reference.h"
 
@@ -51,7 +51,7 @@ static void put(double *to, int64_t row, double value) {
     if (to) to[row] = value;
 }
 
-/* One row's memory: three inputs and six results of C elements. */
+/* The memory of one row: three inputs and six results, of C elements each. */
 enum { ROW_INPUTS = 3, ROW_RESULTS = 6 };
 
 static void compute_row(const reference_problem *problem, const reference_counts *counts, int64_t row,

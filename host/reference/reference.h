@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loss in plain double precision: what clxent is checked against, by the tests and by the tool. It
- * shares no code and no header with the library and its kernels. Beside each value it gives the error bound
- * within which a device's f32 (or f64) result must lie; how a result was stored (16 bits, 32, 64) is
- * reference_agrees()'s part.
+ * The loss in plain double precision. The tests and the tool check clxent against it. It shares no code and
+ * no header with the library and its kernels. Beside each value it gives an error bound; a device's f32 (or
+ * f64) result must lie within it. reference_agrees() also allows for the type (16, 32 or 64 bits) in which a
+ * result was stored.
  *
  * Rows N, classes C, logits x. z = logit_scale * x, then z = softcap * tanh(z / softcap) when softcap
  * is not 0; x = -inf stays -inf ("masked"). m = max z, S = sum_c exp(z_c - m), lse = m + log S,
@@ -17,12 +17,13 @@
  *     loss     = sum_rows sum_c q_c (lse - z_c) / D + sum_rows r z_loss lse^2 / Dz
  *     grad_c   = g dz_c/dx_c ((p_c sum_k q_k - q_c) / D + 2 z_loss r lse p_c / Dz)
  *
- * The gradient by a class target's own logit is held to a bound relative to 1 - p_y, which for a confident
- * row is far smaller than that of the other classes.
+ * The gradient by a class target's own logit has a bound that is relative to 1 - p_y. In a confident row this
+ * bound is far smaller than the bound of the other classes.
  *
- * Two ways to call it: reference_run() on whole arrays of double, or row by row in a memory of a few
- * times C (reference_count(), reference_row_compute(), reference_loss_add(), reference_loss_finish()).
- * No call fails, allocates more than 9 C doubles, or keeps a pointer; shapes are the caller's to check.
+ * There are two ways to call it. reference_run() takes whole arrays of double. reference_count(),
+ * reference_row_compute(), reference_loss_add() and reference_loss_finish() work row by row, in a memory of a
+ * few times C. Only reference_run() allocates memory, 9 C doubles, and only it can fail. No call keeps a
+ * pointer. The caller checks the shapes.
  */
 #ifndef CLXENT_REFERENCE_H
 #define CLXENT_REFERENCE_H
@@ -31,9 +32,9 @@
 
 typedef enum reference_op {
     REFERENCE_CROSS_ENTROPY,
-    REFERENCE_NLL,        /* logits are log-probabilities; loss -w_y x_y, gradient of x_y -w_y / D
-                           * whatever x is, of all others 0 even where D is 0 */
-    REFERENCE_SOFTMAX,    /* grad_c = g dz_c/dx_c p_c (g_c - sum_k g_k p_k) */
+    REFERENCE_NLL,     /* logits are log-probabilities; loss -w_y x_y; the gradient by x_y is -g w_y / D for
+                        * any x; by every other logit it is 0, even where D is 0 */
+    REFERENCE_SOFTMAX, /* grad_c = g dz_c/dx_c p_c (g_c - sum_k g_k p_k) */
     REFERENCE_LOG_SOFTMAX /* grad_c = g dz_c/dx_c (g_c - p_c sum_k g_k) */
 } reference_op;
 
@@ -42,8 +43,8 @@ typedef enum reference_reduction { REFERENCE_MEAN, REFERENCE_SUM, REFERENCE_NONE
 typedef enum reference_targets {
     REFERENCE_TARGETS_CLASS,
     REFERENCE_TARGETS_PROBABILITY,
-    REFERENCE_TARGETS_NEXT_TOKEN /* row (b,t) is scored against token (b,t+1), if there is one and it is
-                                  * of the same segment; else the row is ignored */
+    REFERENCE_TARGETS_NEXT_TOKEN /* row (b,t) is scored against token (b,t+1); the row is ignored if
+                                  * there is no such token or it is of another segment */
 } reference_targets;
 
 /* Start from REFERENCE_PROBLEM_INIT. The pointers stay the caller's. */
@@ -51,12 +52,12 @@ typedef struct reference_problem {
     reference_op op;
     reference_reduction reduction;
     reference_targets targets_kind;
-    int empty_mean_zero;   /* mean over no counted row: 0 rather than NaN */
-    int double_arithmetic; /* the result to be checked was computed in f64: the bounds shrink by 2^-29 */
+    int empty_mean_zero;   /* the mean over no counted row is 0, not NaN */
+    int double_arithmetic; /* the device computed in f64: the bounds' u is 2^-29 times as large */
 
     int64_t rows, classes;
-    /* Element (row, c) stands at reference_index(inner, stride, row, c). A stride of 0 is dense:
-     * classes * inner. */
+    /* Element (row, c) is at reference_index(inner, stride, row, c). A stride of 0 means
+     * classes * inner: dense. */
     int64_t inner;
     int64_t row_stride;             /* of logits */
     int64_t targets_row_stride;     /* of target_probs */
@@ -67,14 +68,14 @@ typedef struct reference_problem {
     int use_ignore_index;
     int64_t ignore_index;
     double label_smoothing, z_loss, softcap, logit_scale;
-    double grad_scale; /* g: multiplies every gradient, and grad_output where that is given */
+    double grad_scale; /* g is grad_scale, times grad_output where that is given */
 
-    const double *logits;       /* (N,C); not read by the row calls, which are given the row */
-    const int64_t *targets;     /* (N), or the tokens */
-    const double *target_probs; /* (N,C), probability targets; likewise */
+    const double *logits;       /* (N,C); the row calls take the row as an argument instead */
+    const int64_t *targets;     /* (N); next token: the tokens */
+    const double *target_probs; /* (N,C), probability targets; the row calls: as for logits */
     const double *class_weight; /* (C) or NULL */
     const double *row_weight;   /* (N) or NULL; cross entropy only */
-    const int64_t *segment;     /* the tokens' shape or NULL */
+    const int64_t *segment;     /* in the tokens' shape, or NULL */
     const double *grad_output;  /* NULL, or 1 element (mean, sum), (N) (none), (N,C) (softmax ops) */
 } reference_problem;
 
@@ -86,8 +87,9 @@ int64_t reference_index(int64_t inner, int64_t stride, int64_t row, int64_t c);
 
 /* ------------------------------------------------------------------------ whole arrays ----------- */
 
-/* What to compute: every pointer may be NULL. (N,C) results are dense: element (row, c) stands at
- * reference_index(inner, classes * inner, row, c). A *_bound array is the greatest error allowed. */
+/* The results. A result is computed only if its pointer is not NULL. (N,C) results are dense: element (row,
+ * c) is at reference_index(inner, classes * inner, row, c). A *_bound array has the greatest error
+ * allowed. */
 typedef struct reference_result {
     double *row_loss, *row_loss_bound; /* (N); the loss itself for reduction none */
     double *log_prob, *log_prob_bound; /* (N); class and next-token targets */
@@ -95,55 +97,57 @@ typedef struct reference_result {
     double *entropy, *entropy_bound;   /* (N) */
     int64_t *argmax, *rank;            /* (N) */
     double *log_probs, *log_probs_bound, *probs, *probs_bound, *grad, *grad_bound; /* (N,C) */
-    /* always set; for none, softmax and log-softmax the loss is 0 */
+    /* always set; the loss is 0 for reduction none, softmax and log-softmax */
     double loss, loss_bound;
     int64_t counts[4]; /* counted, ignored, bad rows; first bad row or -1 */
 } reference_result;
 
-/* 0, or -1 when there is no memory for a row. */
+/* Returns 0, or -1 if there is no memory for a row. */
 int reference_run(const reference_problem *problem, reference_result *result);
 
 /* ---------------------------------------------------------------------------- row by row --------- */
 
 typedef enum reference_row_state {
     REFERENCE_ROW_COUNTED,
-    REFERENCE_ROW_IGNORED, /* ignore_index, no next token, or another segment's */
+    REFERENCE_ROW_IGNORED, /* ignore_index, no next token, or a token of another segment */
     REFERENCE_ROW_BAD      /* the target is no class */
 } reference_row_state;
 
-/* The row's target, or -1 where it has none (probability targets, softmax, no next token). */
+/* Returns the row's state. Sets *target to the row's target, or to -1 if it has none (probability targets,
+ * softmax, no next token). */
 reference_row_state reference_row_target(const reference_problem *problem, int64_t row, int64_t *target);
 
-/* What the targets and weights alone decide. */
+/* The values that depend on targets and weights alone. */
 typedef struct reference_counts {
     int64_t counted, ignored, bad, first_bad;
     double divisor, z_divisor; /* D and Dz */
-    int divisor_is_zero;       /* rows are counted, and a divisor that is used is 0: all is NaN */
+    int divisor_is_zero;       /* a row counts, and a divisor in use is 0: loss and gradient are NaN */
 } reference_counts;
 reference_counts reference_count(const reference_problem *problem);
 
-/* One row. Set the pointers (each NULL or C elements) before the call; the rest is written. row_loss,
- * log_prob and rank are 0 in a row that is not counted; what describes the logits is given always. */
+/* One row. The caller sets the pointers (each NULL, or to C elements) before the call; the call writes the
+ * rest. row_loss, log_prob and rank are 0 in a row that does not count. The call always gives the values that
+ * describe the logits. */
 typedef struct reference_row {
     double *log_probs, *log_probs_bound, *probs, *probs_bound, *grad, *grad_bound;
-    double grad_any_bound; /* cross entropy: of any class; a target's own is smaller */
+    double grad_any_bound; /* cross entropy: for any class; a target's own bound is smaller */
     reference_row_state state;
     int64_t target, argmax, rank;
     double row_loss, row_loss_bound;
     double log_prob, log_prob_bound;
     double lse, lse_bound;
     double entropy, entropy_bound;
-    /* row_loss and its bound as the mean divides them: by D, by Dz */
+    /* row_loss in two parts, and their bounds: the mean divides loss_part by D and z_part by Dz */
     double loss_part, loss_part_bound, z_part, z_part_bound;
     double log_sum; /* log S: lse is max + log S */
 } reference_row;
 
-/* x, t and g are the row's C logits, target probabilities (probability targets, else NULL) and
- * grad_output (softmax and log-softmax with grad, else NULL). */
+/* x: the row's C logits. t: its C target probabilities, or NULL for other targets. g: the row's C elements of
+ * grad_output for the gradient of softmax and log-softmax, else NULL. */
 void reference_row_compute(const reference_problem *problem, const reference_counts *counts, int64_t row,
                            const double *x, const double *t, const double *g, reference_row *out);
 
-/* A sum that loses nothing to its length (Neumaier 1974). Start from zero. */
+/* A compensated sum: its error does not grow with its length (Neumaier 1974). Start from zero. */
 typedef struct reference_sum {
     double sum, correction;
 } reference_sum;
@@ -160,23 +164,24 @@ void reference_loss_finish(const reference_loss *loss, const reference_problem *
 
 /* -------------------------------------------------------------------------------- bounds --------- */
 
-/* The bounds, for f32 arithmetic (u = 1e-6; for f64 all of it times 2^-29), c the softcap or 0:
+/* The bounds for f32 arithmetic; u = 1e-6, c the softcap or 0. For f64, u is 1e-6 * 2^-29.
  *   lse          u max(1, |m| + log S) + 2u c
  *   log_prob(s)  u max(1, d_c + log S) + 2u c
  *   row_loss     u max(k, sum_c |q_c| (d_c + log S) + |r| z_loss lse^2) + 2u c k, k = max(1, sum_c |q_c|):
- *                weights beyond 1 magnify the error of a log_prob with the log_prob
- *   loss         the rows' bounds, each part over |D| or |Dz|, plus 1 unit in the last place
- *   entropy      u max(1, H) + 0.1u sum_c p_c d_c^2 + c (2u + 0.3u H), H = log S + sum_c p_c d_c: the
- *                rounding of an exponent by d_c / 2^24 moves p_c d_c by p_c d_c^2 / 2^24
+ *                a weight above 1 multiplies the log_prob and its error
+ *   loss         the sum of the rows' bounds, each part divided by |D| or |Dz|, plus 1 unit in the last place
+ *   entropy      u max(1, H) + 0.1u sum_c p_c d_c^2 + c (2u + 0.3u H), H = log S + sum_c p_c d_c:
+ *                rounding an exponent by d_c / 2^24 moves p_c d_c by p_c d_c^2 / 2^24
  *   probs        u p_c (1 + d_c + log S + 2c) + the smallest normal number
- *   grad         (3u + 0.1u c) f, f = |g logit_scale| F, with F, the same for a whole row,
- *                  sum |q_c| / |D| + 2 z_loss |r| max(|lse|, max(1, |m| + log S) / 3) / |Dz|
- *                                                                             for cross entropy, NLL
- *                  p_c ((1 + d_c)(|g_c| + A) + B), A = sum |g_k| p_k, B = sum |g_k| p_k (1 + d_k)
- *                                                                                          for softmax
- *                  |g_c| + p_c (1 + d_c) sum |g_k|                                      for log-softmax
- *                plus the smallest normal number, as devices may flush what is below it
- * Where a value is NaN or infinite the bound says nothing: the result must be the same. */
+ *   grad         (3u + 0.1u c) |g logit_scale| F. F is
+ *                  for cross entropy and NLL, the same for a whole row:
+ *                      sum |q_c| / |D| + 2 z_loss |r| max(|lse|, max(1, |m| + log S) / 3) / |Dz|
+ *                  for softmax:
+ *                      p_c ((1 + d_c)(|g_c| + A) + B), A = sum |g_k| p_k, B = sum |g_k| p_k (1 + d_k)
+ *                  for log-softmax:
+ *                      |g_c| + p_c (1 + d_c) sum |g_k|
+ *                plus a multiple of the smallest normal number (row.c): a device may flush smaller numbers
+ * The bounds do not apply to a value that is NaN or infinite: the result must be equal to it. */
 
 typedef enum reference_storage {
     REFERENCE_F32,
@@ -185,11 +190,12 @@ typedef enum reference_storage {
     REFERENCE_BF16 /* the upper half of a binary32 */
 } reference_storage;
 
-/* Half a unit in the last place that the type has at this magnitude; 0 for NaN and infinity. */
+/* Half a unit in the last place of the type at this magnitude; 0 for NaN and infinity. */
 double reference_half_unit(reference_storage storage, double value);
 
-/* Whether `got`, read from that storage, is within `bound` of `expected`: NaN only for NaN, infinity
- * for itself or for what the type cannot hold; a 16-bit type may be half a unit further off. */
+/* Whether `got`, read from this storage, is within `bound` of `expected`. NaN agrees with NaN only. Infinity
+ * agrees with itself, and with a value that overflows the type. A 16-bit result may be half a unit further
+ * off. */
 int reference_agrees(double got, double expected, double bound, reference_storage storage);
 
 #endif

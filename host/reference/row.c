@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One row: its softmax, loss and gradient, written out as the formulas in reference.h say them.
+ * One row: its softmax, loss and gradient, by the formulas of reference.h.
  */
 #include "reference.h"
 
@@ -10,12 +10,12 @@
 /* ------------------------------------------------------------------------------ the logits ------- */
 
 static double cap(const reference_problem *problem, double x) {
-    if (isinf(x) && x < 0) return x; /* masked, and stays so */
+    if (isinf(x) && x < 0) return x; /* a masked logit stays masked */
     const double z = problem->logit_scale * x;
     return problem->softcap != 0.0 ? problem->softcap * tanh(z / problem->softcap) : z;
 }
 
-/* dz/dx; not asked for at -inf, where the gradient is 0 whatever this is. */
+/* dz/dx. No caller asks for it at -inf, where the gradient is 0. */
 static double slope(const reference_problem *problem, double x) {
     if (problem->softcap == 0.0) return problem->logit_scale;
     const double h = cosh(problem->logit_scale * x / problem->softcap); /* 1 - tanh^2 = 1 / cosh^2 */
@@ -31,11 +31,11 @@ typedef struct softmax {
     double log_sum, lse;
     double entropy, spread; /* sum p d^2 */
     int64_t argmax;
-    int undefined; /* a NaN, a +inf, or nothing but -inf: no probabilities */
+    int undefined; /* no probabilities: a NaN, a +inf, or nothing but -inf */
 } softmax;
 
-/* d_c. Where there is no cap, from the logits' own difference: that keeps its digits however far from 0
- * the two stand. */
+/* d_c. Without a softcap it is the difference of the two logits times the scale. This difference keeps its
+ * digits however far from 0 the two logits are. */
 static double distance(const reference_problem *problem, const softmax *s, double x) {
     if (masked(x)) return INFINITY;
     return problem->softcap != 0.0 ? s->max - cap(problem, x) : problem->logit_scale * (s->max_x - x);
@@ -47,7 +47,7 @@ static softmax softmax_of(const reference_problem *problem, const double *x) {
     for (int64_t c = 0; c < problem->classes; c++) {
         const double z = cap(problem, x[c]);
         if (isnan(z)) nan = 1;
-        /* by x, not by z: z may tie where x does not */
+        /* compares x, since two z may be equal where the x differ */
         if (!isnan(x[s.argmax]) && (isnan(x[c]) || x[c] > x[s.argmax])) s.argmax = c;
         if (z > s.max) s.max = z;
     }
@@ -96,7 +96,7 @@ static double unit(const reference_problem *problem) {
     return problem->double_arithmetic ? 1e-6 * 0x1p-29 : 1e-6;
 }
 
-/* A device may flush what is smaller. */
+/* The smallest normal number: a device may flush smaller numbers. */
 static double smallest(const reference_problem *problem) {
     return problem->double_arithmetic ? DBL_MIN : (double)FLT_MIN;
 }
@@ -107,7 +107,7 @@ static double log_probability_bound(const reference_problem *problem, const soft
 
 /* ---------------------------------------------------------------------------- cross entropy ------ */
 
-/* q_c, with the row's weight in it. */
+/* q_c. It includes the row's weight. */
 static double target_weight(const reference_problem *problem, double row_weight, int64_t target,
                             const double *t, int64_t c) {
     const double e = problem->label_smoothing, classes = (double)problem->classes;
@@ -133,13 +133,13 @@ static void set_undefined_loss(const reference_problem *problem, reference_row *
     fill_grad(problem, out, NAN, 0.0);
 }
 
-/* What makes the gradient by the target's own logit. 1 - p is the sum of the other p_c: taken off 1, p of a
- * confident row would leave no digit. */
+/* The terms of the gradient by the target's own logit. 1 - p is computed as the sum of the other p_c: in a
+ * confident row the subtraction from 1 would leave no digit. */
 typedef struct target_part {
     double q;                    /* r (1-e) w_y */
     double smoothed;             /* r (e/C) w_y */
-    double weights, abs_weights; /* r sum w_c, and of their magnitudes */
-    double less_p, less_p_far;   /* sum of p_c and of p_c d_c over the other classes */
+    double weights, abs_weights; /* r sum w_c, and the sum of |r w_c| */
+    double less_p, less_p_far;   /* sums of p_c and of p_c d_c over the other classes */
 } target_part;
 
 static target_part target_part_of(const reference_problem *problem, const softmax *s, const double *x,
@@ -187,7 +187,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     out->loss_part = reference_sum_value(&loss);
     out->z_part = r * problem->z_loss * s->lse * s->lse;
     out->row_loss = out->loss_part + out->z_part;
-    /* u max(scale, abs_loss + |z|), cut in two for the two divisors */
+    /* u max(scale, abs_loss + |z|), split in two for the two divisors */
     const double scale = fmax(1.0, total_abs_q);
     out->z_part_bound = u * fabs(out->z_part);
     out->loss_part_bound = u * (fmax(abs_loss, scale - fabs(out->z_part)) + 2.0 * softcap * scale);
@@ -200,7 +200,8 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     }
     const double g = grad_factor(problem, row), dz = problem->z_loss != 0.0 ? counts->z_divisor : 1.0;
     const double z_slope = 2.0 * problem->z_loss * r * s->lse / dz;
-    /* lse, a sum of two, is only as good as lse_bound says, however small it is; the gradient's unit is 3u */
+    /* The error of lse is lse_bound, which does not shrink with |lse|. The gradient's unit is 3u, hence the
+     * 3. */
     const double lse = fmax(fabs(s->lse), fmax(1.0, fabs(s->max) + s->log_sum) / 3.0);
     const double z_magnitude = fabs(2.0 * problem->z_loss * r * lse / dz);
     const double k = fabs(g * problem->logit_scale);
@@ -214,7 +215,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
             const target_part own = target_part_of(problem, s, x, r, c);
             const double sum_q = problem->label_smoothing / (double)problem->classes * own.weights;
             by_z = (p * sum_q - own.smoothed - own.q * own.less_p) / counts->divisor + z_slope * p;
-            /* an exponential is off by 3 u and by what its argument's digits are worth */
+            /* The error of an exponential is 3 u, plus the rounding error of its argument. */
             const double unit_of_e = 3.0 + 0.5 * softcap, divisor = fabs(counts->divisor);
             const double others = unit_of_e * own.less_p + own.less_p_far / 8.0;
             const double own_p = masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
@@ -222,7 +223,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
             bound = k * u *
                         ((fabs(own.q) * others + own_p * abs_q + 3.0 * fabs(own.smoothed)) / divisor +
                          own_p * z_magnitude) +
-                    smallest(problem) * (1.0 + f * (double)problem->classes); /* each may be flushed */
+                    smallest(problem) * (1.0 + f * (double)problem->classes); /* each class may be flushed */
         }
         if (out->grad) out->grad[c] = masked(x[c]) ? 0.0 : g * by_z * slope(problem, x[c]);
         if (out->grad_bound) out->grad_bound[c] = bound;
@@ -231,7 +232,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
 
 /* ------------------------------------------------------------------------------------- nll ------- */
 
-/* The input is the log-probability itself: nothing to sum, and no class is masked. */
+/* The input is the log-probability itself: there is nothing to sum up, and no class is masked. */
 static void nll(const reference_problem *problem, const reference_counts *counts, int64_t row,
                 const double *x, reference_row *out) {
     const double u = unit(problem), x_y = x[out->target];
@@ -283,14 +284,14 @@ static void softmax_backward(const reference_problem *problem, const double *x, 
                              : p * ((1.0 + d) * (fabs(g[c]) + mean_abs_g) + far_g);
         if (out->grad) out->grad[c] = problem->grad_scale * by_z * slope(problem, x[c]);
         const double k = fabs(problem->grad_scale * problem->logit_scale);
-        if (out->grad_bound) /* a probability that is flushed had its share of all of g */
+        if (out->grad_bound) /* a flushed probability loses its share of every g */
             out->grad_bound[c] = u * k * f + smallest(problem) * (1.0 + k * (fabs(g[c]) + total_abs_g));
     }
 }
 
 /* ------------------------------------------------------------------------------- the row --------- */
 
-/* What describes the logits, whether the row counts or not. */
+/* The values that describe the logits, whether the row counts or not. */
 static void describe(const reference_problem *problem, const double *x, const softmax *s,
                      reference_row *out) {
     const double u = unit(problem), softcap = problem->softcap;
@@ -312,8 +313,8 @@ static void describe(const reference_problem *problem, const double *x, const so
     }
 }
 
-/* How many classes stand before the target when sorted; by x, as for argmax: a NaN before every number, the
- * smaller class before its equals. */
+/* How many classes come before the target in argmax's order: larger x first, a NaN before every number, of
+ * equals the smaller class first. */
 static int64_t rank_of(const reference_problem *problem, const double *x, int64_t target) {
     int64_t rank = 0;
     for (int64_t c = 0; c < problem->classes; c++)
