@@ -2,9 +2,8 @@
  *
  * Evaluates the polynomials of exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl on the device, and the
  * fma() of kernels/fma.cl. Compares them with double. host/doc/manual/numerics.md builds on these bounds.
- * test_exp [STEP]   takes every STEP-th float of the range: 1 takes all, the default less than one in a
- * hundred.
- */
+ *
+ * test_exp [STEP]   takes every STEP-th float of the range: 1 takes all, the default takes less than 1 %. */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <clxent/clxent_opencl.h>
 

@@ -3,8 +3,9 @@
  * Compares the device with the reference. The test draws shapes, layouts, values and options for each kind of
  * kernel, on every schedule. Every output must be within the bounds of reference.h. The test prints the seed;
  * a failure prints the whole problem and the element.
+ *
  * test_random [NAME]   runs one kind alone ("f16", "soft*").
- * CLXENT_TEST_LONG=1 runs every kind, and draws the scale and the layout anew for each problem.
+ * CLXENT_TEST_LONG=1   runs every kind, and draws the scale and the layout anew for each problem.
  */
 #include "leave.h"
 #include "support/trial.h"

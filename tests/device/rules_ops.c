@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rules of the other operations: softmax and log-softmax forward and backward, and NLL on given
- * log-probabilities. Expectations are closed forms. */
+ * log-probabilities. The expected values are closed forms. */
 #include "support/problem.h"
 
 #include <setjmp.h>
