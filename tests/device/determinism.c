@@ -260,8 +260,8 @@ int main(int argc, char **argv) {
         cmocka_set_test_filter("same_bits*");
     }
     static const rule rules[] = {
-        RULE(
-            atomic_changes_only_the_last_bits_of_the_loss), /* an interpreter runs the first two, for races */
+        /* An interpreter runs the first two, for races. */
+        RULE(atomic_changes_only_the_last_bits_of_the_loss),
         RULE(atomic_of_nothing),
         RULE(same_bits_every_run),
         RULE(rows_do_not_depend_on_each_other),

@@ -255,8 +255,7 @@ static void agree(task kind, clxent_dtype dtype) {
         compute(kind, &dense, CLXENT_F32, false, &base);
         compute(kind, l, dtype, false, &got);
         expect_about("layout %s, %d classes", l->name, (int)l->classes);
-        /* Both results are within the bound. A row's terms sum to less than 9 times the mass of its targets.
-         */
+        /* Both results are within the bound. A row's terms sum to less than 9 times its targets' mass. */
         const double mass = kind == PROBABILITIES ? 0.5 * (double)l->classes + 1 : 1;
         expect_near("loss", 0, CLXENT_F32, got.loss, base.loss, 2 * loss_bound(9 * mass));
         for (int64_t r = 0; r < l->outer * l->inner; r++) {

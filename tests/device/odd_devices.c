@@ -100,7 +100,7 @@ static void check_variant(void **state) {
     }
 }
 
-/* Checks that the library solved some problems, and refused some only if the test expects it. */
+/* Checks that the library solved some problems, and refused some exactly if the test expects refusals. */
 static void check_counts(void **state) {
     (void)state;
     print_message("%s: %ld problems solved, %ld refused%s\n", odd.spec, odd.solved, odd.refused,
