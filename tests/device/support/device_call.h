@@ -44,7 +44,7 @@ typedef struct device_call {
     unsigned char image[CALL_BYTES];
 } device_call;
 
-/* Draws the image of the inputs and makes the cl_mem. The cl_mem holds the image, or canaries alone when
+/* Makes the image of the inputs and the cl_mem. The cl_mem holds the image, or canaries alone when
  * `upload` is false. */
 void call_open(const owner *o, device_call *call, float gap, bool upload);
 void call_close(device_call *call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A random problem, for the device and for the reference. trial_draw.c draws a trial. trial_check.c runs it
- * and compares the device's results with the reference. The tests, as random.c, choose the limits. */
+ * and compares the device's results with the reference. A test, such as random.c, chooses the limits. */
 #ifndef CLXENT_TESTS_TRIAL_H
 #define CLXENT_TESTS_TRIAL_H
 
@@ -73,8 +73,9 @@ bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rn
 
 /* Compares every output of the call with the reference. */
 void trial_check(trial *t);
-/* Computes and checks the gradient again, from the lse and lse_residual that the call wrote. Does nothing if
- * the call did not write them. Removes the other outputs from the trial. */
+/* Computes and checks the gradient again, from the lse that the call wrote, with and without its
+ * lse_residual. Does nothing if the call wrote no lse, or no gradient beside the logits. Removes the other
+ * outputs. */
 void trial_check_saved(trial *t, clxent_ctx *ctx);
 
 #endif
