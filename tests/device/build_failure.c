@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A kernel that does not compile (layers/break_builds.c sees to that): the status, the message, the
- * compiler's log, which names a file of kernels/ and its line, and a context that can still be asked and
- * closed. */
+ * A kernel that does not compile, because layers/break_builds.c breaks it. The test checks the status, the
+ * message and the compiler's log, which must name a file of kernels/ and its line. The program can still use
+ * and destroy the context. */
 #include <clxent/clxent_experimental.h>
 
 #include "expect.h"
@@ -50,8 +50,8 @@ static void read_line(char *line, int bytes, const char *file, int number) {
     fclose(in);
 }
 
-/* Each unknown type of PoCL's log stands in a line of a file of kernels/ that has `word`, or a macro that may
- * have it. How many there are. */
+/* For each unknown type, PoCL's log names a file of kernels/ and a line. The line must contain `word`, or a
+ * macro that may contain it. Returns the number of such errors. */
 static int check_errors(const char *log, const char *word) {
     static const char mark[] = "error: kernels/";
     int errors = 0;
@@ -59,7 +59,7 @@ static int check_errors(const char *log, const char *word) {
         char file[64], line[512];
         int number;
         const char *unknown = strstr(at, "this_is_no_type");
-        if (!unknown || at + strcspn(at, "\n") < unknown) continue; /* what follows from one */
+        if (!unknown || at + strcspn(at, "\n") < unknown) continue; /* a consequence of another error */
         assert_int_equal(sscanf(at, "error: %63[^:]:%d:", file, &number), 2);
         read_line(line, sizeof line, file, number);
         if (!strstr(line, word) && strncmp(line, "DEFINE_", 7) != 0)
@@ -69,12 +69,12 @@ static int check_errors(const char *log, const char *word) {
     return errors;
 }
 
-/* How many errors a program has that does not know `word`. */
+/* The number of errors of a program in which `word` is an unknown type. */
 static int break_program(clxent_schedule schedule, const char *word) {
     clxent_ctx *ctx = expect_ctx();
     clxent_plan *plan = NULL;
     clxent_desc desc = CLXENT_DESC_INIT;
-    desc.op = CLXENT_SOFTMAX; /* which has no sums over rows, and so no other program */
+    desc.op = CLXENT_SOFTMAX; /* has no sums over rows, and so no second program */
     desc.rows = 2;
     desc.classes = 3;
     assert_int_equal(setenv("CLXENT_BREAK_BUILDS", word, 1), 0);
@@ -85,8 +85,8 @@ static int break_program(clxent_schedule schedule, const char *word) {
     return errors;
 }
 
-/* Every program: its kernels, at its end, and its first and last functions, also behind a file that it has
- * left out. */
+/* Checks the lines that the log names in every program. "__kernel" stands at a program's end; "bool" stands
+ * in its first and last functions, also behind a file that the program leaves out. */
 static void log_names_the_line(void **state) {
     (void)state;
     const struct {
@@ -103,7 +103,7 @@ static void log_names_the_line(void **state) {
     }
 }
 
-/* One call of the plan for each output alone, and for all of them. */
+/* Calls the plan for each combination of its outputs. */
 static void call_for(clxent_ctx *ctx, clxent_plan *plan, clxent_op op) {
     static float logits[2][3], grad_output[2][3], loss, probs[2][3], grad[2][3];
     static int64_t targets[2], argmax[2];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Options together: a list of small problems in which every two options meet in every two of their values,
- * wherever the interface lets them; CLXENT_TEST_LONG=1: every three. Schedule, operation, kind of targets,
- * types, softcap, scale, smoothing, statistics, gradient from a saved lse, classes not adjacent, row length.
- * What else a problem has is drawn. Every output is held to the reference; Oclgrind watches for races, reads
- * of what nobody wrote and accesses out of bounds.
+ * Options together: a list of small problems. In it, any two options meet in every pair of their values that
+ * the interface allows; with CLXENT_TEST_LONG=1, any three options meet in every triple. The options are
+ * schedule, operation, kind of targets, types, softcap, scale, smoothing, statistics, gradient from a saved
+ * lse, classes that are not adjacent, and row length. The rest of a problem is drawn. The test compares every
+ * output with the reference. Oclgrind watches for races, reads of uninitialized memory and accesses out of
+ * bounds.
  *
- * The list is made greedily: of some random problems the one that brings the most new meetings is tried,
- * until many in a row bring none. */
+ * The test makes the list greedily. It draws some problems and runs the one that has the most new meetings.
+ * It ends when many draws in a row have no new meeting. */
 #include "leave.h"
 #include "support/trial.h"
 
@@ -35,7 +36,7 @@ enum option {
     OPTIONS
 };
 static const int values_of[OPTIONS] = {4, 4, 3, 4, 4, 4, 2, 2, 2, 2, 2, 2, 4};
-/* Less than a vector, some and a rest, whole ones, several tiles. */
+/* Fewer classes than a vector; vectors and a rest; whole vectors; several tiles. */
 static const int64_t class_counts[] = {3, 33, 64, 257};
 
 enum { CELLS = OPTIONS * 4, CANDIDATES = 1000, FRUITLESS = 10 };
@@ -48,14 +49,14 @@ static struct {
     clxent_ctx *ctx;
     clxent_device_info device;
     uint64_t seed;
-    /* Which values of two, and of three, options have met. A pair is a triple whose last two are the same. */
+    /* The values of two or three options that have met. A pair is a triple whose last two are the same. */
     bool met[CELLS][CELLS][CELLS];
     long meetings, trials;
 } run = {.device = CLXENT_DEVICE_INFO_INIT};
 
 static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16, CLXENT_F64};
 
-/* What clxent.h does not refuse, and no two names of one problem. */
+/* True when clxent.h allows the problem, and when no other values describe the same problem. */
 static bool is_sound(const problem *p) {
     const int *v = p->value;
     const clxent_op op = (clxent_op)v[OP];
@@ -87,7 +88,7 @@ static int meet(const problem *p, int i, int j, int k, bool mark) {
     return is_new;
 }
 
-/* How many meetings are new. */
+/* The number of new meetings. */
 static int count_new(const problem *p, bool mark) {
     int count = 0;
     for (int i = 0; i < OPTIONS; i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The promise on bits: the same input gives the same bits every run, a row's results do not depend on
- * the rows beside it, AUTO is one of the forced schedules, and sums over many rows are compensated.
- * ATOMIC gives up the last bits of the scalar loss and nothing else.   test_determinism RUNS   makes so many
- * calls of each input instead of 50. */
+ * The promise on bits. The same input gives the same bits every run. A row's results do not depend on the
+ * rows beside it. AUTO gives the bits of the forced schedule that it reports. Sums over many rows are
+ * compensated. ATOMIC changes only the last bits of the scalar loss.
+ *
+ * test_determinism RUNS   makes RUNS calls of each input instead of 50. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -31,23 +32,24 @@ static void begin_everything(problem *p) {
     p->desc.label_smoothing = 0;
 }
 
-/* Every output's bits, as they stand behind the descriptor. */
+/* Compares the bits of every output, from `loss` to the end of the struct. */
 static void assert_same_outputs(const problem *got, const problem *expected) {
     const size_t from = offsetof(problem, loss);
     assert_memory_equal((const char *)got + from, (const char *)expected + from, sizeof *got - from);
 }
 
-/* Every floating output of a call, in the type that goes with the logits'; nothing behind what is used. */
+/* Every output of a call. The logits' type decides whether a floating output is f32 or f64. Behind f32
+ * numbers, the room of an output keeps its 0x7B bytes. */
 typedef struct typed_outputs {
     double loss[N], row_loss[N], log_prob[N], lse[N], lse_residual[N], entropy[N], log_probs[N * C],
         grad[N * C];
     int64_t argmax[N], rank[N], counts[4];
 } typed_outputs;
 
-/* Calls of the same input. */
+/* The number of calls of each input. */
 static int64_t runs = 50;
 
-/* The numbers in a type. */
+/* Stores the numbers in a type. */
 static clxent_array typed(clxent_dtype dtype, const float *numbers, int64_t count, double *memory) {
     for (int64_t i = 0; i < count; i++) set_element(dtype, memory, i, (double)numbers[i]);
     return CLXENT_ARRAY(memory, (size_t)count * clxent_dtype_size(dtype));
@@ -65,7 +67,8 @@ static clxent_arrays typed_arrays(const clxent_desc *d, bool lean, typed_outputs
     a.loss = CLXENT_ARRAY(out->loss, sizeof out->loss);
     a.grad = CLXENT_ARRAY(out->grad, sizeof out->grad);
     a.counts = CLXENT_ARRAY(out->counts, sizeof out->counts);
-    if (lean) return a; /* exponentials stand where the gradient is to be, which the rest would not permit */
+    if (lean)
+        return a; /* without the outputs below, the kernels keep exponentials in place of the gradient */
     a.row_loss = CLXENT_ARRAY(out->row_loss, sizeof out->row_loss);
     a.log_prob = CLXENT_ARRAY(out->log_prob, sizeof out->log_prob);
     a.lse = CLXENT_ARRAY(out->lse, sizeof out->lse);
@@ -84,7 +87,7 @@ static int64_t same_bits(const clxent_desc *d, bool lean) {
     const clxent_arrays a = typed_arrays(d, lean, &first);
     expect_status("run", test_ctx(), clxent_run(plan, &a), CLXENT_OK);
     for (int64_t run = 1; run < runs; run++) {
-        if (run % 10 == 0) { /* another plan, and something else in between, over the same memory */
+        if (run % 10 == 0) { /* another problem uses the same memory, then a new plan goes on */
             clxent_plan_destroy(plan);
             begin(&other, 3, 7, logits, (const int64_t[]){1, 2, 3});
             solve(&other);
@@ -101,7 +104,7 @@ static int64_t same_bits(const clxent_desc *d, bool lean) {
 static void same_bits_every_run(void) {
     static const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
     static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16, CLXENT_F64};
-    /* where a compiler takes seconds a kernel, f32 alone */
+    /* a slow compiler runs f32 alone */
     const size_t types = expect_effort() == EFFORT_FULL ? sizeof dtypes / sizeof *dtypes : 1;
     clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
     int64_t calls = 0;
@@ -122,7 +125,7 @@ static void same_bits_every_run(void) {
                   (long long)runs);
 }
 
-/* Bits of one row's outputs. */
+/* Compares the bits of one row's outputs. */
 static void assert_same_row(const problem *got, int row, const problem *expected, int at) {
     assert_memory_equal(&got->row_loss[row], &expected->row_loss[at], sizeof(float));
     assert_memory_equal(&got->log_prob[row], &expected->log_prob[at], sizeof(float));
@@ -140,7 +143,7 @@ static void rows_do_not_depend_on_each_other(void) {
     begin_everything(&all);
     all.desc.reduction = CLXENT_SUM;
     solve(&all);
-    for (int rows = 1; rows < N; rows += 5) { /* a call with fewer rows than its plan */
+    for (int rows = 1; rows < N; rows += 5) { /* calls with fewer rows than their plan */
         begin_everything(&some);
         some.desc.reduction = CLXENT_SUM;
         some.arrays.rows = rows;
@@ -148,8 +151,8 @@ static void rows_do_not_depend_on_each_other(void) {
         for (int r = 0; r < rows; r++) assert_same_row(&some, r, &all, r);
     }
     if (test_schedule() == CLXENT_SCHEDULE_AUTO || test_schedule() == CLXENT_SCHEDULE_SPLIT)
-        return;                   /* may choose by N */
-    for (int r = 0; r < N; r++) { /* each alone, at its own alignment */
+        return;                   /* the schedule, or its parts, may depend on the number of rows */
+    for (int r = 0; r < N; r++) { /* each row alone, at its own alignment */
         begin_everything(&some);
         some.desc.reduction = CLXENT_SUM;
         some.desc.rows = 1;
@@ -196,7 +199,7 @@ static void atomic_changes_only_the_last_bits_of_the_loss(void) {
     }
 }
 
-/* ATOMIC keeps the rules of empty batches, which it must not divide or leave unwritten. */
+/* ATOMIC keeps the rules of empty batches: it must not divide by 0 rows, and must write the loss. */
 static void atomic_of_nothing(void) {
     static problem p;
     begin_everything(&p);
@@ -214,7 +217,7 @@ static void atomic_of_nothing(void) {
     assert_same(p.loss[0], 0);
 }
 
-/* A loss over many rows is the sum of its rows to an ulp: no long chain of roundings. */
+/* A loss over many rows is the sum of its rows within an ulp, without a long chain of roundings. */
 static void sums_of_many_rows(void) {
     const int64_t rows = 70001;
     float *x = calloc((size_t)rows * 2, sizeof *x), *row_loss = calloc((size_t)rows, sizeof *row_loss);
@@ -257,7 +260,8 @@ int main(int argc, char **argv) {
         cmocka_set_test_filter("same_bits*");
     }
     static const rule rules[] = {
-        RULE(atomic_changes_only_the_last_bits_of_the_loss), /* an interpreter runs these two, for races */
+        /* An interpreter runs the first two, for races. */
+        RULE(atomic_changes_only_the_last_bits_of_the_loss),
         RULE(atomic_of_nothing),
         RULE(same_bits_every_run),
         RULE(rows_do_not_depend_on_each_other),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CLXENT_DUMP=FOLDER: each program that is compiled is written there, with its options, as it goes to the
- * driver, so also one that does not compile (layers/break_builds.c sees to that); and the command that stands
- * in it compiles it. A folder that is none is an error, which names the file. */
+ * CLXENT_DUMP=FOLDER: the library writes there each program that it compiles, with its options, before the
+ * driver compiles it. So it also writes a program that does not compile; layers/break_builds.c makes one. The
+ * file contains a command that compiles it. If the folder does not exist, the error names the file. */
 #include <clxent/clxent_experimental.h>
 
 #include "expect.h"
@@ -26,12 +26,12 @@ static void set(const char *name, const char *value) {
     assert_int_equal(value ? setenv(name, value, 1) : unsetenv(name), 0);
 }
 
-/* A new plan of a softmax, in a new context. */
+/* Makes a plan of a softmax in a new context. */
 static clxent_status make_plan(char *message, size_t bytes) {
     clxent_ctx *ctx = expect_ctx();
     clxent_plan *plan = NULL;
     clxent_desc desc = CLXENT_DESC_INIT;
-    desc.op = CLXENT_SOFTMAX; /* one program */
+    desc.op = CLXENT_SOFTMAX; /* needs one program only */
     desc.rows = 2;
     desc.classes = 3;
     const clxent_status status = clxent_plan_create_scheduled(&plan, ctx, &desc, CLXENT_SCHEDULE_LANE);
@@ -43,7 +43,7 @@ static clxent_status make_plan(char *message, size_t bytes) {
     return status;
 }
 
-/* Takes the one file out of the folder: its name and what is in it. */
+/* Reads the only file of the folder, and gives its name and its text. */
 static size_t take_file(char *name, char *text, size_t bytes) {
     int files = 0;
     DIR *dir = opendir(folder);
@@ -69,7 +69,7 @@ static const clx_kernel_source *find_source(const char *name) {
     return source;
 }
 
-/* The comment of two lines, then the program. Compiles it where there is clang. */
+/* Checks the file: a comment of two lines, then the program. If clang is installed, it compiles the file. */
 static void check_file(const char *name, const char *text, size_t length) {
     const clx_kernel_source *source = find_source("lane");
     const char *behind = strstr(text, "*/\n");
@@ -110,13 +110,13 @@ static void program_is_written(void **state) {
     assert_int_equal(make_plan(message, sizeof message), CLXENT_ERR_BUILD);
     set("CLXENT_BREAK_BUILDS", NULL);
     assert_int_equal(take_file(broken, text, sizeof text), length);
-    assert_string_equal(name, broken); /* the layer's option is behind the library */
+    assert_string_equal(name, broken); /* the library does not see the layer's option */
     assert_int_equal(remove(name), 0);
 
     set("CLXENT_DUMP", "");
     assert_int_equal(make_plan(message, sizeof message), CLXENT_OK);
     set("CLXENT_DUMP", NULL);
-    assert_int_equal(rmdir(folder), 0); /* it is empty */
+    assert_int_equal(rmdir(folder), 0); /* proves that the folder is empty */
 }
 
 static void folder_that_is_none(void **state) {
@@ -139,7 +139,8 @@ static void folder_that_is_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(program_is_written), cmocka_unit_test(folder_that_is_none), /* by then */
+        cmocka_unit_test(program_is_written), /* removes the folder in the end */
+        cmocka_unit_test(folder_that_is_none),
     };
     if (!mkdtemp(folder)) return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  *
  * clxent_enqueue() on queues that the program owns: in order, out of order and profiling; ranges of one
  * buffer; events in and out; calls one after the other without waiting; workspaces; reference counts.
- * What it refuses is in enqueue_wrong_use.c. */
+ * enqueue_wrong_use.c tests the refusals. */
 #include "leave.h"
 #include "support/device_call.h"
 
@@ -29,7 +29,7 @@ static cl_ulong time_of(cl_event event, cl_profiling_info what) {
     return time;
 }
 
-/* One call on each kind of queue, and what its event says. */
+/* Runs one call on each kind of queue, and checks its event. */
 static void each_queue(void **state) {
     (void)state;
     for (int i = 0; i < QUEUES; i++) {
@@ -46,13 +46,13 @@ static void each_queue(void **state) {
         assert_cl(clWaitForEvents(1, &done));
         assert_int_equal(status_of(done), CL_COMPLETE);
         if (queues[i] &
-            CL_QUEUE_PROFILING_ENABLE) { /* the last kernel's times; a marker tells the call's start */
+            CL_QUEUE_PROFILING_ENABLE) { /* the event times the last kernel; a marker times the start */
             const cl_ulong from = time_of(done, CL_PROFILING_COMMAND_START);
             const cl_ulong to = time_of(done, CL_PROFILING_COMMAND_END);
             const cl_ulong start = time_of(before, CL_PROFILING_COMMAND_END);
             assert_true(0 < from && from <= to);
             if (to > CL_QUEUED)
-                assert_true(0 < start && start <= from); /* rusticl 22.3 gives states for times */
+                assert_true(0 < start && start <= from); /* rusticl 22.3 returns states in place of times */
             print_message("queue %d: the call took %llu ns, its last kernel %llu\n", i,
                           (unsigned long long)(to - start), (unsigned long long)(to - from));
         }
@@ -68,18 +68,18 @@ static void each_queue(void **state) {
     }
 }
 
-/* The call returns though its inputs are not there, reads them only when its wait list lets it, and its
- * event completes only then. */
+/* The call returns before its inputs exist. It reads them only after its wait list is complete, and its event
+ * completes only after that. */
 static void waits_without_blocking(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_TINY)
-        skip(); /* Oclgrind runs the queue inside clFlush: it would wait there */
+        skip(); /* Oclgrind runs the queue inside clFlush(), so clFlush() would wait for ever */
     for (int i = 0; i < QUEUES; i++) {
         owner o;
         if (!owner_open(&o, queues[i])) continue;
         clxent_plan *plan = owner_plan(&o);
         device_call call;
-        call_open(&o, &call, 5, false); /* canaries: inputs come later */
+        call_open(&o, &call, 5, false); /* canaries; the inputs come later */
         const clxent_buffers b = call_buffers(&call);
         cl_int code;
         cl_event gate = clCreateUserEvent(o.context, &code), there, done;
@@ -102,7 +102,7 @@ static void waits_without_blocking(void **state) {
     }
 }
 
-/* Many calls of one plan, none waited for, share its workspace one after the other. */
+/* Many calls of one plan use its workspace one after the other. Nobody waits for a call. */
 static void back_to_back(void **state) {
     (void)state;
     enum { CALLS = 12 };
@@ -128,10 +128,11 @@ static void back_to_back(void **state) {
     }
 }
 
-/* A call does not overtake one before it, whose workspace it shares, though it waits for nothing itself. */
+/* Two calls share a workspace. The second has no wait list, but it must not overtake the first, which waits.
+ */
 static void behind_a_call_that_waits(void **state) {
     (void)state;
-    if (expect_effort() == EFFORT_TINY) skip(); /* as above */
+    if (expect_effort() == EFFORT_TINY) skip(); /* clFlush() would wait for ever, as above */
     for (int i = 0; i < QUEUES; i++) {
         owner o;
         if (!owner_open(&o, queues[i])) continue;
@@ -160,7 +161,7 @@ static void behind_a_call_that_waits(void **state) {
     }
 }
 
-/* Each call with a workspace of its own, of exactly the bytes asked for. */
+/* Each call has its own workspace of exactly clxent_workspace_bytes(). */
 static void own_workspaces(void **state) {
     (void)state;
     enum { CALLS = 4 };
@@ -171,7 +172,7 @@ static void own_workspaces(void **state) {
         clxent_plan *plan = owner_plan(&o);
         size_t bytes = 0;
         assert_int_equal(clxent_workspace_bytes(plan, &bytes), CLXENT_OK);
-        assert_in_range(bytes, 0, CALL_BYTES - AT_WORKSPACE - 8); /* a canary behind it is left */
+        assert_in_range(bytes, 0, CALL_BYTES - AT_WORKSPACE - 8); /* leaves a canary behind the workspace */
         cl_event done[CALLS];
         for (int k = 0; k < CALLS; k++) {
             call_open(&o, &calls[k], 0.5F * (float)k, true);
@@ -189,7 +190,7 @@ static void own_workspaces(void **state) {
     }
 }
 
-/* A bad target is no failure here: it is told in counts, and its row counts nothing. */
+/* clxent_enqueue() does not fail because of a bad target. counts reports it, and its row adds nothing. */
 static void bad_targets_are_counted(void **state) {
     (void)state;
     owner o;
@@ -216,7 +217,7 @@ static void bad_targets_are_counted(void **state) {
     owner_close(&o);
 }
 
-/* No rows: the reduced loss is written all the same, and the event completes after the wait list. */
+/* A call of no rows still writes the reduced loss, and its event completes. */
 static void no_rows(void **state) {
     (void)state;
     for (int i = 0; i < QUEUES; i++) {
@@ -238,7 +239,7 @@ static void no_rows(void **state) {
         assert_memory_equal(counts, ((const int64_t[]){0, 0, 0, -1}), sizeof counts);
         assert_cl(clReleaseEvent(done));
 
-        const clxent_buffers nothing = CLXENT_BUFFERS_INIT; /* nothing to compute at all */
+        const clxent_buffers nothing = CLXENT_BUFFERS_INIT; /* no outputs either */
         clxent_buffers none = nothing;
         none.rows = 0;
         enqueue(&o, plan, &none, 0, NULL, &done);
@@ -250,8 +251,7 @@ static void no_rows(void **state) {
     }
 }
 
-/* clxent_run() on the program's queue, whatever its order, while a call of the same plan is on its way there.
- */
+/* clxent_run() on the program's queue, in order or not, while a call of the same plan is in the queue. */
 static void host_arrays_on_each_queue(void **state) {
     (void)state;
     const int runs = expect_effort() == EFFORT_TINY ? 2 : 20;
@@ -289,7 +289,7 @@ static void host_arrays_on_each_queue(void **state) {
     }
 }
 
-/* Two plans on two contexts of one queue, and a context closed before its plan. */
+/* One queue has two contexts with a plan each. The program destroys one context before its plan. */
 static void contexts_side_by_side(void **state) {
     (void)state;
     owner o;
@@ -324,7 +324,7 @@ static references count_references(const owner *o, cl_mem mem) {
     return c;
 }
 
-/* A context and a plan, used and closed. */
+/* Opens a context and a plan, uses them and destroys them. */
 static void open_use_close(owner *o, const device_call *call) {
     assert_int_equal(clxent_ctx_create_from_queue(&o->ctx, o->queue, NULL, NULL), CLXENT_OK);
     clxent_plan *plan = owner_plan(o);
@@ -342,13 +342,13 @@ static void open_use_close(owner *o, const device_call *call) {
     assert_cl(clFinish(o->queue));
 }
 
-/* What clxent retained it has released. A driver gives references back when it likes, some behind clFinish()
- * and those of the last commands later still; so a count may waver, but it does not grow with every round. */
+/* clxent releases every object that it retains. A driver may release its own references after clFinish(), and
+ * those of the last commands even later. So a count may vary, but it must not grow with every round. */
 static void references_are_given_back(void **state) {
     (void)state;
     const cl_uint rounds = 20;
     if (expect_effort() == EFFORT_TINY)
-        skip(); /* there a layer keeps every buffer, and with it the context */
+        skip(); /* on Oclgrind a layer keeps every buffer, and a buffer keeps its context */
     for (int i = 0; i < QUEUES; i++) {
         owner o;
         if (!owner_open(&o, queues[i])) continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls that clxent_enqueue() and its companions refuse: ranges past the end of a buffer or over one
- * another, offsets between elements, wait lists and workspaces that do not fit. Nothing is enqueued then:
- * the buffers stay as they are. The rules shared with clxent_run() are in wrong_use_run.c. */
+ * Calls that clxent_enqueue() and its companions refuse: ranges past the end of a buffer, ranges that
+ * overlap, offsets between elements, wrong wait lists and wrong workspaces. A refused call enqueues nothing,
+ * so the buffers do not change. wrong_use_run.c has the rules that clxent_run() shares. */
 #include "leave.h"
 #include "support/device_call.h"
 
@@ -83,7 +83,7 @@ static void wrong_calls_are_refused(void **state) {
     call_open(&o, &call, 3, true);
     for (size_t i = 0; i < sizeof wrong_calls / sizeof *wrong_calls; i++) {
         clxent_buffers b = call_buffers(&call);
-        cl_event event = (cl_event)&b; /* becomes NULL */
+        cl_event event = (cl_event)&b; /* the call must set it to NULL */
         wrong_calls[i].change(&b);
         expect_about("%s", wrong_calls[i].name);
         const clxent_status got = clxent_enqueue(plan, &b, 0, NULL, &event);
@@ -136,8 +136,8 @@ static void wrong_arguments(void **state) {
     owner_close(&o);
 }
 
-/* The workspace of the most rows that a plan may have is no device's: a call without one of its own is
- * refused. */
+/* No device has enough memory for the workspace of the largest plan. The library refuses a call of such a
+ * plan that does not give a workspace of its own. */
 static void workspace_beyond_the_device(void **state) {
     (void)state;
     owner o;

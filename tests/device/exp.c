@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl, by their polynomials, and the fma() of
- * kernels/fma.cl, evaluated on the device and held against double: host/doc/manual/numerics.md builds on
- * these bounds.
- * test_exp [STEP]   takes every STEP-th float of the range instead of a few of a hundred: 1 for all of them.
- */
+ * Evaluates the polynomials of exp_of(), tanh_of() and log_of_sum() of kernels/exp.cl on the device, and the
+ * fma() of kernels/fma.cl. Compares them with double. host/doc/manual/numerics.md builds on these bounds.
+ *
+ * test_exp [STEP]   takes every STEP-th float of the range: 1 takes all, the default takes less than 1 %. */
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include <clxent/clxent_opencl.h>
 
@@ -23,14 +22,14 @@
 
 enum { BATCH = 1 << 16 };
 
-/* A little above the logarithm of the least normal number: below it 0 is good, a little further down a must.
- */
+/* A little above the logarithm of the smallest normal number. Below it, a result of 0 is right. From 0.01
+ * further down, the result must be 0. */
 #define LEAST_EXP (-87.33F)
 
-/* From here on, nothing on the way to tanh is subnormal, which a device may flush. */
+/* From here on, no intermediate result of tanh is subnormal. A device may flush subnormals. */
 #define LEAST_TANH 0x1p-120F
 
-/* Of exp(d): exp(d) (1 + |d|) times this. Of tanh: both of these, the absolute one and the relative one. */
+/* The error of exp(d) is at most exp(d) (1 + |d|) exp_bound. tanh keeps both of its bounds. */
 static const double exp_bound = 1.6e-7, tanh_bound = 1.7e-7, tanh_relative_bound = 1e-6;
 
 static struct {
@@ -38,11 +37,11 @@ static struct {
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
-    uint32_t step; /* of the argument; 0: as the effort says */
+    uint32_t step; /* the argument; 0: the effort decides */
     bool subnormals;
 } bench;
 
-/* A kernel that computes two functions, of one width, and what one batch needs. */
+/* A kernel of one width that computes two functions, and the memory of a batch. */
 typedef struct functions {
     cl_program program;
     cl_kernel kernel;
@@ -50,9 +49,9 @@ typedef struct functions {
     cl_mem x, results[2];
     float in[BATCH], out[2][BATCH];
 } functions;
-enum { EXP = 0, TANH = 1 };  /* of kernel evaluate */
-enum { LOG = 0, LOG1P = 1 }; /* of kernel logarithms: the log of a sum, given, or given what it is over 1 */
-enum { REST = 0, SUM = 1 };  /* of kernel fused: what rounding takes off x (x + 1), x (x + 1) - x */
+enum { EXP = 0, TANH = 1 };  /* kernel evaluate */
+enum { LOG = 0, LOG1P = 1 }; /* kernel logarithms: the log of a sum, from the sum, or from the sum minus 1 */
+enum { REST = 0, SUM = 1 };  /* kernel fused: the rounding error of x (x + 1), and x (x + 1) - x */
 
 #define assert_cl(code) assert_cl_at((code), #code)
 static void assert_cl_at(cl_int code, const char *what) {
@@ -108,7 +107,7 @@ static void build(functions *f, const char *kernel, int rows) {
     assert_cl(code);
 }
 
-/* rows: ROWS of number.cl. */
+/* `rows` is ROWS of number.cl. */
 static functions *open_functions(const char *kernel, int width, int rows) {
     functions *f = calloc(1, sizeof *f);
     assert_non_null(f);
@@ -134,7 +133,7 @@ static void close_functions(functions *f) {
     free(f);
 }
 
-/* Both functions of in[0 .. count], with what is behind it, up to whole vectors. */
+/* Computes both functions of in[0 .. count], rounded up to whole vectors. */
 static void evaluate(functions *f, size_t count) {
     const size_t items = (count + (size_t)f->width - 1) / (size_t)f->width;
     assert_cl(clEnqueueWriteBuffer(bench.queue, f->x, CL_FALSE, 0, sizeof f->in, f->in, 0, NULL, NULL));
@@ -144,7 +143,7 @@ static void evaluate(functions *f, size_t count) {
                                       NULL, NULL));
 }
 
-/* The largest error met, in units of its bound. */
+/* The largest error so far, in units of its bound. */
 typedef struct worst {
     const char *what;
     double bound, off;
@@ -153,13 +152,13 @@ typedef struct worst {
 
 static void note(worst *w, float x, double error) {
     const double off = error / w->bound;
-    if (off <= w->off) return; /* a NaN is noted */
+    if (off <= w->off) return; /* false for a NaN, which must be noted */
     w->off = off;
     w->at = x;
     if (!(off <= 1.0)) fail_msg("%s at %.9g: off by %.3g, allowed %.3g", w->what, (double)x, error, w->bound);
 }
 
-/* A batch is filled, and checked when it is full. */
+/* The sweep fills a batch and checks it when it is full. */
 typedef struct sweep_state {
     size_t count;
     worst exp, tanh, tanh_relative;
@@ -200,7 +199,7 @@ static uint32_t step_of_sweep(void) {
     return bench.step ? bench.step : steps[expect_effort()];
 }
 
-/* Every step-th float of [-88, 8], subnormals where the device has them. */
+/* Checks every step-th float of [-88, 8], with subnormals if the device has them. */
 static void sweep(int width) {
     const uint32_t step = step_of_sweep();
     functions *f = open_functions("evaluate", width, 1);
@@ -223,11 +222,11 @@ static void sweep(int width) {
     close_functions(f);
 }
 
-/* What no sum may get wrong: masked classes, NaNs, and the tanh of what is out of reach. */
+/* Checks the values that must be exact: masked classes, NaNs, and the tanh of large numbers. */
 static void special(int width) {
     static const uint32_t nans[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFF5A5A5};
     static const struct {
-        float x, exp, tanh; /* exp NaN: of no use */
+        float x, exp, tanh; /* exp NaN: not checked */
     } values[] = {{-INFINITY, 0, -1}, {-3.4028235e38F, 0, -1}, {-1e30F, 0, -1},
                   {-1e4F, 0, -1},     {-100, 0, -1},           {-87.34F, 0, -1},
                   {0, 1, 0},          {-0.0F, 1, 0},           {30, NAN, 1},
@@ -236,7 +235,7 @@ static void special(int width) {
     enum { NANS = sizeof nans / sizeof *nans, VALUES = sizeof values / sizeof *values };
     functions *f = open_functions("evaluate", width, 1);
     for (int i = 0; i < VALUES; i++) f->in[i] = values[i].x;
-    memcpy(f->in + VALUES, nans, sizeof nans); /* as bits: a signalling one must not pass a register */
+    memcpy(f->in + VALUES, nans, sizeof nans); /* copies bits: a signalling NaN must not pass a register */
     evaluate(f, VALUES + NANS);
     for (int i = 0; i < VALUES; i++) {
         if (!isnan(values[i].exp) && f->out[EXP][i] != values[i].exp)
@@ -261,7 +260,7 @@ static void check_logs(functions *f, size_t count, int which, worst *w) {
     }
 }
 
-/* Every step-th float of a sum from 7/8 to 2^31; of what one is over 1, from 2^-63 to 1/8. */
+/* Checks every step-th float: sums from 7/8 to 2^31, and sums minus 1 from 2^-63 to 1/8. */
 static void sweep_logarithms(int rows) {
     static const struct {
         float first, last;
@@ -293,11 +292,11 @@ static void logarithms_one_by_one(void **state) {
 
 static void logarithms_of_rows(void **state) {
     (void)state;
-    if (expect_effort() != EFFORT_FULL) skip(); /* only CPU devices, which are fast, have rows as lanes */
+    if (expect_effort() != EFFORT_FULL) skip(); /* only fast CPU devices put a row into each lane */
     sweep_logarithms(16);
 }
 
-/* fma() of sums: the rest of a product to the last bit, any sum within a unit in the last place. */
+/* fma() by sums: the rounding error of a product is exact; other sums are within a unit in the last place. */
 static void fma_of_sums(void **state) {
     (void)state;
     functions *f = open_functions("fused", 4, 1);

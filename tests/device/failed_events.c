@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_enqueue() where an event that it waits for fails: the process lives (PoCL 3.1 ends it where nobody
- * holds the events of the commands behind), the call's event says so (rusticl runs the kernels all the same),
- * and later calls of the plan are right, in their order. */
+ * clxent_enqueue() when an event of its wait list fails. The process must live; PoCL 3.1 ends it when nobody
+ * holds the events of the commands behind. The call's event must end as failed, or as complete on rusticl,
+ * which runs the kernels anyway. Later calls of the plan must be right and in order. */
 #include "leave.h"
 #include "said.h"
 #include "support/device_call.h"
@@ -29,16 +29,16 @@ static void enqueue(const owner *o, clxent_plan *plan, const clxent_buffers *b, 
     expect_status("enqueue", o->ctx, clxent_enqueue(plan, b, gate ? 1 : 0, gate, event), CLXENT_OK);
 }
 
-/* Waits until the event is complete or failed, and lets it go. */
+/* Waits until the event is complete or failed, and releases it. */
 static void end(cl_event *event) {
     if (*event == NULL) return;
-    clWaitForEvents(1, event); /* fails with its event */
+    clWaitForEvents(1, event); /* fails when the event fails */
     assert_true(status_of(*event) <= CL_COMPLETE);
     assert_cl(clReleaseEvent(*event));
     *event = NULL;
 }
 
-/* A call that nothing hinders. */
+/* Checks a call that has no wait list. */
 static void expect_good_call(const owner *o, clxent_plan *plan) {
     device_call call;
     cl_event done = NULL;
@@ -51,15 +51,15 @@ static void expect_good_call(const owner *o, clxent_plan *plan) {
     call_close(&call);
 }
 
-/* Whether the queue fails whatever comes behind a failure, a marker of the test's own too: Mesa's from 24 on.
- * There is no next call on such a queue; one on a new queue must be good. */
+/* True when the queue fails every command after a failure, also the test's own marker. Mesa does so from
+ * version 24 on. A next call is possible only on a new queue, where it must be good. */
 static bool is_lost(cl_command_queue queue) {
     cl_event marker = NULL;
     const bool lost = clFinish(queue) != CL_SUCCESS ||
                       clEnqueueMarkerWithWaitList(queue, 0, NULL, &marker) != CL_SUCCESS ||
                       clWaitForEvents(1, &marker) != CL_SUCCESS;
     if (marker) clReleaseEvent(marker);
-    if (lost && expect_effort() == EFFORT_FULL) fail_msg("the queue is lost"); /* not PoCL's */
+    if (lost && expect_effort() == EFFORT_FULL) fail_msg("the queue is lost"); /* PoCL must not lose it */
     if (lost) print_message("the queue is lost\n");
     return lost;
 }
@@ -74,8 +74,8 @@ static void expect_good_next_call(owner *o, clxent_plan **plan, cl_command_queue
     expect_good_call(o, *plan);
 }
 
-/* Two calls, the first behind an event that then fails; with and without their events, on the plan's
- * workspace and on their own; a command of the program's behind them. */
+/* Enqueues two calls and then a command of the program. The first call waits for an event, which then fails.
+ * The test may ask for the calls' events or not, and may use the plan's workspace or the calls' own. */
 static void an_event_fails(const owner *o, clxent_plan *plan, bool with_events, bool own_workspaces) {
     enum { CALLS = 2 };
     device_call calls[CALLS];
@@ -99,7 +99,7 @@ static void an_event_fails(const owner *o, clxent_plan *plan, bool with_events, 
     for (int k = 0; k < CALLS; k++) call_close(&calls[k]);
 }
 
-/* More often than the library has room for events at first. */
+/* Runs more rounds than the library's initial room for events. */
 static void awaited_events_that_fail(void **state) {
     (void)state;
     const int rounds = expect_effort() == EFFORT_FULL ? 12 : 2;
@@ -117,7 +117,7 @@ static void awaited_events_that_fail(void **state) {
     }
 }
 
-/* The program's own command fails, and on an in-order queue the call after it may fail with it. */
+/* The program's own command fails. On an in-order queue, the call after it may fail too. */
 static void a_command_before_fails(void **state) {
     (void)state;
     owner o;
@@ -143,7 +143,7 @@ static void a_command_before_fails(void **state) {
     owner_close(&o);
 }
 
-/* What has failed before the call is refused: PoCL would wait for it for ever. */
+/* The library refuses to wait for an event that has failed already: PoCL would wait for it for ever. */
 static void an_event_that_has_failed(void **state) {
     (void)state;
     for (int i = 0; i < QUEUES; i++) {
@@ -171,8 +171,8 @@ static void an_event_that_has_failed(void **state) {
     }
 }
 
-/* A call that fails at once does not let the one after it overtake the one before it, whose workspace they
- * share. Out of order: PoCL 3.1 forgets the order of an in-order queue by itself. */
+/* Three calls share a workspace. The second fails at once. The third must still not overtake the first. The
+ * queue is out of order, because PoCL 3.1 itself loses the order of an in-order queue then. */
 static void a_failure_between_two_calls(void **state) {
     (void)state;
     owner o;
@@ -206,7 +206,7 @@ static void a_failure_between_two_calls(void **state) {
     owner_close(&o);
 }
 
-/* Calls that all wait: their events are held, however many there are. */
+/* All calls wait. The library holds their events, however many there are. */
 static void many_calls_in_flight(void **state) {
     (void)state;
     enum { CALLS = 100 };

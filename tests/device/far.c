@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_enqueue() on buffers whose elements' numbers need more than 32 bits; see far_problem.h. What is one
- * number a row stands behind the logits, in their buffer.
+ * clxent_enqueue() on buffers whose elements' numbers need more than 32 bits; see far_problem.h. The arrays
+ * with one number a row stand behind the logits, in the same buffer.
  *
- * It needs a device that computes in the memory that a host pointer names, and buffers of up to 24 GB, of
- * which next to nothing is touched. PoCL's largest is less on most machines: a layer makes them there
- * (far_buffers.c). Oclgrind makes them as they are, but its checks for data races and for uninitialized
- * memory are off: the one holds 48 bytes ready for each byte of a buffer, the other overlooks rows that
- * nobody wrote in such a buffer (it counts bytes in 32 bits). Left is the one that matters here, for bounds;
- * far_arrays.c has the others look at rows as far apart. */
+ * The test needs a device that computes in the memory of CL_MEM_USE_HOST_PTR, and buffers of up to 24 GB, of
+ * which it touches only a small part. On most machines PoCL's largest buffer is smaller, so a layer makes the
+ * buffers there (far_buffers.c). Oclgrind makes such buffers itself, but its checks for data races and for
+ * uninitialized memory are off. The first needs 48 bytes for each byte of a buffer. The second counts bytes
+ * in 32 bits, so it misses unwritten rows in such a buffer. The check for bounds is on, and it matters most
+ * here. far_arrays.c runs the other checks on rows that stand as far apart. */
 #include "support/device_call.h"
 #include "support/far_problem.h"
 
@@ -69,7 +69,7 @@ static void get(void *user, far_name array, size_t at, void *bytes, size_t count
     assert_cl(clEnqueueReadBuffer(b->o.queue, b->mem[array], CL_TRUE, at, count, bytes, 0, NULL, NULL));
 }
 
-/* The array, from its first row on; absent where it is not there. */
+/* The array from its first row on, or an absent array. */
 static clxent_buffer matrix(const buffers *b, const far_problem *f, far_name array) {
     return (clxent_buffer){b->mem[array], (size_t)FAR_START * clxent_dtype_size(f->arrays[array].dtype)};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_run() on host arrays whose elements' numbers need more than 32 bits; see far_problem.h. The device
- * has a few rows of them at a time and is told where row 0 would be, far before its buffers, so that these
- * may be small: Oclgrind looks with all its checks, and rusticl takes part. */
+ * clxent_run() on host arrays whose elements' numbers need more than 32 bits; see far_problem.h. The device's
+ * buffers hold only a few rows at a time, so they are small. The library tells kernels where row 0 would
+ * stand, far before the buffers. So Oclgrind runs with all its checks, and rusticl can run the test too. */
 #include "support/far_problem.h"
 
 #include <setjmp.h>
@@ -21,7 +21,7 @@ static void get(void *user, far_name array, size_t at, void *bytes, size_t count
     memcpy(bytes, f->arrays[array].memory + at, count);
 }
 
-/* The array, from its first row to behind its last; absent where it is not there. */
+/* The array from its first row to the end of its last row, or an absent array. */
 static clxent_array matrix(const far_problem *f, far_name array) {
     const far_array *a = &f->arrays[array];
     const size_t size = clxent_dtype_size(a->dtype);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first thing a program does may be to open a context in each of several threads at once. A driver starts
- * up in that very call, and only once a process, so that each attempt here is a process of its own. */
+ * A program may begin by opening a context in several threads at once. The driver starts up in these calls,
+ * and only once a process. So each attempt here runs in its own process. */
 #include "expect.h"
 
 #include <pthread.h>
@@ -17,7 +17,7 @@
 
 enum { THREADS = 4, MOST_PROCESSES = 40 };
 
-static atomic_int waiting; /* until all are there: they begin at once */
+static atomic_int waiting; /* threads that have arrived; all begin when the last one arrives */
 
 static void *open_first(void *argument) {
     clxent_error *err = argument;
@@ -29,7 +29,7 @@ static void *open_first(void *argument) {
     return NULL;
 }
 
-/* In a process that has made no OpenCL call: 0 if every thread got its context. */
+/* Runs in a process that has made no OpenCL call. Returns 0 if every thread got its context. */
 static int open_in_threads(void) {
     pthread_t threads[THREADS];
     clxent_error errors[THREADS] = {{.status = CLXENT_OK}};

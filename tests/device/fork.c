@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fork() and a driver whose threads stay behind: in a child of the process that opened OpenCL every public
- * function returns at once, with CLXENT_ERR_FORK where the driver is needed; a child that opens OpenCL itself
- * has it; the parent keeps it. Each function is called in a child of its own, which an alarm ends where it
- * hangs. This process itself never opens OpenCL, and no child of it uses cmocka. */
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: an OpenCL 1.2 device has no other */
+ * fork() does not copy the driver's threads. In a child of the process that opened OpenCL, every public
+ * function must return at once; a function that needs the driver returns CLXENT_ERR_FORK. A child may open
+ * OpenCL itself if its parents have not. The parent can still use OpenCL. The test calls each function in its
+ * own child; an alarm ends a child that hangs. The test's process never opens OpenCL, and no child of it uses
+ * cmocka. */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* OpenCL 1.2 has only clCreateCommandQueue() to make a queue */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
@@ -24,11 +25,11 @@
 
 enum { ROWS = 3, CLASSES = 5, SECONDS = 10, SECONDS_TO_OPEN = 300 };
 
-/* What a process has open when it forks. */
+/* The objects that a process has open when it forks. */
 typedef struct opened {
-    clxent_ctx *ctx; /* NULL: OpenCL was listed alone */
+    clxent_ctx *ctx; /* NULL: the process only listed devices */
     clxent_plan *plan;
-    cl_command_queue queue; /* the program's own; NULL: ctx has one of its own */
+    cl_command_queue queue; /* the program's queue; NULL: ctx made its own */
     cl_mem mem;             /* on the context's device */
 } opened;
 
@@ -36,7 +37,7 @@ static long opener; /* the number of the process that opened OpenCL */
 
 /* ---------------------------------------------------------------- processes --------------------------- */
 
-/* Runs `work` in a child, for so many seconds at most. True when it returned true. */
+/* Runs `work` in a child, for at most `seconds`. True when `work` returns true. */
 static int in_child(const char *what, int (*work)(const opened *), const opened *o, unsigned seconds) {
     int status = -1;
     fflush(NULL);
@@ -62,7 +63,7 @@ static int complain(const char *what, clxent_status status, const char *message)
     return 0;
 }
 
-/* The refusal names both processes and the cure. */
+/* Checks that the refusal names both processes and the cure. */
 static int is_refusal(clxent_status status, const char *message) {
     char parent[32], self[32];
     snprintf(parent, sizeof parent, "process %ld,", opener);
@@ -122,7 +123,7 @@ static int open_ctx(opened *o) {
     return open_plan_and_run(o);
 }
 
-/* The program's own queue: clxent looks for no device. */
+/* The program makes its own queue, so clxent looks for no device. */
 static int open_queue(opened *o) {
     cl_platform_id platforms[8];
     cl_device_id device = NULL;
@@ -226,7 +227,7 @@ static int in_clxent_enqueue_merge_states(const opened *o) {
                       clxent_ctx_last_error(o->ctx));
 }
 
-static int in_clxent_merge_states(const opened *o) { /* no device works */
+static int in_clxent_merge_states(const opened *o) { /* needs no device, so it answers as in the parent */
     return o->plan == NULL || clxent_merge_states(o->plan, NULL, 0, 1, CLXENT_ARRAY(NULL, 0),
                                                   CLXENT_ARRAY(NULL, 0)) == CLXENT_ERR_UNSUPPORTED;
 }
@@ -247,7 +248,7 @@ static int in_clxent_ctx_import_programs(const opened *o) {
     return is_refusal(clxent_ctx_import_programs(o->ctx, "blob", 4), clxent_ctx_last_error(o->ctx));
 }
 
-/* The context goes with the last of the two. */
+/* The library frees the context when both are destroyed. */
 static int in_clxent_ctx_destroy(const opened *o) {
     clxent_ctx_destroy(o->ctx);
     clxent_plan_destroy(o->plan);
@@ -260,7 +261,7 @@ static int in_clxent_plan_destroy(const opened *o) {
     return 1;
 }
 
-/* Those that ask no driver answer as in the parent. */
+/* The functions that need no driver answer as in the parent. */
 static int in_clxent_ctx_device(const opened *o) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     return clxent_ctx_device(o->ctx, &info) == CLXENT_OK && info.name[0] != '\0';
@@ -372,7 +373,7 @@ static int in_clxent_tuning_init(const opened *o) {
     return value.struct_size == sizeof value;
 }
 
-/* In the order of tests/consumer/symbols.txt, which is every function that the library exports. */
+/* In the order of tests/consumer/symbols.txt, which lists every function that the library exports. */
 static const struct {
     const char *name;
     int (*call)(const opened *);
@@ -446,7 +447,7 @@ static int discovery_in_a_grandchild(const opened *o) {
 
 /* ---------------------------------------------------------------- who opens, who forks ---------------- */
 
-/* A device listed, no context opened: enough for a driver to start its threads. */
+/* The process lists devices and opens no context. A driver may already start its threads then. */
 static int listed(const opened *none) {
     return list() && discovery_in_a_child(none) && discovery_in_a_grandchild(none) && list();
 }
@@ -454,7 +455,7 @@ static int listed(const opened *none) {
 static int opened_a_context(const opened *none) {
     opened o = *none, more = *none;
     return open_ctx(&o) && every_function_in_a_child(&o) && discovery_in_a_grandchild(&o) &&
-           run(o.ctx, o.plan) && open_ctx(&more); /* the parent is not concerned */
+           run(o.ctx, o.plan) && open_ctx(&more); /* the parent still uses OpenCL */
 }
 
 static int opened_a_queue(const opened *none) {
@@ -463,7 +464,7 @@ static int opened_a_queue(const opened *none) {
            run(o.ctx, o.plan);
 }
 
-/* Opens OpenCL, in a process whose parents have not. */
+/* Opens OpenCL in a process whose parents have not opened it. */
 static int opens(const opened *none) {
     opened o = *none;
     if (!open_ctx(&o)) return 0;
@@ -480,7 +481,7 @@ static int opens_after_its_child(const opened *none) {
     return opens_in_a_child(none) && opens(none);
 }
 
-/* Another thread, which is in the library at the fork, may hold its lock and the loader's. */
+/* Another thread may be inside the library at the fork, and may hold the library's lock and the loader's. */
 static atomic_int listing;
 
 static void *keep_listing(void *unused) {

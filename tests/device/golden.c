@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every case of tests/cases through clxent_run(), on the schedule that is chosen and on each by force: every
- * output file that the case lists, within the bounds of reference.h around what stands in the file. A file of
- * f32 was rounded when it was written: half a unit of f32 is added there.
+ * Runs every case of tests/cases through clxent_run(), on the automatic schedule and on each forced one. The
+ * results must be within the bounds of reference.h around the values in the case's output files. A file of
+ * f32 holds rounded values, so half a unit of f32 is added to its bounds.
  */
 #include <clxent/clxent_experimental.h>
 
@@ -41,8 +41,8 @@ static void run_case(const test_case *c, clxent_schedule schedule) {
     clxent_plan_destroy(plan);
 }
 
-/* The tokens of the case scored by next-token targets, and by the targets that the case spells out, over
- * logits made up here: both as the reference says for the latter. */
+/* Scores the case's tokens twice, over drawn logits: by next-token targets, and by the class targets that the
+ * case lists. Both results must agree with the reference for the class targets. */
 static void run_next_token(const test_case *c, clxent_schedule schedule) {
     enum { CLASSES = 10 };
     const tensor *targets = case_output(c, "targets");
@@ -95,16 +95,16 @@ static void run_next_token(const test_case *c, clxent_schedule schedule) {
     free(grad);
 }
 
-/* The cases of grid/ have options of their own each, and so a program each on every schedule: these, the
- * device's choice among them, take turns, but in the long form. A slow compiler has three schedules and half
- * of the cases. */
+/* Each case of grid/ has its own options, and so its own program on every schedule. So such a case runs on
+ * one schedule (or AUTO), in turn; in the long form it runs on all of them. A slow compiler runs three
+ * schedules and half of these cases. */
 static bool has_turn(const char *name, int number, clxent_schedule schedule) {
     const bool of_grid = strncmp(name, "grid", 4) == 0;
     const int turns = expect_effort() == EFFORT_SMALL ? 6 : CLXENT_SCHEDULE_SPLIT + 1;
     return !of_grid || expect_long() || number % turns == (int)schedule;
 }
 
-/* One case in `step`, from number `first` on. */
+/* Runs every `step`-th case, from number `first` on. */
 static void cases_from(int first, int step, clxent_schedule schedule) {
     static char names[CASES_MOST][CASE_NAME];
     const int count = cases_list(names);
@@ -123,7 +123,7 @@ static void cases_from(int first, int step, clxent_schedule schedule) {
     print_message("%s: %d of %d cases\n", clxent_schedule_name(schedule), tried, count);
 }
 
-/* An interpreter takes seconds a case: a thirtieth of them on each schedule, not the same ones. */
+/* An interpreter takes seconds a case, so it runs one case in 30, other cases on each schedule. */
 static void every_case(clxent_schedule schedule) {
     const int tiny = expect_effort() == EFFORT_TINY;
     cases_from(tiny ? 6 * (int)schedule : 0, tiny ? 30 : 1, schedule);
@@ -144,7 +144,7 @@ static void on_group(void **state) {
     every_case(CLXENT_SCHEDULE_GROUP);
 }
 
-/* Vector kernels take a minute each on a compiler that wants a small test. */
+/* A slow compiler needs a minute for each vector kernel. */
 static void on_wide(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_SMALL) skip();
@@ -157,7 +157,7 @@ static void on_split(void **state) {
     every_case(CLXENT_SCHEDULE_SPLIT);
 }
 
-/* Other tunings than the table's: the least of everything, the most, what lies between. */
+/* Tunings that the table does not have: the least of each value, the most, and two in between. */
 static void on_other_tunings(void **state) {
     (void)state;
     static const clxent_tuning tunings[] = {
@@ -167,13 +167,13 @@ static void on_other_tunings(void **state) {
         {sizeof(clxent_tuning), 8, 16, 32, 32, 4, 2, 128, 100, 64, 8},
     };
     enum { TUNINGS = sizeof tunings / sizeof *tunings };
-    const int step = expect_long() ? 60 : CASES_MOST; /* one */
-    if (expect_effort() != EFFORT_FULL) skip();       /* each a compilation */
+    const int step = expect_long() ? 60 : CASES_MOST; /* CASES_MOST: one case */
+    if (expect_effort() != EFFORT_FULL) skip();       /* each case needs a compilation */
     for (int i = 0; i < TUNINGS; i++) {
         print_message("tuning %d:\n", i);
         expect_status("clxent_ctx_set_tuning", ctx, clxent_ctx_set_tuning(ctx, &tunings[i]), CLXENT_OK);
         for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++)
-            if (schedule != CLXENT_SCHEDULE_LANE) /* AUTO takes it where the tuning says so */
+            if (schedule != CLXENT_SCHEDULE_LANE) /* AUTO takes LANE when the tuning says so */
                 cases_from(5 * (TUNINGS * i + schedule), step, (clxent_schedule)schedule);
     }
     assert_int_equal(clxent_ctx_set_tuning(ctx, NULL), CLXENT_OK);

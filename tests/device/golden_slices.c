@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cross entropies of tests/cases with their classes cut into 1, 2, 3 and 7 slices: every output file that
- * a case lists, within the bounds of reference.h, from the merged state. */
+ * Runs the cross entropies of tests/cases with their classes cut into 1, 2, 3 and 7 slices. The outputs from
+ * the merged state must be within the bounds of reference.h around the case's output files. */
 #include <clxent/clxent_experimental.h>
 
 #include "leave.h"
@@ -17,7 +17,8 @@
 
 static clxent_ctx *ctx;
 
-/* Ragged slices, the first of one class; in another order than their classes. */
+/* Runs a case in slices of different sizes; the first slice has one class. The states' order is not the order
+ * of their classes. */
 static void run_case(const test_case *c, int slices) {
     const int64_t classes = c->problem.classes;
     int64_t cuts[SLICED_MOST + 1];
@@ -38,7 +39,7 @@ static void run_case(const test_case *c, int slices) {
     case_results_free(&r);
 }
 
-/* The short form: a case in twelve of grid/, which have a program each; two of the others. */
+/* The short form runs one case in 12, or in 40 on a slow device: most cases need their own program. */
 static void in_slices(void **state) {
     (void)state;
     static const int counts[] = {1, 2, 3, 7};
@@ -60,7 +61,7 @@ static void in_slices(void **state) {
 
 static int open_device(void **state) {
     (void)state;
-    clxent_tuning narrow = CLXENT_TUNING_INIT; /* which compiles faster */
+    clxent_tuning narrow = CLXENT_TUNING_INIT; /* narrow vectors compile faster */
     narrow.wide_width = narrow.group_width = 4;
     narrow.wide_tile = narrow.group_tile = 2;
     ctx = expect_ctx();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_enqueue() after the first call: no object of OpenCL's is made but events, nothing is compiled,
- * nothing waited for (layers/refuse_slow.c refuses all of that), and the library allocates no host memory
- * (the linker puts the functions below between it and malloc). */
+ * clxent_enqueue() after the first call. It makes no OpenCL object except events, compiles nothing and waits
+ * for nothing; layers/refuse_slow.c refuses such calls. The library allocates no host memory; the linker puts
+ * the functions below between the library and malloc(). */
 #include "leave.h"
 #include "support/device_call.h"
 
@@ -40,7 +40,7 @@ static void refuse_slow(bool on) {
     assert_int_equal(on ? setenv("CLXENT_REFUSE_SLOW", "1", 1) : unsetenv("CLXENT_REFUSE_SLOW"), 0);
 }
 
-/* Calls that ask for this and for that, with and without an event, each checked after the layer is off. */
+/* Calls for some outputs and for all, with and without an event. Checks results after the layer is off. */
 static void call_again(const owner *o, clxent_plan *plan, device_call *call, bool own_workspace) {
     for (int which = 0; which < 4; which++) {
         clxent_buffers b = call_buffers(call);
@@ -73,12 +73,12 @@ static void later_calls(void **state) {
     assert_true(owner_open(&o, 0));
     const unsigned long before = allocations;
     clxent_plan *plan = owner_plan(&o);
-    assert_true(allocations > before); /* they are counted indeed */
+    assert_true(allocations > before); /* proves that the wrappers count */
     device_call call;
     call_open(&o, &call, 3, true);
     const clxent_buffers b = call_buffers(&call);
 
-    refuse_slow(true); /* the plan's workspace is not there yet, and this is how that ends */
+    refuse_slow(true); /* the first call must make the plan's workspace, so it fails here */
     const clxent_status refused = clxent_enqueue(plan, &b, 0, NULL, NULL);
     refuse_slow(false);
     expect_status("first enqueue", o.ctx, refused, CLXENT_ERR_MEMORY);
@@ -90,7 +90,7 @@ static void later_calls(void **state) {
     owner_close(&o);
 }
 
-/* A caller that gives the workspace has no slow call at all. */
+/* If the caller gives the workspace, even the first call is fast. */
 static void first_call_with_a_workspace(void **state) {
     (void)state;
     owner o;

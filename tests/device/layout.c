@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layouts: the same numbers, stored with strides, padding, classes that are not adjacent, or odd rows,
- * give the same results; nothing outside the outputs is touched; and in place is as out of place. */
+ * Layouts. The same numbers give the same results when they are stored with strides, with padding, with
+ * classes that are not adjacent, or in odd rows. The call touches nothing outside the outputs. A gradient in
+ * place has the same bits as one in its own memory. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "support/problem.h"
 
@@ -20,12 +21,12 @@ enum { GUARD = 64, CANARY = 0x5C };
 
 typedef struct guarded {
     unsigned char *memory;
-    void *data; /* one element past a 64-byte boundary: no alignment beyond the element's own */
+    void *data; /* an output has no alignment beyond its element's own */
     size_t bytes, element;
-    size_t mapped; /* of an input: what memory has before a page that nobody may access; else 0 */
+    size_t mapped; /* of an input: the bytes before the page that nobody may access; else 0 */
 } guarded;
 
-/* An output stands between canaries. */
+/* Makes an output between canaries. */
 static guarded guard(int64_t count, clxent_dtype dtype) {
     const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
     unsigned char *memory = malloc(bytes + 2 * GUARD + element);
@@ -34,7 +35,7 @@ static guarded guard(int64_t count, clxent_dtype dtype) {
     return (guarded){memory, memory + GUARD + element, bytes, element, 0};
 }
 
-/* An input ends where memory ends: a device that uses it where it stands crashes when it reads on. */
+/* Makes an input that ends where memory ends. A device that uses it in place crashes if it reads further. */
 static guarded guard_input(int64_t count, clxent_dtype dtype) {
     const size_t element = clxent_dtype_size(dtype), bytes = (size_t)count * element;
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), mapped = (bytes / page + 1) * page;
@@ -73,11 +74,11 @@ typedef struct layout {
     const char *name;
     int64_t outer, inner, classes;
     int64_t padded;                    /* classes_padded, 0: none */
-    int64_t logits, grad, logs, other; /* strides; 0: dense. logs: log_probs or probs; other: probability
-                                        * targets and an (N,C) grad_output */
+    int64_t logits, grad, logs, other; /* strides; 0: dense. logs: log_probs or probs. other: probability
+                                        * targets, or an (N,C) grad_output */
 } layout;
 
-/* A matrix in memory: element (o, c, i) at o * stride + c * inner + i, c below `width`. */
+/* A matrix in memory. Element (o, c, i) stands at o * stride + c * inner + i; c is less than `width`. */
 typedef struct matrix {
     guarded store;
     int64_t outer, inner, width, stride;
@@ -87,7 +88,7 @@ typedef struct matrix {
 static matrix matrix_of(const layout *l, int64_t width, int64_t stride, clxent_dtype dtype, bool is_output) {
     const int64_t dense = width * l->inner;
     matrix m = {{0}, l->outer, l->inner, width, stride ? stride : dense, dtype};
-    const int64_t count = (l->outer - 1) * m.stride + dense; /* no more than is needed */
+    const int64_t count = (l->outer - 1) * m.stride + dense; /* exactly as many as necessary */
     m.store = is_output ? guard(count, dtype) : guard_input(count, dtype);
     return m;
 }
@@ -118,12 +119,12 @@ static void free_matrix(matrix *m, const char *what) {
 typedef enum task { CLASS_TARGETS, PROBABILITIES, SOFTMAX, NLL } task;
 enum { ROWS = 24, ELEMENTS = ROWS * 300 };
 
-typedef struct result { /* by row and class, whatever the layout was */
+typedef struct result { /* dense, by row and class, for every layout */
     double loss, row_loss[ROWS], lse[ROWS], logs[ELEMENTS], grad[ELEMENTS];
     int64_t argmax[ROWS];
 } result;
 
-/* Multiples of 1/8 that every floating type holds. */
+/* Multiples of 1/8, which every floating type holds exactly. */
 static double logit(int64_t row, int64_t c) {
     return (double)((row * 7919 + c * 104729) % 41) / 8 - 2.5;
 }
@@ -239,10 +240,10 @@ static const layout layouts[] = {
     {"(N,C,2)", 12, 2, 300, 0, 0, 0, 0, 0},
     {"(N,C,d) strided", 4, 6, 10, 0, 65, 61, 77, 64},
     {"(N,C,d) padded and strided", 4, 5, 17, 20, 101, 113, 86, 99},
-    {"rows for all lanes of a vector", 16, 1, 5, 0, 0, 0, 0, 0}, /* which are read four classes at a time */
+    {"rows for all lanes of a vector", 16, 1, 5, 0, 0, 0, 0, 0}, /* kernels read four classes at a time */
 };
 
-/* An interpreter tries one in three, which meets each member of a layout. */
+/* An interpreter runs every third layout. These use each member of a layout. */
 static size_t layout_step(void) {
     return expect_effort() == EFFORT_TINY ? 3 : 1;
 }
@@ -254,7 +255,7 @@ static void agree(task kind, clxent_dtype dtype) {
         compute(kind, &dense, CLXENT_F32, false, &base);
         compute(kind, l, dtype, false, &got);
         expect_about("layout %s, %d classes", l->name, (int)l->classes);
-        /* both sides are within the bound; a row's terms come to less than 9 times its targets' mass */
+        /* Both results are within the bound. A row's terms sum to less than 9 times its targets' mass. */
         const double mass = kind == PROBABILITIES ? 0.5 * (double)l->classes + 1 : 1;
         expect_near("loss", 0, CLXENT_F32, got.loss, base.loss, 2 * loss_bound(9 * mass));
         for (int64_t r = 0; r < l->outer * l->inner; r++) {
@@ -274,7 +275,7 @@ static void class_targets(void) {
     agree(CLASS_TARGETS, CLXENT_F32);
 }
 
-/* One of the two, for which the schedules take turns: each is a program. */
+/* Each schedule runs one of the two types, because each type needs another program. */
 static clxent_dtype type_of_16_bits(void) {
     const clxent_schedule schedule = test_schedule();
     return schedule == CLXENT_SCHEDULE_GROUP || schedule == CLXENT_SCHEDULE_SPLIT ? CLXENT_BF16 : CLXENT_F16;
@@ -296,7 +297,7 @@ static void nll(void) {
     agree(NLL, CLXENT_F32);
 }
 
-/* In place: the same bits as beside, together with all other outputs. */
+/* A gradient in place has the same bits as one in its own memory, and so have all other outputs. */
 static void in_place(void) {
     const clxent_dtype dtypes[] = {CLXENT_F32, type_of_16_bits()};
     static result beside, within;
@@ -327,7 +328,7 @@ static void softmax_in_place(void) {
 
 int main(void) {
     static const rule rules[] = {
-        RULE(class_targets_16), RULE(softmax_backward), /* an interpreter runs these two */
+        RULE(class_targets_16), RULE(softmax_backward), /* an interpreter runs the first two */
         RULE(class_targets),    RULE(probabilities),    RULE(nll), RULE(in_place), RULE(softmax_in_place),
     };
     const size_t count = expect_effort() == EFFORT_TINY ? 2 : sizeof rules / sizeof *rules;

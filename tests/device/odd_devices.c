@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A device that is odd in the way CLXENT_ODD_DEVICE says (layers/odd_device.c), or, without that variable,
- * the one there is: random problems of several kinds on every schedule are solved right, within the bounds of
- * the reference, or refused with a status and a message that names a limit of the device. CLXENT_ODD_REFUSES
- * says what is to be refused: nothing (not set), f64, some (beyond the largest buffer), or all (the device
- * itself). */
+ * A device that is odd in the way that CLXENT_ODD_DEVICE describes (layers/odd_device.c), or the device as it
+ * is if the variable is not set. The test draws problems of several kinds and runs them on every schedule.
+ * The results must be within the bounds of the reference, or the library must refuse the problem with a
+ * message that names a limit of the device. CLXENT_ODD_REFUSES names the expected refusals: none (not set),
+ * "f64", "some" (beyond the largest buffer) or "all" (the device itself). */
 #include "leave.h"
 #include "said.h"
 #include "support/trial.h"
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-/* The first VARIANTS_SHORT also in the short form of the test, the first alone where compiling is slow. */
+/* The short form of the test runs the first VARIANTS_SHORT variants. A slow compiler runs only the first. */
 static const variant variants[] = {
     {"plain", .op = CLXENT_CROSS_ENTROPY, .saved = 1},
     {"smoothing_stats", .smoothing = 1, .stats = 1},
@@ -30,14 +30,14 @@ static const variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants, VARIANTS_SHORT = 3 };
 
-/* Rows that are short, of odd lengths, longer than 1 KiB, and, the last two, longer than 64 KiB. */
+/* Short rows, rows of odd lengths, rows longer than 1 KiB, and in the last two shapes longer than 64 KiB. */
 static const struct {
     int64_t classes, rows;
 } shapes[] = {{1, 5}, {3, 5000}, {33, 70}, {257, 300}, {1000, 40}, {20000, 3}, {50257, 2}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static struct {
-    clxent_ctx *ctx; /* NULL: the device was refused */
+    clxent_ctx *ctx; /* NULL: the library refused the device */
     clxent_device_info device;
     const char *spec, *refuses;
     long solved, refused;
@@ -47,7 +47,7 @@ static bool refuses(const char *what) {
     return strcmp(odd.refuses, what) == 0;
 }
 
-/* The message names the device's limit, and the refusal was to be expected. */
+/* Checks that the message names the device's limit, and that the test expects the refusal. */
 static void check_refusal(const trial *t, clxent_status status) {
     const char *message = clxent_ctx_last_error(odd.ctx);
     const bool f64 = t->real == CLXENT_F64 && status == CLXENT_ERR_UNSUPPORTED && strstr(message, "f64");
@@ -63,7 +63,7 @@ static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
     trial_draw(&t, v, limits, r);
     clxent_plan *plan = NULL;
     clxent_status status = clxent_plan_create_scheduled(&plan, odd.ctx, &t.desc, t.schedule);
-    if (!trial_is_too_long(odd.ctx, status)) { /* that is no oddity of the imitated device */
+    if (!trial_is_too_long(odd.ctx, status)) { /* llvmpipe's own limit is not the imitated device's */
         if (status == CLXENT_OK) status = clxent_run(plan, &t.arrays);
         if (status != t.expect) {
             check_refusal(&t, status);
@@ -83,7 +83,7 @@ static void check_variant(void **state) {
     const int64_t number = v - variants;
     rng r = rng_start(7 + (uint64_t)number);
     for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++) {
-        /* a vector kernel takes a minute to compile there */
+        /* a slow compiler needs a minute for a vector kernel */
         if (schedule >= CLXENT_SCHEDULE_WIDE && expect_effort() != EFFORT_FULL) continue;
         for (int i = 0; i < SHAPES; i++) {
             const trial_limits limits = {.classes = shapes[i].classes,
@@ -92,7 +92,7 @@ static void check_variant(void **state) {
                                          .elements = (int64_t)1 << 17,
                                          .schedule = (clxent_schedule)schedule,
                                          .device = &odd.device,
-                                         /* each with and without is another program */
+                                         /* each of the two options needs another program */
                                          .scale = number % 2 ? ALWAYS : NEVER,
                                          .strided = number % 3 == 1 ? ALWAYS : NEVER};
             run_trial(v, &limits, &r);
@@ -100,7 +100,7 @@ static void check_variant(void **state) {
     }
 }
 
-/* What there was to be refused was, and something was solved. */
+/* Checks that the library solved some problems, and refused some exactly if the test expects refusals. */
 static void check_counts(void **state) {
     (void)state;
     print_message("%s: %ld problems solved, %ld refused%s\n", odd.spec, odd.solved, odd.refused,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_run() on a device that copies (layers/odd_device.c makes one), seen through the calls that it makes
- * (layers/watch_calls.c writes them down): copies run beside kernels, buffers are made once, everything made
- * is let go, and whichever call fails, the caller gets a status, the message of the first failure, and arrays
- * that nothing uses any more. */
+ * clxent_run() on a device that copies; layers/odd_device.c makes one. layers/watch_calls.c records the
+ * library's calls. Copies run beside kernels. The library makes its buffers once, and releases every object.
+ * When any call fails, the library returns a status and the message of the first failure, and no command uses
+ * the caller's arrays any more. */
 #include "expect.h"
 #include "leave.h"
 #include "support/record.h"
@@ -35,7 +35,7 @@ typedef struct machine {
     clxent_plan *plan;
 } machine;
 
-/* Room for `blocks` blocks of `rows` rows, beside all else that a call needs. */
+/* Opens a context whose budget holds `blocks` blocks of `rows` rows, and all else that a call needs. */
 static machine open_machine(int blocks, int rows) {
     machine m = {NULL, NULL};
     clxent_error err = {0};
@@ -46,7 +46,7 @@ static machine open_machine(int blocks, int rows) {
     desc.classes = CLASSES;
     desc.outputs =
         CLXENT_OUT_LOSS | CLXENT_OUT_ROW_LOSS | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_GRAD | CLXENT_OUT_COUNTS;
-    /* The rest is less than half a row's. */
+    /* All else needs less than half of a row's bytes. */
     options.memory_bytes =
         (uint64_t)(blocks * rows * MATRICES * MATRIX_ROW_BYTES + MATRICES * MATRIX_ROW_BYTES / 2);
     if (clxent_ctx_create(&m.ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
@@ -76,13 +76,13 @@ static clxent_status run(const machine *m, outputs *out) {
 
 /* ------------------------------------------------------------------------------- the tests ------------ */
 
-/* Asserts that nothing was waited for that was not submitted: kernels wait for the last upload, downloads for
- * the last kernel, which are in other queues (OpenCL wants these flushed), and the caller for any of them,
- * while the next block is to be on its way. */
+/* Checks that nobody waits for a command that was not flushed. Kernels wait for the last upload, and
+ * downloads for the last kernel. These are in other queues, so OpenCL requires a flush. The caller waits for
+ * all of them, and the next block must be on its way meanwhile. */
 static void expect_submitted_in_time(void) {
     static const char *const commands[] = {"clEnqueueWriteBuffer", "clEnqueueNDRangeKernel",
                                            "clEnqueueReadBuffer"};
-    unsigned long long unflushed[3] = {0, 0, 0}; /* the queue, where a command in it was not flushed */
+    unsigned long long unflushed[3] = {0, 0, 0}; /* the queue that has an unflushed command, or 0 */
     for (int i = 0; i < record_length; i++) {
         const entry *e = &record[i];
         const bool waits = is_call(e, "clWaitForEvents");
@@ -98,7 +98,7 @@ static void expect_submitted_in_time(void) {
     }
 }
 
-/* The two blocks' worth of a budget: while the caller waits for a block, the next one is on its way whole. */
+/* The budget holds two blocks. While the caller waits for a block, the next block is enqueued completely. */
 static void a_block_ahead(void **state) {
     (void)state;
     enum { BLOCK = 4, BLOCKS = ROWS / BLOCK, BLOCK_BYTES = BLOCK * MATRIX_ROW_BYTES };
@@ -123,11 +123,11 @@ static void a_block_ahead(void **state) {
             downloads += e->bytes == BLOCK_BYTES;
         } else if (is_call(e, "clEnqueueNDRangeKernel")) {
             kernel_queue = e->queue;
-            kernels += uploads > 0; /* not those that count the targets */
+            kernels += uploads > 0; /* leaves out the kernels that count the targets */
         } else if (is_call(e, "clWaitForEvents") && uploads > 0 &&
-                   uploads < BLOCKS) { /* of blocks of logits */
+                   uploads < BLOCKS) { /* the waits for blocks of logits */
             assert_int_equal(uploads,
-                             waits + 2); /* block `waits` is waited for, the one behind it enqueued */
+                             waits + 2); /* the caller waits for block `waits`; the next is enqueued */
             assert_true(kernels >= waits + 2);
             assert_int_equal(downloads, 2 * (waits + 2)); /* log_probs and grad */
             waits++;
@@ -157,7 +157,7 @@ static void buffers_are_made_once(void **state) {
     assert_int_equal(buffers_of(1), few_blocks);
 }
 
-/* What the records so far say is left. */
+/* The objects that are left after the records so far. */
 typedef struct balance {
     int events, queues, buffers;
 } balance;
@@ -174,7 +174,7 @@ static void expect_nothing_left(const balance *b) {
     expect_integer("buffers left", 0, b->buffers, 0);
 }
 
-/* Asserts that each queue that was given a command was finished after it. */
+/* Checks that the library finishes each queue after the last command in it. */
 static void expect_queues_finished(void) {
     for (int i = 0; i < record_length; i++) {
         const entry *e = &record[i];
@@ -202,7 +202,7 @@ static void everything_is_released(void **state) {
     expect_nothing_left(&left);
 }
 
-/* One call of the library's in the record fails. Returns whether there was one of that number. */
+/* Makes the library's call of this number fail. Returns false when the library made fewer calls. */
 static bool fail_call(int number, const outputs *expected) {
     static outputs out;
     char text[16];
@@ -227,7 +227,7 @@ static bool fail_call(int number, const outputs *expected) {
         assert_non_null(strstr(clxent_ctx_last_error(m.ctx), "CL_OUT_OF_RESOURCES"));
     }
 
-    start_recording(); /* the plan is as good as before */
+    start_recording(); /* the plan must still work */
     if (status != CLXENT_OK) expect_status("run again", m.ctx, run(&m, &out), CLXENT_OK);
     close_machine(&m);
     stop_recording();
@@ -245,7 +245,7 @@ static void any_call_fails(void **state) {
     close_machine(&m);
     int number = 1;
     while (fail_call(number, &expected)) number++;
-    assert_true(number > 40); /* there were calls to fail */
+    assert_true(number > 40); /* proves that calls failed */
 }
 
 static int fill(void **state) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A call in phases has the bits of one call, whatever its blocks and their order: random problems of every
- * kind, on queues in order and out of order, in the plan's workspace and in the caller's. And what it
- * refuses. */
+ * A call in phases gives the same bits as one call, whatever its blocks and their order. The test draws
+ * problems of every kind. It uses queues in order and out of order, and workspaces of the plan and of the
+ * caller. It also checks the refusals. */
 #include <clxent/clxent_experimental.h>
 
 #include "said.h"
@@ -28,7 +28,7 @@ static const variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants, MOST_BLOCKS = 6 };
 
-/* Outer elements and classes of the arrays of (N,C); classes 0: the array has another shape. */
+/* The classes of an (N,C) array, and its stride. Returns 0 for an array of another shape. */
 static int64_t classes_of(const trial *t, int array, int64_t *stride) {
     const clxent_desc *d = &t->desc;
     const int64_t padded = d->classes_padded ? d->classes_padded : d->classes;
@@ -64,7 +64,7 @@ static size_t element_size(const trial *t, int array) {
     return clxent_dtype_size(dtype);
 }
 
-/* The trial's arrays on the device. A gradient in place of the logits has their memory. */
+/* Copies the trial's arrays to the device. A gradient in place of the logits uses their buffer. */
 static void upload(const owner *o, const trial *t, clxent_buffers *b) {
     const clxent_array *arrays = &t->arrays.logits;
     clxent_buffer *buffers = &b->logits;
@@ -92,7 +92,7 @@ static void release(const clxent_buffers *b) {
     }
 }
 
-/* Every byte of every array is as in the other call. */
+/* Checks that every byte of every array is the same after both calls. */
 static void compare(const owner *o, const trial *t, const clxent_buffers *whole,
                     const clxent_buffers *blocks) {
     const clxent_array *arrays = &t->arrays.logits;
@@ -111,7 +111,7 @@ static void compare(const owner *o, const trial *t, const clxent_buffers *whole,
     }
 }
 
-/* The arrays of a block: those of (N,C) begin with its first row, where it has one. */
+/* The arrays of a block. If the block has rows, its (N,C) arrays begin with its first row. */
 static clxent_buffers block_of(const trial *t, const clxent_buffers *all, int64_t first_row, int64_t rows) {
     clxent_buffers b = *all;
     if (rows == 0) return b;
@@ -123,18 +123,18 @@ static clxent_buffers block_of(const trial *t, const clxent_buffers *all, int64_
     return b;
 }
 
-/* Cuts `units` into blocks, some of them of none, in random order. */
+/* Cuts `units` into blocks and shuffles them. Some blocks may be empty. */
 static int cut(int64_t units, int64_t first[MOST_BLOCKS], int64_t end[MOST_BLOCKS], rng *r) {
     const int count = (int)rng_integer(r, 1, MOST_BLOCKS);
     for (int i = 0; i < count; i++) first[i] = i == 0 ? 0 : rng_integer(r, 0, units);
-    for (int i = 1; i < count; i++) /* in order, */
+    for (int i = 1; i < count; i++) /* sort the cuts */
         for (int j = i; j > 0 && first[j] < first[j - 1]; j--) {
             const int64_t swapped = first[j];
             first[j] = first[j - 1];
             first[j - 1] = swapped;
         }
     for (int i = 0; i < count; i++) end[i] = i + 1 < count ? first[i + 1] : units;
-    for (int i = count - 1; i > 0; i--) { /* and out of it */
+    for (int i = count - 1; i > 0; i--) { /* shuffle the blocks */
         const int j = (int)rng_integer(r, 0, i);
         const int64_t f = first[i], e = end[i];
         first[i] = first[j], end[i] = end[j];
@@ -170,7 +170,7 @@ static void run_trial(const owner *o, const variant *v, const trial_limits *limi
     clxent_buffers whole, blocks;
     cl_mem workspace = NULL;
     trial_draw(&t, v, limits, r);
-    t.desc.flags &= ~(uint32_t)CLXENT_ATOMIC; /* whose last bits are not fixed */
+    t.desc.flags &= ~(uint32_t)CLXENT_ATOMIC; /* with it, the last bits of a loss vary */
     expect_status("plan", o->ctx, clxent_plan_create_scheduled(&plan, o->ctx, &t.desc, limits->schedule),
                   CLXENT_OK);
     upload(o, &t, &whole);
@@ -194,7 +194,7 @@ static void run_trial(const owner *o, const variant *v, const trial_limits *limi
     trial_free(&t);
 }
 
-/* Programs that one context has compiled, for the other. */
+/* Gives the compiled programs of one context to the other. */
 static void share_programs(const clxent_ctx *from, clxent_ctx *to) {
     size_t bytes = 0;
     assert_int_equal(clxent_ctx_export_programs((clxent_ctx *)from, NULL, 0, &bytes), CLXENT_OK);
@@ -205,7 +205,7 @@ static void share_programs(const clxent_ctx *from, clxent_ctx *to) {
     free(blob);
 }
 
-/* Few classes and many take turns, so that a kind compiles one schedule's kernels. */
+/* The kinds have few classes and many in turn, so that each kind compiles the kernels of one schedule. */
 static void bits_of_one_call(void **state) {
     const variant *v = *state;
     const int64_t number = v - variants;
@@ -235,7 +235,7 @@ static void bits_of_one_call(void **state) {
     for (int i = 0; i < 1 + has_other; i++) owner_close(&o[i]);
 }
 
-/* ---------------------------------------------------------------- what is refused --------------------- */
+/* ---------------------------------------------------------------- refusals ---------------------------- */
 
 typedef struct opened {
     owner o;
@@ -279,7 +279,7 @@ static void assert_refused(const opened *p, clxent_status got, clxent_status exp
     assert_says(clxent_ctx_last_error(p->o.ctx), says);
 }
 
-/* Each refusal leaves the call as it was: it is finished in the end, with the results of one call. */
+/* A refusal does not change the open call. In the end the call has the results of one call. */
 static void wrong_order(void **state) {
     (void)state;
     opened p;
@@ -309,7 +309,7 @@ static void wrong_order(void **state) {
     close_all(&p);
 }
 
-/* What must be the same in every phase. */
+/* The arguments that must be the same in every phase. */
 static void other_arguments(void **state) {
     (void)state;
     opened p;
@@ -343,7 +343,7 @@ static void other_arguments(void **state) {
     p.b.targets.mem = NULL;
     assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "targets is NULL");
     p.b = good;
-    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the open call is still that of the first begin */
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the call of the first begin is still open */
     assert_int_equal(call_end(&p), CLXENT_OK);
     call_check(&p.o, &p.call, NULL, 0);
     assert_int_equal(clxent_enqueue_begin(NULL, &good, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
@@ -356,7 +356,7 @@ static void other_arguments(void **state) {
     close_all(&p);
 }
 
-/* Rows of (N,C,d): a block has whole outer indices. */
+/* A block of (N,C,d) must have whole outer indices. */
 static void pieces_of_an_outer_index(void **state) {
     (void)state;
     opened p;
@@ -378,7 +378,7 @@ static void pieces_of_an_outer_index(void **state) {
     close_all(&p);
 }
 
-/* A begin that comes before the end forgets the call that was open. */
+/* A begin before the end drops the open call. */
 static void begun_again(void **state) {
     (void)state;
     opened p;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_ctx_export_programs(), clxent_ctx_import_programs(): a context that was given everything compiles
- * nothing (layers/break_builds.c would show it) and computes the same bits; one that was given less, or
- * something damaged, foreign, or that its driver refuses (the same layer), compiles the rest and says
- * nothing. What may stand in a blob byte by byte is unit/program_blob.c's. */
+ * clxent_ctx_export_programs(), clxent_ctx_import_programs(). A context that imports all programs compiles
+ * nothing and computes the same bits; layers/break_builds.c would break a compilation. A context may also
+ * import fewer programs, or a blob that is damaged, foreign or refused by its driver (the same layer refuses
+ * it). Such a context compiles the missing programs and reports no error. unit/program_blob.c tests a blob's
+ * bytes. */
 #include "leave.h"
 #include "support/device_call.h"
 
@@ -16,7 +17,7 @@
 
 enum { ROWS = 3, CLASSES = 5 };
 
-/* What a context computes: two plans, so that a blob can have one program and lack another. */
+/* A context computes two plans, so that a blob can contain one program and lack another. */
 typedef enum work { PLAIN, WITH_ENTROPY } work;
 typedef struct results {
     float loss, grad[ROWS][CLASSES];
@@ -77,7 +78,7 @@ static void set(const char *name, const char *value) {
     assert_int_equal(value ? setenv(name, value, 1) : unsetenv(name), 0);
 }
 
-/* The blob and the results of a context of its own, both plans or one. */
+/* Opens a context, computes the plans up to `most`, and returns the context's blob and results. */
 static blob a_blob(work most, results *r) {
     clxent_ctx *ctx = expect_ctx();
     for (int what = PLAIN; what <= (int)most; what++) {
@@ -90,7 +91,7 @@ static blob a_blob(work most, results *r) {
     return b;
 }
 
-/* A context with this import computes `r`, and whether it had to compile. */
+/* Checks that a context with this import computes `r`, and whether the context compiles. */
 static void expect_results(const blob *b, const results *r, bool compiles) {
     clxent_ctx *ctx = expect_ctx();
     import(ctx, b);
@@ -119,7 +120,7 @@ static void all_of_it(void **state) {
     set("CLXENT_BREAK_BUILDS", NULL);
     assert_int_equal(clxent_ctx_programs_compiled(ctx), 0);
 
-    /* What it exports serves as well, whatever of it is still an import. */
+    /* The context exports programs that are as good, whether or not it has used each import. */
     blob second = export(ctx);
     assert_int_equal(second.bytes, b.bytes);
     expect_results(&second, &r[PLAIN], false);
@@ -172,14 +173,14 @@ static void damaged(void **state) {
     free(b.data);
 }
 
-/* FNV-1a, which ends a blob: whoever changes one on purpose makes it fit. */
+/* Writes the checksum that ends a blob, FNV-1a. A test that changes a blob on purpose calls this. */
 static void seal(const blob *b) {
     uint64_t sum = 14695981039346656037u;
     for (size_t i = 0; i < b->bytes - sizeof sum; i++) sum = (sum ^ b->data[i]) * 1099511628211u;
     memcpy(b->data + b->bytes - sizeof sum, &sum, sizeof sum);
 }
 
-/* Made by another version of clxent, from other kernels, on another device, with another driver. */
+/* The blob comes from another version of clxent, other kernels, another device or another driver. */
 static void foreign(void **state) {
     (void)state;
     results r;
@@ -191,7 +192,7 @@ static void foreign(void **state) {
     const char *parts[] = {clxent_version(), "kernels ",          info.platform,        info.name,
                            info.driver,      info.opencl_version, info.opencl_c_version};
     seal(&b);
-    expect_results(&b, &r, false); /* that is the checksum indeed */
+    expect_results(&b, &r, false); /* proves that seal() computes the library's checksum */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         unsigned char *at = NULL;
         const size_t length = strlen(parts[i]);
@@ -206,8 +207,8 @@ static void foreign(void **state) {
     free(b.data);
 }
 
-/* The driver does not take a program, at each place where it can say so: compiled instead, and the next
- * export has what was compiled. */
+/* The driver refuses a binary, at each place where it can. The context compiles the program instead, and
+ * exports the compiled program. */
 static void refused_by_the_driver(void **state) {
     (void)state;
     static const char *const where[] = {"create", "status", "build", "kernel"};
@@ -221,7 +222,7 @@ static void refused_by_the_driver(void **state) {
         compute(ctx, PLAIN);
         set("CLXENT_BREAK_BINARIES", NULL);
         const blob again = export(ctx);
-        assert_true(again.bytes < b.bytes + b.bytes / 2); /* in the place of the refused, not beside them */
+        assert_true(again.bytes < b.bytes + b.bytes / 2); /* the new programs replace the refused ones */
         expect_results(&again, &r, false);
         free(again.data);
         clxent_ctx_destroy(ctx);
@@ -250,7 +251,7 @@ static void wrong_use(void **state) {
     clxent_ctx_destroy(ctx);
 }
 
-/* An empty context exports a blob without programs, which may be imported. */
+/* An empty context exports a blob without programs. A context may import this blob. */
 static void nothing_of_it(void **state) {
     (void)state;
     results r;
@@ -262,7 +263,7 @@ static void nothing_of_it(void **state) {
     free(b.data);
 }
 
-/* A caller's context with two devices: the blob is of the queue's. */
+/* The caller's OpenCL context has two devices. The blob holds the programs of the queue's device. */
 static void one_of_two_devices(void **state) {
     (void)state;
     cl_platform_id platform;

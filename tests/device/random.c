@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The device against the reference: random shapes, layouts, values and options for each kind of kernel,
- * on every schedule, every output within the bounds of reference.h. The seed is printed; a failure prints
- * the whole problem and the element.   test_random [NAME]   runs one kind alone ("f16", "soft*").
- * CLXENT_TEST_LONG=1 tries every kind, and draws the scale and the layout anew for each problem.
+ * Compares the device with the reference. The test draws shapes, layouts, values and options for each kind of
+ * kernel, on every schedule. Every output must be within the bounds of reference.h. The test prints the seed;
+ * a failure prints the whole problem and the element.
+ *
+ * test_random [NAME]   runs one kind alone ("f16", "soft*").
+ * CLXENT_TEST_LONG=1   runs every kind, and draws the scale and the layout anew for each problem.
  */
 #include "leave.h"
 #include "support/trial.h"
@@ -14,9 +16,9 @@
 
 #include <cmocka.h>
 
-/* Cross entropy, class targets, f32 where nothing is said. The first VARIANTS_FULL are tried, where compiling
- * is slow the first VARIANTS_SMALL, on an interpreter the first VARIANTS_TINY; the others in the long form,
- * ci/random. (What they combine meets in combinations.c too, in small problems.) */
+/* The default is cross entropy, class targets, f32. The test runs the first VARIANTS_FULL variants; with a
+ * slow compiler, the first VARIANTS_SMALL; on an interpreter, the first VARIANTS_TINY. The long form,
+ * ci/random, runs all of them. (combinations.c has the combinations of the others too, in small problems.) */
 static const variant variants[] = {
     {"plain", .op = CLXENT_CROSS_ENTROPY, .saved = 1},
     {"smoothing_stats", .smoothing = 1, .stats = 1},
@@ -69,13 +71,13 @@ static void run_trial(const variant *v, const trial_limits *limits, rng *r) {
     if (trial_run(ctx, v, limits, r)) trials++;
 }
 
-/* Each number of classes once, on one schedule. `scale` and `strided` as in trial_limits. */
+/* Runs each number of classes once, on one schedule. `scale` and `strided` are those of trial_limits. */
 static void run_class_counts(const variant *v, clxent_schedule schedule, trial_choice scale,
                              trial_choice strided, rng *r) {
     const test_effort effort = expect_effort();
     const int64_t most_elements[] = {[EFFORT_TINY] = 600, [EFFORT_SMALL] = 1 << 14, [EFFORT_FULL] = 1 << 17};
     for (int i = 0; i < CLASS_COUNTS; i++) {
-        /* an interpreter takes a second a trial: a third of them on each schedule, not the same ones */
+        /* An interpreter takes a second a trial, so it runs a third of them, other ones on each schedule. */
         if (effort == EFFORT_TINY && (class_counts[i] > 257 || i % 3 != (int)schedule % 3)) continue;
         if (effort == EFFORT_SMALL && class_counts[i] > 50257) break;
         const trial_limits limits = {.classes = class_counts[i],
@@ -89,15 +91,15 @@ static void run_class_counts(const variant *v, clxent_schedule schedule, trial_c
     }
 }
 
-/* Whether a kind has what another program is compiled for: drawn once, since compiling takes nearly all of
- * the time. combinations.c has it with everything else. */
+/* Chooses whether a kind has an option that needs another program. The test draws it once a kind, because
+ * compiling takes nearly all of the time. combinations.c combines the option with all others. */
 static trial_choice choose_once(double probability, rng *r) {
     const bool drawn = rng_chance(r, probability);
     return expect_long() ? DRAWN : drawn ? ALWAYS : NEVER;
 }
 
-/* GROUP and SPLIT, which take longest to compile where they are not the device's choice, take turns, but for
- * the first kind. */
+/* GROUP and SPLIT take longest to compile on a device that does not choose them. So each kind runs one of the
+ * two in turn; only the first kind runs both. */
 static bool has_turn(int64_t kind, clxent_schedule schedule) {
     if (expect_effort() != EFFORT_FULL || expect_long() || kind == 0) return true;
     return kind % 2 ? schedule != CLXENT_SCHEDULE_GROUP : schedule != CLXENT_SCHEDULE_SPLIT;
@@ -109,7 +111,8 @@ static void check_variant(void **state) {
     rng r = rng_start(seed + (uint64_t)(v - variants) * 1000003u);
     const trial_choice scale = choose_once(0.5, &r), strided = choose_once(0.3, &r);
     for (int schedule = CLXENT_SCHEDULE_AUTO; schedule <= CLXENT_SCHEDULE_SPLIT; schedule++) {
-        /* a vector kernel takes a minute to compile there; split is tried once */
+        /* With a slow compiler, a vector kernel takes a minute. So WIDE does not run, and only the first
+         * variant runs SPLIT. */
         if (schedule >= CLXENT_SCHEDULE_WIDE && expect_effort() == EFFORT_SMALL &&
             (schedule == CLXENT_SCHEDULE_WIDE || v != variants))
             continue;
@@ -118,7 +121,7 @@ static void check_variant(void **state) {
     }
 }
 
-/* As many elements as are promised to be tested at once, most rows and most classes. */
+/* The largest problems that one test computes: the most elements, with the most rows or the most classes. */
 static void largest(void **state) {
     (void)state;
     if (expect_effort() != EFFORT_FULL) skip();

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first pass of the kernels: a reference that moves while a row is read, the reference's own logit apart,
- * exponentials left where the gradient is to stand. Each row of row_patterns.c, by each kind of kernel that
- * does this, on every schedule, against the double-precision reference and within its bounds; and the
- * relative accuracy of confident rows, which those bounds do not ask for. Prints the largest errors in units
- * of the bounds, for 16-bit results beyond half a unit of the type.   test_references [NAME]   runs one kind
- * of kernel alone ("scaled.wide", "soft*"). */
+ * The first pass of the kernels. The online softmax moves its reference while it reads a row. It keeps the
+ * term of the reference's own logit apart, and it leaves exponentials in place of the gradient. Each kind of
+ * kernel that does this runs each row of row_patterns.c on every schedule. The results must be within the
+ * bounds of the double-precision reference. Confident rows must also have a relative accuracy that those
+ * bounds do not require. The test prints the largest errors in units of the bounds; for a 16-bit result it
+ * first subtracts half a unit of the type.
+ *
+ * test_references [NAME]   runs one kind of kernel alone ("scaled.wide", "soft*"). */
 #include "support/problem.h"
 #include "support/row_patterns.h"
 
@@ -17,20 +19,20 @@
 
 #include <cmocka.h>
 
-/* What a kernel is compiled for and called with. What is not said is off; f32. */
+/* The options that a kernel is compiled for and called with. The default is off, and f32. */
 typedef struct options {
     const char *name;
     clxent_op op;
     clxent_targets targets;
     clxent_dtype logits, grad;
-    bool apart;     /* the gradient is not written over the logits */
-    bool described; /* every output, so that no exponentials are left for the second pass */
-    bool long_rows; /* also of 100,000 classes */
-    bool weighted;  /* class weights, a third of them 0 */
+    bool apart;     /* the gradient has its own memory, not that of the logits */
+    bool described; /* asks for every output, so the first pass leaves no exponentials */
+    bool long_rows; /* also runs rows of 100,003 classes */
+    bool weighted;  /* has class weights, a third of them 0 */
     double smoothing, softcap, z_loss, scale;
 } options;
 
-/* One problem: a row for each pattern. */
+/* One problem with a row for each pattern. */
 typedef struct batch {
     const options *o;
     clxent_desc desc;
@@ -39,21 +41,21 @@ typedef struct batch {
     reference_problem p;
     reference_result expected;
     int64_t rows, classes;
-    void *logits;                                                   /* as they were */
+    void *logits;                                                   /* a copy from before the call */
     float *loss, *log_prob, *lse, *entropy, *values, *class_weight; /* values: log_probs or probs */
     int64_t *argmax, *rank, *targets;
     void *blocks[40];
     int block_count;
 } batch;
 
-/* Of the test that runs: the largest error in units of the bound. */
+/* The largest errors of the current test, in units of the bounds. */
 static struct { double loss, grad, other; } worst;
 
 static void *room(batch *b, int64_t count, size_t size) {
     assert_true(b->block_count < (int)(sizeof b->blocks / sizeof b->blocks[0]));
     void *block = calloc((size_t)count, size);
     assert_non_null(block);
-    memset(block, 0x7B, (size_t)count * size); /* neither a plausible result nor a NaN */
+    memset(block, 0x7B, (size_t)count * size); /* in every type no plausible result and no NaN */
     b->blocks[b->block_count++] = block;
     return block;
 }
@@ -68,7 +70,7 @@ static bool is_softmax(const options *o) {
 
 /* ------------------------------------------------------------------------------------ the problem */
 
-/* The target of the last row, in which there is a NaN. */
+/* The target of the last row, which contains a NaN. */
 enum { IGNORED = -7 };
 
 static double *make_logits(batch *b, rng *r) {
@@ -89,7 +91,7 @@ static double *make_logits(batch *b, rng *r) {
     return x;
 }
 
-/* f32 numbers of [low, high), in both precisions; `zeros` of them 0. */
+/* Draws f32 numbers in [low, high), in both precisions. A fraction `zeros` of them is 0. */
 static float *make_numbers(batch *b, int64_t count, double low, double high, double zeros, rng *r,
                            const double **as_double) {
     float *numbers = room(b, count, sizeof *numbers);
@@ -121,7 +123,7 @@ static void describe_problem(batch *b) {
         b->desc.use_ignore_index = 1;
         b->desc.ignore_index = IGNORED;
     }
-    /* the kernels have the scalars in f32 */
+    /* The scale above is rounded to f32, because kernels take the scalars in f32. */
     b->p = (reference_problem){.op = (reference_op)o->op,
                                .reduction = REFERENCE_NONE,
                                .targets_kind = (reference_targets)o->targets,
@@ -238,8 +240,8 @@ static void check(const char *what, int64_t i, clxent_dtype dtype, double got, d
     *largest = fmax(*largest, off / bound);
 }
 
-/* The loss of a row that is all but certain: its terms exp(d) are as good as d = z_c - z_y, rounded, and as
- * exp allows (exp.cl); few units more for the sums and the logarithm. */
+/* Checks the relative accuracy of a confident row's loss. Its terms exp(d) have the rounding error of d = z_c
+ * - z_y and the error of exp (exp.cl). The sums and the logarithm add a few units. */
 static void check_relative(const batch *b, int64_t row) {
     const double loss = b->expected.row_loss[row];
     if (b->desc.logit_scale != 1 || b->o->softcap != 0 || b->o->smoothing != 0 || b->o->z_loss != 0) return;
@@ -311,7 +313,7 @@ static void run_batch(const options *o, int64_t rows, int64_t classes) {
 static void run_options(const options *o) {
     static const int64_t class_counts[] = {37, 1030, 16, 512, 527, 5003};
     static const int counts[] = {[EFFORT_TINY] = 1, [EFFORT_SMALL] = 6, [EFFORT_FULL] = 6};
-    const bool automatic = test_schedule() == CLXENT_SCHEDULE_AUTO; /* one of the others */
+    const bool automatic = test_schedule() == CLXENT_SCHEDULE_AUTO; /* AUTO is one of the other schedules */
     int64_t patterns;
     (void)row_patterns(&patterns);
     memset(&worst, 0, sizeof worst);
@@ -335,7 +337,7 @@ OPTIONS(smoothed_weighted, .smoothing = 0.1, .weighted = true, .long_rows = true
 OPTIONS(softcapped, .softcap = 15)
 OPTIONS(plain_apart, .apart = true, .z_loss = 1e-4)
 OPTIONS(scaled, .scale = 0.7)
-OPTIONS(scaled_up, .scale = 2) /* beyond f32, if it were applied to a logit of the largest magnitude */
+OPTIONS(scaled_up, .scale = 2) /* times the largest logit is beyond f32 */
 OPTIONS(scaled_described, .scale = 1.3, .apart = true, .described = true)
 OPTIONS(softcapped_smoothed, .softcap = 49, .smoothing = 0.1, .apart = true)
 OPTIONS(probabilities, .targets = CLXENT_TARGETS_PROBABILITY)
@@ -348,7 +350,7 @@ OPTIONS(softmax_described, .op = CLXENT_SOFTMAX, .described = true)
 
 int main(int argc, char **argv) {
     static const rule rules[] = {
-        /* an interpreter has time for the first three of these, a slow compiler for the first eight */
+        /* An interpreter runs the first three, a slow compiler the first eight. */
         RULE(plain),
         RULE(plain_described),
         RULE(smoothed_weighted),

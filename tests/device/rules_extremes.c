@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers near the largest one: where a result fits, what leads to it must fit too. And rows of which one
- * class has nearly all of the probability, with options under which its gradient is easily lost. Expected
- * values are worked out in double, where these numbers are ordinary. */
+ * Numbers near the largest number. If a result fits its type, the kernels' intermediate results must fit too.
+ * There are also rows in which one class has nearly all of the probability, with options that can easily lose
+ * its gradient. The expected values are computed in double, where these numbers are ordinary. */
 #include "support/problem.h"
 
 #include <float.h>
@@ -20,7 +20,7 @@ static void assert_close(double got, double expected, double relative) {
 
 /* ------------------------------------------------------------------------ sums over the classes */
 
-/* Label smoothing over masks: e / C times the classes' distances, which do not fit by themselves. */
+/* Label smoothing over masks. The loss is e / C times the classes' distances, which do not fit alone. */
 static void smoothing_over_masks(void) {
     static const double scales[] = {1, 1.0001, 2, 0.25};
     for (int i = 0; i < 4; i++) {
@@ -38,7 +38,7 @@ static void smoothing_over_masks(void) {
     }
 }
 
-/* The same where most of them are summed up before the largest logit is met. */
+/* The same, but the kernel sums most classes before it reads the largest logit. */
 static void smoothing_over_masks_met_first(void) {
     enum { C = 2500 };
     static float logits[C];
@@ -66,7 +66,7 @@ static void probabilities_of_masks(void) {
     assert_close(p.loss[1], 2 * 0.2 * ((double)FLT_MAX + 3e38), 1e-6);
 }
 
-/* log p of a target that far away fits where the scale makes it fit. */
+/* log p of a target so far away fits because the scale is small. */
 static void far_target_of_a_small_scale(void) {
     problem p;
     begin(&p, 1, 2, (const float[]){MASK, 3e38F}, (const int64_t[]){0});
@@ -81,7 +81,7 @@ static void far_target_of_a_small_scale(void) {
 
 /* --------------------------------------------------------------------------- sums over the rows */
 
-/* As many rows as two steps add up. */
+/* So many rows need two steps of summation. */
 enum { MANY = 2500 };
 
 static void solve_many(clxent_desc *desc, clxent_arrays *arrays, const float *logits, float *loss) {
@@ -97,7 +97,7 @@ static void solve_many(clxent_desc *desc, clxent_arrays *arrays, const float *lo
     clxent_plan_destroy(plan);
 }
 
-/* A mean of rows near the largest number, and of ordinary ones, in one step and in two. */
+/* The mean of rows near the largest number and of ordinary rows, in one step of summation and in two. */
 static void mean_of_large_rows(void) {
     static float logits[MANY * 4];
     const double large = 0.1 / 4 * 2 * (double)FLT_MAX;
@@ -125,8 +125,7 @@ static void mean_of_large_rows(void) {
     assert_same(loss, INFINITY);
 }
 
-/* Weights near the largest number, of classes or of rows: the mean divides by their sum, which does not fit.
- */
+/* The weights of classes or rows are near the largest number. Their sum, the mean's divisor, does not fit. */
 static void mean_of_large_weights(void) {
     static float weights[MANY], logits[MANY * 4], grad[MANY * 4];
     for (int i = 0; i < MANY; i++) weights[i] = 3e38F;
@@ -170,7 +169,7 @@ static void mean_of_large_weights(void) {
 
 /* ---------------------------------------------------------------------------------------- z-loss */
 
-/* 2 s lse p_c fits where 2 s lse does not, and is 0 where p_c is. */
+/* 2 s lse p_c fits although 2 s lse does not fit. It is 0 when p_c is 0. */
 static void gradient_of_a_huge_z_loss(void) {
     problem p;
     const float logits[] = {50, 40, 0, MASK, 1, 0, 0, 0, 1, 0, 0, -INFINITY};
@@ -192,7 +191,7 @@ static void gradient_of_a_huge_z_loss(void) {
 
 /* -------------------------------------------------------------------------------- confident rows */
 
-/* Smoothing with class weights, of which only the target's is not 0. */
+/* Label smoothing with class weights. Only one class has a weight that is not 0. */
 static void confident_target_of_the_only_weight(void) {
     enum { C = 70 };
     static float logits[C], weight[C];
@@ -215,7 +214,7 @@ static void confident_target_of_the_only_weight(void) {
     }
 }
 
-/* A probability target of one class, from a saved lse. */
+/* A probability target of one class, with the gradient from a saved lse. */
 static void confident_probability_from_lse(void) {
     enum { C = 70 };
     static float logits[C], one[C];
@@ -244,7 +243,7 @@ static void confident_probability_from_lse(void) {
     assert_close(p.grad[0], exp(-20) / (1 + others), 1e-5);
 }
 
-/* Softmax's backward pass of a grad_output of one class, and of others beside it. */
+/* Softmax's backward pass with a grad_output of one class, and of a second class beside it. */
 static void confident_softmax(void) {
     enum { C = 70 };
     static float logits[C], u[C];
@@ -271,7 +270,7 @@ static void confident_softmax(void) {
 
 /* ------------------------------------------------------------------------------------------- f64 */
 
-/* One of each kind in f64, whose largest number is another one. */
+/* One problem of each kind in f64, which has another largest number. */
 static void in_f64(void) {
     if (test_schedule() != CLXENT_SCHEDULE_AUTO) return;
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * 16-bit storage: every f16 and bf16 value is read exactly, and a gradient is stored by rounding to
- * nearest even, overflowing to inf. AUTO tries all values, the forced schedules a sample of them. */
+ * 16-bit storage. The kernels read every f16 and bf16 value exactly. They round a gradient to nearest even,
+ * and an overflow becomes inf. AUTO tries all values, the forced schedules try a sample. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* Steps over the values; coprime to every power of two, so that all exponents are met. */
+/* The step from value to value. It is odd, so the sample has all exponents. */
 static size_t stride_of_sample(void) {
     if (expect_effort() == EFFORT_TINY) return 509;
     return test_schedule() == CLXENT_SCHEDULE_AUTO ? 1 : 61;
@@ -21,12 +21,12 @@ static double value_of(clxent_dtype dtype, uint16_t bits) {
     return dtype == CLXENT_F16 ? f16_value(bits) : bf16_value(bits);
 }
 
-/* The first bits that do not stand for a finite number. */
+/* The bits of infinity. Greater bits are NaNs. */
 static uint16_t infinity_of(clxent_dtype dtype) {
     return dtype == CLXENT_F16 ? 0x7C00 : 0x7F80;
 }
 
-/* An f32 device may flush its own subnormals, and those of bf16 are the same numbers. */
+/* A device may flush the subnormals of f32. The subnormals of bf16 are subnormals of f32 too. */
 static bool device_may_flush(double value) {
     return value != 0 && fabs(value) < 0x1p-126;
 }
@@ -40,17 +40,17 @@ static void run_or_fail(const clxent_desc *desc, const clxent_arrays *arrays) {
     clxent_plan_destroy(plan);
 }
 
-/* The value stands in class 0: alone, and in what is read and written as a whole vector. */
+/* The value stands in class 0. The row has no other class, or so many that kernels use a whole vector. */
 enum { CLASSES_OF_VECTOR = 19 };
 
-/* lse of a single class that is not masked is its logit. */
+/* If only one class of a row is not masked, lse is its logit. */
 static void every_value_is_read_among(clxent_dtype dtype, size_t classes) {
     const size_t step = stride_of_sample(), n = 65536 / step;
     uint16_t *logits = calloc(n * classes, sizeof *logits);
     float *lse = calloc(n, sizeof *lse);
     int64_t *targets = calloc(n, sizeof *targets);
     assert_true(logits && lse && targets);
-    const uint16_t masked = (uint16_t)(infinity_of(dtype) | 0x8000); /* -inf: the others */
+    const uint16_t masked = (uint16_t)(infinity_of(dtype) | 0x8000); /* -inf, for the other classes */
     for (size_t k = 0; k < n * classes; k++) logits[k] = masked;
     for (size_t i = 0; i < n; i++) logits[i * classes] = (uint16_t)(i * step);
     clxent_desc desc = CLXENT_DESC_INIT;
@@ -84,8 +84,8 @@ static void every_bf16_is_read(void) {
     every_value_is_read(CLXENT_BF16);
 }
 
-/* Row {0, -inf, ...} with target 1 has gradient exactly 1 * grad_output at class 0. grad_output is the
- * midpoint of two neighbours, and the floats on both sides of it. */
+/* A row {0, -inf, ...} with target 1 has exactly the gradient grad_output at class 0. grad_output is the
+ * midpoint of two neighbours, or the next float on either side of it. */
 static void stores_round_to_nearest_even_among(clxent_dtype dtype, size_t classes) {
     const size_t step = stride_of_sample(), last = infinity_of(dtype), n = 3 * (last / step);
     float *logits = calloc(classes * n, sizeof *logits), *g = calloc(n, sizeof *g);
@@ -94,7 +94,7 @@ static void stores_round_to_nearest_even_among(clxent_dtype dtype, size_t classe
     assert_true(logits && g && grad && expected && targets);
     for (size_t i = 0; i < n; i++) {
         const uint16_t low = (uint16_t)(i / 3 * step), high = (uint16_t)(low + 1);
-        /* where high is inf, the midpoint is that to the number that would have been next */
+        /* If high is inf, the midpoint is between low and the number that would follow low. */
         const double bottom = value_of(dtype, low);
         const double top = high < last ? value_of(dtype, high) : 2 * bottom - value_of(dtype, low - 1);
         const float middle = (float)((bottom + top) / 2);
@@ -120,7 +120,7 @@ static void stores_round_to_nearest_even_among(clxent_dtype dtype, size_t classe
     for (size_t i = 0; i < n; i++) {
         if (device_may_flush((double)g[i]) || device_may_flush(value_of(dtype, expected[i]))) continue;
         const uint16_t got = grad[classes * i];
-        if (got == expected[i] || !((got | expected[i]) & 0x7FFF)) continue; /* either zero */
+        if (got == expected[i] || !((got | expected[i]) & 0x7FFF)) continue; /* 0 and -0 are equal */
         fail_msg("%.9g is stored as 0x%04X, expected 0x%04X", (double)g[i], got, expected[i]);
     }
     free(targets);
@@ -143,7 +143,7 @@ static void bf16_stores_round_to_nearest_even(void) {
     stores_round_to_nearest_even(CLXENT_BF16);
 }
 
-/* A NaN stays one: its bits are not rounded up into inf or around to a number. Far too large is inf. */
+/* A NaN stays a NaN: rounding must not turn its bits into inf or a number. A too large number becomes inf. */
 static void nan_and_overflow_are_stored(void) {
     static const clxent_dtype dtypes[] = {CLXENT_F16, CLXENT_BF16};
     for (int i = 0; i < 2; i++) {

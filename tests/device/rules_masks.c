@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rules for logits that are not plain numbers: masked classes (-inf), NaN, +inf, softcap over them, and
- * padding. Each expectation is a closed form worked out by hand. */
+ * padding. Each expected value is a closed form. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-/* A block of masked classes at the front, in the middle or behind, of lengths around every vector and
- * work-group width: the others are uniform. */
+/* A block of masked classes stands at the front, in the middle or at the end. Its lengths are around every
+ * width of vectors and work-groups. The other classes are uniform. */
 static void masked_block(void) {
     enum { C = 1000 };
     static const int64_t lengths[] = {1, 15, 16, 17, 63, 64, 65, 128, 256, 257, 512, 998};
@@ -56,7 +56,7 @@ static void masked_block(void) {
     }
 }
 
-/* One masked class at every place of a short row. */
+/* One class of a short row is masked, at every place. */
 static void masked_anywhere(void) {
     enum { C = 37 };
     float logits[C * C] = {0};
@@ -117,7 +117,7 @@ static void smoothing_over_masked_class_of_weight_zero(void) {
     assert_same(p.grad[2], 0);
 }
 
-/* w_y (lse - z_y) = 0 * inf = 0; the mean's divisor is then 0. */
+/* w_y (lse - z_y) = 0 * inf must be 0. The mean's divisor is then 0. */
 static void masked_target_of_weight_zero(void) {
     problem p;
     begin(&p, 1, 3, (const float[]){0, 0, -INFINITY}, (const int64_t[]){2});
@@ -134,7 +134,7 @@ static void masked_target_of_weight_zero(void) {
     assert_each(p.grad, 3, NAN, 0);
 }
 
-/* Rows: NaN; +inf; nothing but -inf; a good one. */
+/* The rows: one with NaN; one with +inf; one with -inf alone; a good one. */
 static const float odd_rows[4 * 3] = {0, NAN, 1, 0, INFINITY, 1, -INFINITY, -INFINITY, -INFINITY, 0, 0, 0};
 
 static void rows_without_an_answer(void) {
@@ -162,7 +162,8 @@ static void rows_without_an_answer(void) {
     assert_near(p.grad[10], (1.0 / 3 - 1) / 4, grad_bound(0.5));
 }
 
-/* The same rows, ignored: nothing of them is seen in what counts; what describes the logits is given. */
+/* The same rows, ignored. They do not change the loss, the gradient or the counts of other rows. The outputs
+ * that describe logits are still written. */
 static void ignored_rows_do_not_leak(void) {
     const uint32_t wants[] = {WANT_ALL, WANT_LEAN};
     const clxent_reduction reductions[] = {CLXENT_MEAN, CLXENT_SUM, CLXENT_NONE};
@@ -190,7 +191,7 @@ static void ignored_rows_do_not_leak(void) {
     }
 }
 
-/* +inf becomes c with slope 0, -inf stays masked. */
+/* The softcap c turns +inf into c with slope 0. -inf stays masked. */
 static void softcap_of_infinities(void) {
     const float z[] = {5, 0};
     problem p;
@@ -218,8 +219,8 @@ static void softcap_of_rows_without_an_answer(void) {
     assert_each(p.grad, 6, NAN, 0);
 }
 
-/* Padding that were capped before it is masked would add exp(-c) a class. Also where nothing describes the
- * logits, so that the first pass may leave something for the gradient. */
+/* A masked class must not be capped: it would add exp(-c). WANT_LEAN has no output that describes the logits,
+ * so the first pass may leave exponentials for the gradient. */
 static void softcap_with_masked_classes_and_scale(void) {
     enum { C = 300 };
     static const uint32_t wants[] = {WANT_ALL, WANT_LEAN};
@@ -244,7 +245,7 @@ static void softcap_with_masked_classes_and_scale(void) {
     }
 }
 
-/* The padding stands as NaN: it is never read, and its gradient is written 0. */
+/* The padding holds NaN. The kernels must not read it, and must write its gradient as 0. */
 static void padding_is_not_read(void) {
     enum { C = 50, PADDED = 67, N = 3 };
     float logits[N * PADDED];

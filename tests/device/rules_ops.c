@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rules of the other operations: softmax and log-softmax forward and backward, and NLL on given
- * log-probabilities. Expectations are closed forms. */
+ * log-probabilities. The expected values are closed forms. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -35,7 +35,7 @@ static void softmax_and_its_log(void) {
     }
 }
 
-/* Probabilities keep their relative accuracy down the tail. */
+/* Small probabilities keep their relative accuracy. */
 static void softmax_of_the_tail(void) {
     problem p;
     begin_softmax(&p, CLXENT_SOFTMAX, 1, 3, (const float[]){0, -30, -80});
@@ -59,7 +59,7 @@ static void softmax_of_odd_rows(void) {
     assert_each(&p.log_probs[3], 9, NAN, 0);
 }
 
-/* softmax: p_c (g_c - sum_k g_k p_k); log-softmax: g_c - p_c sum_k g_k; masked classes 0. */
+/* softmax: p_c (g_c - sum_k g_k p_k); log-softmax: g_c - p_c sum_k g_k. A masked class has the gradient 0. */
 static void backward(void) {
     enum { N = 2, C = 300 };
     static float logits[N * C], g[N * C];
@@ -158,7 +158,7 @@ static void nll_reductions(void) {
     assert_near(p.grad[11], grads[3], grad_bound(8));
 }
 
-/* Only the target's element is looked at, and the gradient does not depend on it at all. */
+/* NLL reads the target's element alone. The gradient does not depend on this element. */
 static void nll_of_odd_values(void) {
     problem p;
     begin_nll(&p, 4, 3, log_probs, (const int64_t[]){0, 1, 1, 1});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rules for the outputs beside the loss (argmax, rank, entropy, lse and its residual, log_prob), for the
- * accuracy of confident rows, and for the gradient made later from a saved lse. */
+ * accuracy of confident rows, and for the gradient from a saved lse. */
 #include "support/problem.h"
 
 #include <float.h>
@@ -19,7 +19,7 @@ static void argmax_first_maximum_and_nan(void) {
                                  0,         0, 0,   0,   0, /* all equal */
                                  9,         1, NAN, NAN, 2, /* the first NaN wins */
                                  1,         2, 3,   4,   5, /* the last */
-                                 -INFINITY, 0, -1,  0,   0, /* behind a masked class */
+                                 -INFINITY, 0, -1,  0,   0, /* the first after a masked class */
                                  0,         1, 2,   2,   INFINITY};
     static const int64_t expected[N] = {1, 0, 2, 4, 1, 4};
     problem p;
@@ -28,7 +28,7 @@ static void argmax_first_maximum_and_nan(void) {
     for (int r = 0; r < N; r++) assert_int_equal(p.argmax[r], expected[r]);
 }
 
-/* The maximum and its equals in every pair of places, over more classes than a vector or a group has. */
+/* Two equal maxima stand in several pairs of places, over more classes than a vector or a group has. */
 static void argmax_ties_at_a_distance(void) {
     enum { N = 6, C = 600 };
     static float logits[N * C];
@@ -40,15 +40,15 @@ static void argmax_ties_at_a_distance(void) {
     solve(&p);
     for (int r = 0; r < N; r++) {
         assert_int_equal(p.argmax[r], first[r]);
-        assert_int_equal(p.rank[r], 1); /* the first of the two stands before the second, the target */
+        assert_int_equal(p.rank[r], 1); /* the target is the second maximum; the first stands before it */
     }
     p.arrays.targets = CLXENT_ARRAY((void *)(uintptr_t)first, sizeof first);
     solve(&p);
     for (int r = 0; r < N; r++) assert_int_equal(p.rank[r], 0);
 }
 
-/* In rows of equals, whatever they are, rank is 0 exactly where argmax is the target, and counts the equals
- * before it. */
+/* In rows of equal logits of any value, rank counts the equal logits before the target. So rank is 0 exactly
+ * when argmax is the target. */
 static void rank_of_equals(void) {
     enum { N = 4, C = 150 };
     static float logits[N * C];
@@ -69,9 +69,9 @@ static void rank_of_equals(void) {
 static void rank_counts_what_stands_before_the_target(void) {
     enum { C = 5 };
     const float logits[5 * C] = {5, 4,   3,   2, 1,   /* distinct: rank is the place */
-                                 2, 2,   2,   2, 2,   /* equal: the two before it */
-                                 1, NAN, 0,   2, NAN, /* NaNs count: 2 and one greater */
-                                 1, NAN, NAN, 2, 0,   /* a NaN target: the NaN before it */
+                                 2, 2,   2,   2, 2,   /* equal: rank counts the two before the target */
+                                 1, NAN, 0,   2, NAN, /* rank counts both NaNs and the greater logit */
+                                 1, NAN, NAN, 2, 0,   /* a NaN target: rank counts the NaN before it */
                                  3, 3,   3,   0, 1};
     problem p;
     begin(&p, 5, C, logits, (const int64_t[]){3, 2, 0, 2, 4});
@@ -91,7 +91,7 @@ static void rank_of_every_place(void) {
     for (int r = 0; r < N; r++) assert_int_equal(p.rank[r], C - 1 - targets[r] * 7 % C);
 }
 
-/* Rows that do not count have 0 in what belongs to the target, and all that describes the logits. */
+/* A row that does not count has 0 in the outputs of its target, and all outputs that describe its logits. */
 static void outputs_of_uncounted_rows(void) {
     const float logits[] = {0, 1, 2, 2, 1, 0};
     problem p;
@@ -127,11 +127,11 @@ static void entropy(void) {
     for (int r = 0; r < 4; r++) assert_near(p.entropy[r], expected[r], 2 * loss_bound(expected[r]));
 }
 
-/* The loss of a sure row is far below lse's rounding; it is right in all its digits all the same. */
+/* The loss of a confident row is far smaller than lse's rounding error. It must still have all its digits. */
 static void confident_rows(void) {
     static const float gaps[] = {5, 10, 15, 17, 20, 40, 60, 80};
     enum { N = sizeof gaps / sizeof *gaps };
-    for (int side = 0; side < 2; side++) { /* the sure class behind and in front */
+    for (int side = 0; side < 2; side++) { /* the confident class is the first, or the last */
         float logits[2 * N] = {0};
         int64_t targets[N];
         for (int r = 0; r < N; r++) {
@@ -146,15 +146,14 @@ static void confident_rows(void) {
             const double loss = log1p(exp(-(double)gaps[r]));
             assert_near(p.loss[r], loss, 1e-4 * loss);
             assert_near(p.log_prob[r], -loss, 1e-4 * loss);
-            /* p - 1 = -1 / (e^gap + 1), to its last digits however small */
+            /* p - 1 = -1 / (e^gap + 1), with all digits, however small it is */
             const double less_p = 1 / (exp((double)gaps[r]) + 1);
             assert_near(p.grad[2 * r + side], -less_p, 1e-5 * less_p);
         }
     }
 }
 
-/* The gradient by a confident target's logit, relative to itself, with each option that has a way of its own.
- */
+/* The gradient at a confident target keeps its relative accuracy, with each option that has its own code. */
 static void confident_gradients(void) {
     enum { N = 3, C = 70, OPTIONS = 4 };
     static const float gaps[N] = {17, 20, 60};
@@ -162,7 +161,7 @@ static void confident_gradients(void) {
     static float logits[N * C];
     memset(logits, 0, sizeof logits);
     for (int r = 0; r < N; r++) logits[r * C + targets[r]] = gaps[r];
-    const float grad_output = 1e6F; /* loss scaling: there the digits matter */
+    const float grad_output = 1e6F; /* loss scaling makes small gradients matter */
     for (int option = 0; option < OPTIONS; option++) {
         problem p;
         begin(&p, N, C, logits, targets);
@@ -179,13 +178,13 @@ static void confident_gradients(void) {
             const double slope = option == 2 ? 1 - t * t : p.desc.logit_scale;
             const double by_lse = 2 * p.desc.z_loss * (z + log1p(others));
             const double expected = 1e6 * slope * (by_lse * (1 - less_p) - less_p);
-            /* the z of a softcap is off by 2e-6 of the cap */
+            /* the softcap's z has an error of 2e-6 of the cap */
             assert_near(p.grad[r * C + targets[r]], expected, (option == 2 ? 2e-3 : 2e-5) * fabs(expected));
         }
     }
 }
 
-/* The same from a saved lse: with its residual the digits are there. */
+/* The same from a saved lse. Its residual has the digits. */
 static void confident_gradient_from_lse(void) {
     enum { C = 70 };
     static float logits[C];
@@ -205,8 +204,7 @@ static void confident_gradient_from_lse(void) {
     assert_near(p.grad[7], expected, 1e-5 * fabs(expected));
 }
 
-/* A probability target of one class is such a target too, and so is log-softmax's grad_output of one class.
- */
+/* The same for a probability target of one class, and for log-softmax's grad_output of one class. */
 static void confident_gradient_of_one_probability(void) {
     enum { C = 70 };
     static float logits[C], one[C];
@@ -232,11 +230,11 @@ static void confident_gradient_of_one_probability(void) {
     assert_near(p.grad[33], -expected, 1e-5 * fabs(expected));
 }
 
-/* A z-loss near the largest number has a gradient that is a number, where the rows share it. */
+/* z_loss is near the largest number. 2 z_loss lse / N is beyond f32, but times p_c = 1/C it fits. */
 static void gradient_of_the_largest_z_loss(void) {
     enum { N = 4, C = 33 };
     static float logits[N * C];
-    for (int k = 0; k < N * C; k++) logits[k] = 10; /* an lse with which a row's share is beyond f32 */
+    for (int k = 0; k < N * C; k++) logits[k] = 10; /* makes lse large enough */
     problem p;
     begin(&p, N, C, logits, (const int64_t[N]){0, 1, 2, 3});
     p.desc.z_loss = 3e38;
@@ -260,7 +258,7 @@ static void confident_row_of_many_classes(void) {
     assert_each(p.loss, 4, loss, 1e-4 * loss);
 }
 
-/* lse - z_y, never -log of an underflowed probability. */
+/* The loss is lse - z_y, never -log of a probability that is 0 by underflow. */
 static void far_targets_are_finite(void) {
     problem p;
     begin(&p, 3, 2, (const float[]){0, 1000, 0, -3e38F, 1e30F, -1e30F}, (const int64_t[]){0, 1, 1});
@@ -273,7 +271,7 @@ static void far_targets_are_finite(void) {
     assert_near(p.grad[1], 1, grad_bound(2));
 }
 
-/* lse of rows far from 0 loses digits to rounding, once, whatever the scale; the residual holds them. */
+/* The lse of rows far from 0 loses digits by one rounding, for every scale. The residual holds them. */
 static void lse_residual(void) {
     enum { N = 64, C = 40 };
     static const float scales[] = {1, 0.7F, 1.9419798F};
@@ -291,13 +289,13 @@ static void lse_residual(void) {
             for (int c = 0; c < C; c++) sum += exp(scale * (double)(logits[r * C + c] - offsets[r]));
             const double exact = scale * (double)offsets[r] + log(sum);
             const double whole = (double)p.lse[r] + (double)p.lse_residual[r];
-            assert_near(whole, exact, loss_bound(6)); /* as if the offset were not there */
+            assert_near(whole, exact, loss_bound(6)); /* the offset must not add an error */
             assert_near(p.lse_residual[r], 0, 0x1p-24 * fabs((double)p.lse[r]));
         }
     }
 }
 
-/* The gradient from saved state, beside the one of the forward pass. */
+/* Compares the gradient from a saved lse with the gradient of the forward pass. */
 static void grad_from_lse(void) {
     enum { N = 4, C = 33 };
     static float logits[N * C], weight[C];
@@ -323,7 +321,7 @@ static void grad_from_lse(void) {
                 with_residual ? CLXENT_ARRAY(whole.lse_residual, N * sizeof(float)) : CLXENT_ARRAY(NULL, 0);
             solve(&later);
             assert_counts(&later, 3, 1, 0, -1);
-            /* factor: grad_output / D * (2 w_y + z-loss), the divisor at least w_3 + w_32 */
+            /* the factor is grad_output / D * (2 w_y + z-loss); the divisor D is at least w_3 + w_32 */
             const double factor = 3 * (2 * 2.5 / 4 + (option == 2 ? 2 * 0.001 * 120 / 3 : 0));
             const double bound = 2 * grad_bound(factor) + (option == 3 ? 2 * 1e-7 * 30 * factor : 0);
             for (int k = 0; k < N * C; k++) {
@@ -336,8 +334,8 @@ static void grad_from_lse(void) {
     }
 }
 
-/* A scaled logit so large that what its lse lost is beyond what exp() can take: the residual has it all the
- * same. Of such a row one class has all the probability. */
+/* The scaled logits are very large. So the digits that lse lost are too large a number for exp(), but the
+ * residual still holds them. One class of such a row has all the probability. */
 static void grad_from_a_huge_lse(void) {
     enum { N = 4, C = 33 };
     static float logits[N * C];
@@ -367,7 +365,7 @@ static void grad_from_a_huge_lse(void) {
     }
 }
 
-/* A forward call without a gradient, and one of nothing but a gradient, give what the full call gives. */
+/* A call for a few outputs, or for the gradient alone, gives the same results as the full call. */
 static void outputs_do_not_depend_on_each_other(void) {
     enum { N = 5, C = 70 };
     static float logits[N * C];

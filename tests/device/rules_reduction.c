@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rules for what is summed and what it is divided by: reductions, ignored rows, empty batches, the
- * class and row weights, label smoothing, z-loss, and the factors of the gradient. */
+ * Rules for sums and their divisors: reductions, ignored rows, empty batches, class and row weights, label
+ * smoothing, z-loss, and the factors of the gradient. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 static const float zeros[PROBLEM_ELEMENTS];
 
-/* Uniform logits cost ln C whatever C is. */
+/* The loss of uniform logits is ln C for every C. */
 static void uniform_logits(void) {
     static const int64_t classes[] = {1, 2, 3, 7, 31, 32, 33, 63, 64, 65, 255, 256, 257, 1000};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
@@ -33,7 +33,7 @@ static void uniform_logits(void) {
     }
 }
 
-/* Three rows of loss ln 2, ln 4, ln 8 (over 8 classes) and one ignored: every reduction. */
+/* Over 8 classes, three rows have the losses ln 2, ln 4 and ln 8, and one row is ignored. */
 static const float steps[4 * 8] = {
     0, 0,         -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, /* ln 2 */
     0, 0,         0,         0,         -INFINITY, -INFINITY, -INFINITY, -INFINITY, /* ln 4 */
@@ -93,7 +93,7 @@ static void all_rows_ignored(void) {
     }
 }
 
-/* Zero rows, of the plan and of a call. */
+/* The plan has zero rows, or the call has. */
 static void zero_rows(void) {
     static const struct {
         clxent_reduction reduction;
@@ -115,7 +115,7 @@ static void zero_rows(void) {
         assert_same(p.loss[0], cases[i / 2].loss);
         assert_counts(&p, 0, 0, 0, -1);
     }
-    problem p; /* none: nothing to write, nothing refused */
+    problem p; /* reduction NONE: the call has no loss to write, and the library accepts it */
     begin(&p, 0, 8, steps, step_targets);
     p.desc.reduction = CLXENT_NONE;
     solve(&p);
@@ -132,12 +132,13 @@ static void mean_divides_by_target_weights(void) {
     solve(&p);
     assert_near(p.loss[0], sum / divisor, 3 * loss_bound(4 * ln2) / divisor);
     assert_near(p.row_loss[3], -1.25 * 3 * ln2, loss_bound(1.25 * 3 * ln2));
-    assert_near(p.log_prob[3], -3 * ln2, loss_bound(3 * ln2)); /* unweighted */
+    assert_near(p.log_prob[3], -3 * ln2, loss_bound(3 * ln2)); /* has no weight */
     assert_near(p.grad[0], 2 * (0.5 - 1) / divisor, grad_bound(2 * 2 / divisor));
     assert_near(p.grad[24], -1.25 * 0.125 / divisor, grad_bound(2 * 1.25 / divisor));
 }
 
-/* All weights 0, or weights that cancel: NaN for the mean and its counted rows, in no other place. */
+/* All weights are 0, or the weights cancel. Then the mean and the gradients of counted rows are NaN, and
+ * nothing else is. */
 static void divisor_of_zero(void) {
     static const float weights[2][8] = {{0}, {1, 1, 1, 1, 1, -2, 1, 1}};
     for (int i = 0; i < 2; i++) {
@@ -145,7 +146,7 @@ static void divisor_of_zero(void) {
         begin(&p, 4, 8, steps, step_targets);
         set_ignore_index(&p, -100);
         set_class_weight(&p, weights[i]);
-        p.desc.empty_mean = CLXENT_EMPTY_MEAN_ZERO; /* is for no counted row, not for this */
+        p.desc.empty_mean = CLXENT_EMPTY_MEAN_ZERO; /* applies only when no row counts */
         solve(&p);
         assert_same(p.loss[0], NAN);
         assert_each(&p.grad[0], 16, NAN, 0);
@@ -158,7 +159,7 @@ static void divisor_of_zero(void) {
     }
 }
 
-/* Row weights multiply the loss, the share of the divisor, and the z-loss with its own divisor. */
+/* A row weight multiplies the row's loss, its z-loss, and its part of the divisor of each. */
 static void row_weights_of_mean(void) {
     const float row_weight[] = {2, 0.5F, 7, 0.25F}, weight[] = {3, 1, 1, 2, 1, 0.5F, 1, 1};
     const double ln2 = log(2), s = 0.01;
@@ -195,7 +196,7 @@ static void row_weights_of_mean(void) {
     assert_same(p.loss[0], NAN);
 }
 
-/* A row of weight 0 adds 0 though its loss is infinite. */
+/* A row of weight 0 adds 0, even if its loss is infinite. */
 static void row_weight_zero_times_infinity(void) {
     problem p;
     begin(&p, 2, 2, (const float[]){0, -INFINITY, 0, 0}, (const int64_t[]){1, 1});
@@ -207,7 +208,7 @@ static void row_weight_zero_times_infinity(void) {
     assert_near(p.grad[2], 0.5, grad_bound(2));
 }
 
-/* The mean of z-loss divides by counted rows even where class weights make another divisor. */
+/* The mean of z-loss divides by the number of counted rows, even if class weights give another divisor. */
 static void z_loss(void) {
     const double s = 0.125, lse[] = {log(2), log(4), log(8)};
     const float weight[] = {4, 1, 1, 4, 1, 4, 1, 1};
@@ -228,7 +229,7 @@ static void z_loss(void) {
     assert_near(p.grad[24], 0.125 * factor, grad_bound(factor + 1.0 / 3));
 }
 
-/* (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c); the mean's divisor is that of e = 0. */
+/* (1-e) w_y (lse - z_y) + (e/C) sum_c w_c (lse - z_c). The mean's divisor is the same as for e = 0. */
 static void label_smoothing(void) {
     const float x[] = {0.5F, -1, 2}, weight[] = {1, 0.5F, 2};
     const double e = 0.3, lse = lse_of(x, 3), w[] = {1, 0.5, 2};
@@ -248,7 +249,7 @@ static void label_smoothing(void) {
     for (int c = 0; c < 3; c++) {
         assert_near(p.grad[c], (mass * exp((double)x[c] - lse) - q[c]) / 0.5, grad_bound(2 * mass / 0.5));
     }
-    p.desc.label_smoothing = 1; /* the whole range of e is legal */
+    p.desc.label_smoothing = 1; /* the largest e */
     solve(&p);
     assert_near(p.row_loss[0], 0.5 / 3 * (lse + 1) + (lse - 0.5) / 3 + 2 * (lse - 2) / 3, loss_bound(3));
 }
@@ -261,7 +262,7 @@ static void grad_output_scalar_and_array(void) {
     p.desc.grad_output = -2;
     solve(&p);
     assert_near(p.grad[0], 2 * g, grad_bound(4 * g));
-    assert_near(p.loss[0], 2 * log(2), loss_bound(1.4)); /* no part of the loss */
+    assert_near(p.loss[0], 2 * log(2), loss_bound(1.4)); /* grad_output does not change the loss */
     set_grad_output(&p, (const float[]){8}, 1);
     solve(&p);
     assert_near(p.grad[0], 16 * g, grad_bound(32 * g));
@@ -271,7 +272,7 @@ static void grad_output_scalar_and_array(void) {
     solve(&p);
     assert_near(p.grad[0], 1, grad_bound(4));
     assert_each(&p.grad[8], 8, 0, 0);
-    assert_each(&p.grad[16], 8, 0, 0); /* ignored: a NaN factor does not leak either */
+    assert_each(&p.grad[16], 8, 0, 0); /* the row is ignored, so its NaN factor has no effect */
     assert_near(p.grad[24], 6 * 0.125, grad_bound(12));
     assert_near(p.row_loss[3], log(8), loss_bound(log(8)));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Classes in slices: the outputs that come from the merged states of 1, 2, 3 and 7 slices against the
- * reference, slices one class wide and of masked classes among them; the same bits for the same order; and
- * what is refused. */
+ * Classes in slices. The test compares the outputs from the merged states of 1, 2, 3 and 7 slices with the
+ * reference. Some slices have one class, and some have only masked classes. The test also checks a state's
+ * columns and the refusals. */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
@@ -32,11 +32,11 @@ static const variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
-/* So many slices; the first is one class wide. */
+/* Cuts the classes into slices; the first of several has one class. Draws the order of their states. */
 static void cut(int64_t classes, int slices, int64_t cuts[SLICED_MOST + 1], int order[SLICED_MOST], rng *r) {
     cuts[0] = 0;
     cuts[slices] = classes;
-    for (int i = 1; i < slices; i++) /* strictly ascending, with a class left for each slice behind */
+    for (int i = 1; i < slices; i++) /* strictly ascending, and leaves a class for each later slice */
         cuts[i] = i == 1 ? 1 : rng_integer(r, cuts[i - 1] + 1, classes - (slices - i));
     for (int i = 0; i < slices; i++) {
         const int j = (int)rng_integer(r, 0, i);
@@ -111,7 +111,7 @@ static void state_of(int64_t begin, int64_t end, float state[ROWS][COLUMNS]) {
     clxent_plan_destroy(plan);
 }
 
-/* The columns of slices [0,2), [2,4), [4,6), and of all. */
+/* Checks the columns of the states of the slices [0,2), [2,4) and [4,6), and of the merged state. */
 static void columns(void **state) {
     (void)state;
     static float s[3][ROWS][COLUMNS], whole[ROWS][COLUMNS];
@@ -143,7 +143,7 @@ static void columns(void **state) {
     assert_true(whole[1][CLXENT_STATE_OWN] == 6 && whole[1][CLXENT_STATE_BEST_LOW] == 0);
 }
 
-/* A confident row's small numbers survive: log_prob of [20, 0, 0, 0, 0, 0] is -log1p(5 exp(-20)). */
+/* A merge keeps a confident row's small numbers: log_prob of [20, 0, 0, 0, 0, 0] is -log1p(5 exp(-20)). */
 static void confident_target(void **state) {
     (void)state;
     static float s[2][ROWS][COLUMNS], whole[ROWS][COLUMNS], log_prob[ROWS], grad[ROWS][CLASSES];
@@ -162,12 +162,12 @@ static void confident_target(void **state) {
     expect_status("from the state", ctx, clxent_run(plan, &a), CLXENT_OK);
     const double others = 5 * exp(-20);
     expect_near("log_prob", 2, CLXENT_F32, (double)log_prob[2], -log1p(others), 1e-6 * others);
-    const float by_target = ((const float *)grad)[2]; /* (N, 1): dense */
+    const float by_target = ((const float *)grad)[2]; /* the slice has one class, so grad is a dense (N,1) */
     expect_near("grad", 2, CLXENT_F32, (double)by_target, -others / (1 + others) / ROWS, 3e-6 * others);
     clxent_plan_destroy(plan);
 }
 
-/* ---------------------------------------------------------------- what is refused --------------------- */
+/* ---------------------------------------------------------------- refusals ---------------------------- */
 
 static void assert_refused(clxent_status got, clxent_status expected, const char *says) {
     assert_int_equal(got, expected);
@@ -270,10 +270,10 @@ static void wrong_states(void **state) {
     clxent_plan_destroy(from);
 }
 
-/* Of clxent_enqueue_merge_states(). */
+/* Wrong buffers of clxent_enqueue_merge_states(). */
 static void wrong_buffers(void **state) {
     (void)state;
-    enum { BYTES = ROWS * COLUMNS * sizeof(float) }; /* of one array */
+    enum { BYTES = ROWS * COLUMNS * sizeof(float) }; /* of one state */
     cl_context context = NULL;
     cl_command_queue queue = clxent_ctx_queue(ctx);
     assert_int_equal(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL),
@@ -307,7 +307,7 @@ static void wrong_buffers(void **state) {
 static int open_ctx(void **state) {
     (void)state;
     ctx = expect_ctx();
-    clxent_tuning narrow = CLXENT_TUNING_INIT; /* which compiles faster */
+    clxent_tuning narrow = CLXENT_TUNING_INIT; /* narrow vectors compile faster */
     narrow.wide_width = narrow.group_width = 4;
     narrow.wide_tile = narrow.group_tile = 2;
     if (!expect_long() && clxent_ctx_set_tuning(ctx, &narrow) != CLXENT_OK) return -1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clxent_run() in blocks of rows under a byte budget: the same bits as in one piece, whatever the block, for
- * every layout of the (N,C) arrays, every array that has rows, and every array beside them; a budget is kept
- * to the byte, as the library's calls show (layers/watch_calls.c writes them down), and one that no block
- * fits is refused with the least that is needed; logits larger than any buffer of the device, in memory that
- * cannot be written. */
+ * clxent_run() in blocks of rows under a byte budget. The bits are the same as in one piece, for every size
+ * of a block, every layout of the (N,C) arrays and every other array. The library keeps the budget to the
+ * byte; layers/watch_calls.c records its calls. The library refuses a budget that is too small for any block,
+ * and the message names the smallest budget. One test has logits that are larger than any buffer of the
+ * device, in memory that nobody may write. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <clxent/clxent_experimental.h>
 
@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-/* A few rows of some classes, and many short ones, over several of the chunks that sums go by. */
+/* A few rows of some classes, and many short rows, which fill several chunks of the sums over rows. */
 enum { ROWS = 60, CLASSES = 37, STRIDE = 301, INNER = 6, LENGTH = 5 };
 enum { MANY_ROWS = 5040, FEW_CLASSES = 3, MANY_INNER = 7 };
 enum { ELEMENTS = ROWS * STRIDE, TOKENS = MANY_ROWS / LENGTH * (LENGTH + 1) };
@@ -37,14 +37,14 @@ typedef struct outputs {
     int64_t argmax[MANY_ROWS], rank[MANY_ROWS], counts[4];
 } outputs;
 
-static int compared; /* calls in blocks with a call in one piece */
+static int compared; /* calls in blocks that the tests compared with a call in one piece */
 
 static float logits[ELEMENTS], probabilities[ELEMENTS], class_weight[CLASSES], row_weight[MANY_ROWS];
 static uint16_t logits_bf16[ELEMENTS], logits_f16[ELEMENTS];
 static int64_t targets[TOKENS], few_targets[TOKENS], segment[TOKENS];
 static outputs saved; /* lse and lse_residual, for CLXENT_GRAD_FROM_LSE */
 
-/* What is computed, beside the desc. */
+/* A desc and the other options of a call. */
 typedef struct variant {
     clxent_desc desc;
     clxent_schedule schedule;
@@ -107,17 +107,17 @@ static void bind(clxent_arrays *a, const variant *v, outputs *out) {
     }
 }
 
-/* What a run did with the device. */
+/* How a run used the device. */
 typedef struct use {
     clxent_status status;
-    uint64_t most_bytes; /* of buffers at a time */
+    uint64_t most_bytes; /* the largest total size of the buffers */
     int kernels;
-    int in_runs; /* copies of rows that are adjacent, a run a class */
+    int in_runs; /* copies of rectangles: a run of adjacent rows for each class */
     char message[2048];
 } use;
 
-/* The compiled programs of the last run, for the next one's context; for a compiler that is slow and a driver
- * that exports without compiling once more. */
+/* The programs of the last run, for the context of the next run. Only a slow compiler needs this, and its
+ * driver exports programs without compiling them again. */
 static struct {
     void *data;
     size_t bytes;
@@ -178,7 +178,7 @@ static void check(variant v) {
     const int kernels = u.kernels;
     if (u.status != v.expect) fail_msg("%s", u.message);
 
-    /* The least that is needed is what the refusal says, to the byte. */
+    /* The refusal names the smallest budget, to the byte. */
     u = run(&v, 1, &blocks);
     assert_int_equal(u.status, CLXENT_ERR_MEMORY);
     const char *advice = strstr(u.message, "give at least ");
@@ -191,9 +191,9 @@ static void check(variant v) {
     assert_int_equal(needed, to_give);
     assert_int_equal(run(&v, needed - 1, &blocks).status, CLXENT_ERR_MEMORY);
 
-    /* Many rows one at a time would only take time. */
+    /* Blocks of one row would take too long for many rows. */
     const int64_t shares[] = {v.desc.rows > ROWS ? 40 : INT64_MAX, 4, 1};
-    const bool few = expect_effort() != EFFORT_FULL; /* a context takes long to make there */
+    const bool few = expect_effort() != EFFORT_FULL; /* a new context takes long on a slow device */
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         const uint64_t budget = needed + (all - needed) / (uint64_t)shares[i];
         if (few && i % 2 == 0) continue;
@@ -226,7 +226,7 @@ static clxent_desc many_desc(void) {
     return desc;
 }
 
-/* With the gradient in its own memory, and in place. */
+/* Checks with the gradient in its own memory, and in place. */
 static void check_both(clxent_desc desc, bool weighted) {
     check((variant){.desc = desc, .weighted = weighted});
     check((variant){.desc = desc, .weighted = weighted, .in_place = true});
@@ -291,7 +291,7 @@ static void softmax_backward(void **state) {
     check_both(desc, false);
 }
 
-/* What the parts of a row leave for each other is kept for a block's rows alone. */
+/* The workspace for the parts of rows holds only the rows of one block. */
 static void rows_in_parts(void **state) {
     (void)state;
     if (expect_effort() != EFFORT_FULL) skip();
@@ -299,7 +299,7 @@ static void rows_in_parts(void **state) {
     check((variant){.desc = desc, .schedule = CLXENT_SCHEDULE_SPLIT, .weighted = true});
 }
 
-/* Blocks end within chunks and at their ends; a window of the losses is more than a block, or a block more.
+/* Blocks end inside chunks and at the ends of chunks. A window of losses is larger than a block, or smaller.
  */
 static void many_short_rows(void **state) {
     (void)state;
@@ -312,7 +312,7 @@ static void many_short_rows(void **state) {
     check_both(desc, true);
 }
 
-/* A loss and a grad_output for each row. */
+/* Each row has its own loss and its own grad_output. */
 static void many_losses(void **state) {
     (void)state;
     clxent_desc desc = many_desc();
@@ -325,11 +325,11 @@ static void many_rows_at_axis_1(void **state) {
     clxent_desc desc = many_desc();
     desc.inner = MANY_INNER;
     check((variant){.desc = desc, .weighted = true});
-    desc.inner = MANY_ROWS / 3; /* blocks of more rows than a chunk */
+    desc.inner = MANY_ROWS / 3; /* a block has more rows than a chunk */
     check((variant){.desc = desc, .weighted = true});
 }
 
-/* Blocks end within sequences: the last row of one needs a token more. */
+/* Blocks end inside sequences, so the last row of a block needs one more token. */
 static void many_next_tokens(void **state) {
     (void)state;
     clxent_desc desc = many_desc();
@@ -341,7 +341,7 @@ static void many_next_tokens(void **state) {
         desc.tokens_per_sequence = LENGTH + more;
         check((variant){.desc = desc, .weighted = true});
     }
-    desc.sequence_length = MANY_ROWS / 2; /* longer than blocks */
+    desc.sequence_length = MANY_ROWS / 2; /* longer than a block */
     desc.tokens_per_sequence = MANY_ROWS / 2 + 1;
     check((variant){.desc = desc});
 }
@@ -367,7 +367,7 @@ static void gradient_from_saved_lse(void **state) {
     check(v);
 }
 
-/* Less than an outer index at a time, of arrays that have gaps between these. */
+/* A desc whose blocks are smaller than an outer index, and whose arrays have gaps between outer indices. */
 static clxent_desc gaps_at_axis_1(int64_t inner) {
     clxent_desc desc = small_desc();
     desc.inner = inner;
@@ -411,7 +411,7 @@ static void pieces_by_option(void **state) {
     check((variant){.desc = desc, .weighted = true});
 }
 
-/* Outer indices of any number of rows, which begin and end within chunks, and blocks likewise. */
+/* Outer indices have any number of rows. Outer indices and blocks begin and end inside chunks. */
 static void pieces_of_any_shape(void **state) {
     (void)state;
     rng r = rng_start(rng_seed(11));
@@ -447,8 +447,8 @@ static void pieces_with_saved_lse(void **state) {
     check(v);
 }
 
-/* Pages of zeros that are nowhere in memory, and that nothing may write, half as many again as a buffer of
- * the device holds, where there is time for that: a row's loss is log C. */
+/* The logits are read-only pages of zeros, which take no memory, so a row's loss is log C. A fast device
+ * gets 1.5 times as many bytes as its largest buffer has. */
 static void logits_larger_than_a_buffer(void **state) {
     (void)state;
     enum { MANY = 50257 };

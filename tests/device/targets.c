@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Targets: each integer type, ignore_index with values that fit and that no type can hold, targets that
- * are not classes, and probabilities of each floating type. Next tokens are in targets_next_token.c. */
+ * Targets: each integer type, values of ignore_index that a type can hold and that it cannot hold, targets
+ * that are not classes, and probabilities of each floating type. targets_next_token.c tests next tokens. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -59,7 +59,7 @@ static void each_integer_type(void) {
     }
 }
 
-/* u16 reaches classes whose bits would be negative in a signed type. */
+/* A u16 target can be a class whose bits would be negative in a signed type. */
 static void upper_half_of_unsigned(void) {
     enum { C = 40000 };
     static float logits[C], row_loss[1];
@@ -80,7 +80,7 @@ static void upper_half_of_unsigned(void) {
     assert_near(row_loss[0], loss, loss_bound(loss));
 }
 
-/* ignore_index is compared as a number, never as the bits of the target's type. */
+/* The library compares ignore_index as a number, never as the bits of the target's type. */
 static void ignore_index_of_each_type(void) {
     static const struct {
         int64_t ignore;
@@ -88,10 +88,10 @@ static void ignore_index_of_each_type(void) {
         unsigned types; /* bit t: integer_types[t] can hold the target */
         bool ignored;
     } cases[] = {
-        {-100, 156, 0xF, false},        /* -100 as u8 */
-        {-1, 255, 0xF, false},          /* -1 as u8 */
-        {255, 255, 0xF, true},          /* a class may be it */
-        {300 - 65536, 300, 0x7, false}, /* as u16 */
+        {-100, 156, 0xF, false},        /* 156 has the u8 bits of -100 */
+        {-1, 255, 0xF, false},          /* 255 has the u8 bits of -1 */
+        {255, 255, 0xF, true},          /* a class may be ignored */
+        {300 - 65536, 300, 0x7, false}, /* both have the same u16 bits */
         {(INT64_C(1) << 32) + 7, 7, 0xF, false},
         {65536 + 7, 7, 0xF, false},
         {256 + 7, 7, 0xF, false},
@@ -123,7 +123,7 @@ static void ignore_index_of_each_type(void) {
     }
 }
 
-/* The value is not looked at while use_ignore_index is 0. */
+/* While use_ignore_index is 0, ignore_index has no effect. */
 static void ignore_index_is_off_unless_set(void) {
     packed store;
     problem p;
@@ -138,7 +138,8 @@ static void ignore_index_is_off_unless_set(void) {
     assert_counts(&p, 1, 0, 1, 0);
 }
 
-/* Out of range in every way a type can be: counted as bad, told with row and value, the others scored. */
+/* Targets out of range, in every way that a type allows. The library counts them as bad and scores the other
+ * rows. The message names the row and the value. */
 static void targets_that_are_no_class(void) {
     static const struct {
         clxent_dtype dtype;
@@ -169,7 +170,7 @@ static void targets_that_are_no_class(void) {
         for (int r = 1; r < 5; r += r) assert_row_not_scored(&p, r);
         assert_counts(&p, 2, 1, 2, 2);
 
-        p.desc.reduction = CLXENT_MEAN; /* and without counts or a gradient the status still comes */
+        p.desc.reduction = CLXENT_MEAN; /* without counts and gradient the status is the same */
         p.want = CLXENT_OUT_LOSS;
         solve(&p);
         const double mean = (2 * ramp_lse(10) - 0.125 * 9) / 2;
@@ -177,7 +178,7 @@ static void targets_that_are_no_class(void) {
     }
 }
 
-/* The message that the design promises, word for word. */
+/* The message must be exactly this text. */
 static void message_of_a_bad_target(void) {
     enum { N = 18, C = 50257 };
     static float logits[N * C], lse[N];
@@ -201,7 +202,7 @@ static void message_of_a_bad_target(void) {
     assert_each(lse, N, log(C), loss_bound(log(C)));
 }
 
-/* A bad row's logits are not looked at for the loss: a NaN there does not leak. All bad is none counted. */
+/* The loss does not depend on a bad row's logits, even if they are NaN. If all are bad, no row counts. */
 static void bad_rows_do_not_leak(void) {
     problem p;
     begin(&p, 2, 2, (const float[]){NAN, INFINITY, 0, 0}, (const int64_t[]){2, 1});
@@ -225,7 +226,7 @@ static void bad_rows_do_not_leak(void) {
 
 /* ------------------------------------------------------------------------------ probabilities */
 
-/* {0.5, 0.25, 0, 2} and {0, 1, 0, 0} in each type. */
+/* The rows {0.5, 0.25, 0, 2} and {0, 1, 0, 0} in each type. */
 static const float t_f32[] = {0.5F, 0.25F, 0, 2, 0, 1, 0, 0};
 static const uint16_t t_f16[] = {0x3800, 0x3400, 0, 0x4000, 0, 0x3C00, 0, 0};
 static const uint16_t t_bf16[] = {0x3F00, 0x3E80, 0, 0x4000, 0, 0x3F80, 0, 0};
@@ -242,7 +243,7 @@ static void probabilities_of_each_type(void) {
                  {CLXENT_F16, t_f16, sizeof t_f16},
                  {CLXENT_BF16, t_bf16, sizeof t_bf16}};
     const double lse0 = lse_of(t_logits, 4), lse1 = lse_of(t_logits + 4, 4);
-    const double row0 = 0.5 * (lse0 - 1) + 0.25 * lse0 + 2 * (lse0 - 2); /* 0 at the masked class adds 0 */
+    const double row0 = 0.5 * (lse0 - 1) + 0.25 * lse0 + 2 * (lse0 - 2); /* the masked class adds 0 */
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         problem p;
         begin(&p, 2, 4, t_logits, NULL);
@@ -263,7 +264,7 @@ static void probabilities_of_each_type(void) {
     }
 }
 
-/* Weights multiply the terms and are no part of the divisor; smoothing makes t(1-e) + e/C. */
+/* Class weights multiply the terms, but do not change the divisor. Smoothing makes t into t (1-e) + e/C. */
 static void probabilities_weighted_and_smoothed(void) {
     const float x[] = {1, 0, -1}, t[] = {0.2F, 0.5F, 0}, w[] = {2, 1, 4};
     const double e = 0.3, lse = lse_of(x, 3);
@@ -285,7 +286,7 @@ static void probabilities_weighted_and_smoothed(void) {
     for (int c = 0; c < 3; c++) {
         assert_near(p.grad[c], mass * exp((double)x[c] - lse) - q[c], grad_bound(2 * mass));
     }
-    set_row_weight(&p, (const float[]){3}); /* divisor: sum of r */
+    set_row_weight(&p, (const float[]){3}); /* the divisor is the sum of the row weights */
     solve(&p);
     assert_near(p.loss[0], loss, loss_bound(loss));
     assert_near(p.row_loss[0], 3 * loss, loss_bound(3 * loss));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Next-token targets: row (b,t) is scored against token (b,t+1) without a shifted copy, for tokens
- * (B,T+1) and (B,T), with packed documents kept apart by their segment numbers. */
+ * Next-token targets: token (b,t+1) is the target of row (b,t), without a shifted copy. The tokens are
+ * (B,T+1) or (B,T). Segment numbers keep packed documents apart. */
 #include "said.h"
 #include "support/problem.h"
 
@@ -15,7 +15,7 @@ enum { B = 3, T = 4, C = 9, STORED = B * (T + 1) };
 
 static const clxent_dtype integer_types[] = {CLXENT_I64, CLXENT_I32, CLXENT_U16, CLXENT_U8};
 
-/* Class c has the logit c / 4 in every row, so that a row's loss tells its target. */
+/* Class c has the logit c / 4 in every row, so that a row's loss shows its target. */
 static float logits[B * T * C];
 
 static void begin_tokens(problem *p, packed *store, clxent_dtype dtype, int per_sequence,
@@ -60,7 +60,7 @@ static void one_more_token_than_positions(void) {
     }
 }
 
-/* The last position of a sequence has no target: not the first token of the next one. */
+/* The last position of a sequence has no target. The next sequence's first token is not its target. */
 static void as_many_tokens_as_positions(void) {
     static const int64_t tokens[] = {8, 0, 1, 2, 7, 4, 5, 6, 6, 8, 7, 0};
     static const int64_t targets[] = {0, 1, 2, UNSCORED, 4, 5, 6, UNSCORED, 8, 7, 0, UNSCORED};
@@ -68,7 +68,7 @@ static void as_many_tokens_as_positions(void) {
         packed store;
         problem p;
         begin_tokens(&p, &store, integer_types[t], T, tokens);
-        for (int c = 0; c < C; c++) logits[3 * C + c] = NAN; /* not read for the loss */
+        for (int c = 0; c < C; c++) logits[3 * C + c] = NAN; /* the loss must not read this row */
         solve(&p);
         assert_scored(&p, B * T, targets);
         assert_counts(&p, 9, 3, 0, -1);
@@ -79,7 +79,7 @@ static void as_many_tokens_as_positions(void) {
     }
 }
 
-/* A row whose next token is in another segment is not scored; equal numbers apart are not compared. */
+/* A row is not scored when its next token is in another segment. Only neighbours are compared. */
 static void packed_documents(void) {
     static const int64_t tokens[] = {8, 0, 1, 2, 3, 7, 4, 5, 6, 7, 6, 8, 7, 0, 2};
     static const int64_t segments[] = {0, 0, 1, 1, 0, 5, 5, 5, 5, 5, 200, 201, 200, 200, 200};
@@ -110,7 +110,7 @@ static void packed_documents_without_a_last_token(void) {
 }
 
 static void ignored_and_bad_tokens(void) {
-    /* 99 stands first, where it is nobody's target; then as the target of rows 6 and 8 */
+    /* The first 99 is no row's target. The others are the targets of rows 6 and 8. */
     static const int64_t tokens[] = {99, 0, 1, 2, 3, 7, 4, 5, 99, 7, 6, 99, 7, 3, 2};
     static const int64_t targets[] = {0, 1, 2, UNSCORED, 4, 5, UNSCORED, 7, UNSCORED, 7, UNSCORED, 2};
     packed store;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows shared by the items of a work-group, with numbers of classes around what registers and local memory
- * hold, and rows of 16 bits of a work-item, whose exponentials local memory holds: every output within the
- * bounds of reference.h; and that a row is held just where it fits. With the
- * layer local_bytes the sizes asked for are checked too; CLXENT_ODD_DEVICE makes local memory small, or takes
- * sub-groups away.
+ * The items of a work-group share a row. The test has numbers of classes around the capacity of registers and
+ * local memory. It also has rows of 16 bits, each for one work-item, whose exponentials stand in local
+ * memory. Every output must be within the bounds of reference.h. With the layer local_bytes, the test also
+ * checks that the library keeps a row in local memory exactly when it fits. CLXENT_ODD_DEVICE can make local
+ * memory small or take sub-groups away.
  */
 #include "leave.h"
 #include "support/trial.h"
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-/* Every way of loading and keeping a logit, and every kind of sum. */
+/* The variants cover every way in which kernels load and keep a logit, and every kind of sum. */
 static const variant variants[] = {
     {"f32", .saved = 1},
     {"f32_smoothing_stats", .smoothing = 1, .stats = 1},
@@ -30,8 +30,8 @@ static const variant variants[] = {
 };
 enum { VARIANTS = sizeof variants / sizeof variants[0], VARIANTS_TINY = 3, VARIANTS_SMALL = 5 };
 
-/* Groups of 64 and of 32, the first lines what their registers hold (16 an item), the others what more half
- * of 32 KiB holds: of 4 bytes, of 2, of 8. */
+/* The numbers stand around the capacities of groups of 64 and of 32 items. First comes what their registers
+ * hold, 16 classes an item; then what half of 32 KiB holds in addition, in elements of 4, 2 and 8 bytes. */
 static const int64_t class_counts[] = {255,  511,  512,  513,  641,  1023, 1024, 1025, 1281, 2047,
                                        2049, 2303, 2304, 2305, 2306, 4223, 4224, 4225, 4351, 4352,
                                        4353, 4354, 7679, 7680, 7681, 7935, 7936, 7937, 50257};
@@ -42,7 +42,8 @@ static clxent_device_info device = CLXENT_DEVICE_INFO_INIT;
 static uint64_t seed;
 
 static void run_trial(const variant *v, int64_t classes, clxent_schedule schedule, rng *r) {
-    /* each with and without is another program: some variants have it, and combinations.c everything */
+    /* Each of the two options needs another program, so only some variants have it. combinations.c has all.
+     */
     const int64_t number = v - variants;
     const trial_limits limits = {.classes = classes,
                                  .rows = 40,
@@ -59,22 +60,22 @@ static void check_variant(void **state) {
     if (v->logits == CLXENT_F64 && !device.fp64) skip();
     rng r = rng_start(seed + (uint64_t)(v - variants) * 1000003u);
     for (int i = 0; i < CLASS_COUNTS; i++) {
-        /* an interpreter takes seconds for a row: one tile, a whole one, two */
+        /* An interpreter takes seconds for a row, so it runs a part of a tile, one tile, and two tiles. */
         if (expect_effort() == EFFORT_TINY && class_counts[i] != 511 && class_counts[i] != 1024 &&
             class_counts[i] != 1281)
             continue;
         run_trial(v, class_counts[i], CLXENT_SCHEDULE_GROUP, &r);
-        /* where that has teams too */
+        /* SPLIT has teams too on such a device. */
         if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_GROUP)
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_SPLIT, &r);
-        /* exponentials in local memory */
+        /* WIDE keeps exponentials in local memory. */
         if (expect_effort() == EFFORT_FULL && clxent_device_schedule(&device) == CLXENT_SCHEDULE_WIDE &&
             (v->logits == CLXENT_F16 || v->logits == CLXENT_BF16))
             run_trial(v, class_counts[i], CLXENT_SCHEDULE_WIDE, &r);
     }
 }
 
-/* Local memory of the group that runs one row, log_probs asked for or only lse. */
+/* The local memory of the group that runs one row, for lse alone or with a second pass for log_probs. */
 static size_t local_bytes(int64_t classes, clxent_dtype dtype, int second_pass) {
     clxent_desc desc = CLXENT_DESC_INIT;
     clxent_arrays arrays = CLXENT_ARRAYS_INIT;
@@ -102,15 +103,16 @@ static size_t local_bytes(int64_t classes, clxent_dtype dtype, int second_pass) 
     return (size_t)strtoul(text, NULL, 10);
 }
 
-/* What a row of these classes takes, more than the sums do. */
+/* The local memory for the row alone, without the sums. */
 static size_t row_bytes(int64_t classes, clxent_dtype dtype) {
     return local_bytes(classes, dtype, 1) - local_bytes(classes, dtype, 0);
 }
 
-/* Registers hold a row alone, then local memory what is over, and of a row that does not fit nothing. */
+/* A short row stands in registers alone. Local memory holds the rest of a longer row, but nothing of a row
+ * that does not fit. */
 static void held_where_it_fits(void **state) {
     (void)state;
-    if (getenv("CLXENT_LOCAL_BYTES") == NULL) skip(); /* without the layer; it stands in CMakeLists.txt */
+    if (getenv("CLXENT_LOCAL_BYTES") == NULL) skip(); /* the layer is not loaded; see CMakeLists.txt */
     static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16};
     for (int i = 0; i < 3; i++) {
         const size_t size = clxent_dtype_size(dtypes[i]), half = (size_t)device.local_memory_bytes / 2;
@@ -118,8 +120,7 @@ static void held_where_it_fits(void **state) {
         const size_t sums = local_bytes(200, dtypes[i], 0);
         int64_t fits = 200, too_many = 64 + (int64_t)(device.local_memory_bytes / size);
         assert_int_equal(row_bytes(too_many, dtypes[i]), 0);
-        /* the largest row that a group of this size keeps: it has grown with the row until one does not fit
-         */
+        /* Finds the largest row that the group keeps. The kept part is at most the row, and must fit. */
         for (int64_t classes = fits; classes < too_many; classes += 64) {
             const size_t held = row_bytes(classes, dtypes[i]);
             assert_true(held <= (size_t)classes * size);
@@ -136,7 +137,7 @@ static int open_device(void **state) {
     ctx = expect_ctx();
     expect_status("clxent_ctx_device", ctx, clxent_ctx_device(ctx, &device), CLXENT_OK);
     if (expect_effort() == EFFORT_TINY) {
-        /* the registers of its own, larger groups would hold all rows here */
+        /* the registers of larger groups would hold every row here */
         clxent_tuning tuning = CLXENT_TUNING_INIT;
         tuning.group_size = tuning.group_size_short = 64;
         expect_status("clxent_ctx_set_tuning", ctx, clxent_ctx_set_tuning(ctx, &tuning), CLXENT_OK);

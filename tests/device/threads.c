@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What clxent.h permits to threads: a context each on one device, and two contexts on one queue, from one
- * thread and from two. Every thread must get, bit for bit, what one thread alone got before; every error
- * message must be its own context's. Under CLXENT_SANITIZE=thread the library's part is watched.
+ * clxent.h allows threads a context each on one device, and two contexts on one queue, from one thread and
+ * from two. Every thread must get the same bits as one thread alone. Every error message must belong to its
+ * own context. With CLXENT_SANITIZE=thread, the sanitizer watches the library's part.
  */
 #include "leave.h"
 #include "rng.h"
@@ -20,7 +20,7 @@
 
 enum { THREADS = 4, MOST_ELEMENTS = 1 << 17, MOST_ROWS = 4096 };
 
-/* A thread, and what it has to say: "" where all is well. */
+/* A thread and its complaint; "" means that all is well. */
 typedef struct worker {
     int number;
     unsigned long runs;
@@ -29,7 +29,7 @@ typedef struct worker {
     const owner *owner;
 } worker;
 
-static atomic_int waiting; /* until all are there: they begin at once */
+static atomic_int waiting; /* threads that have arrived; all begin when the last one arrives */
 
 static void begin_together(int threads) {
     atomic_fetch_add(&waiting, 1);
@@ -37,7 +37,7 @@ static void begin_together(int threads) {
     }
 }
 
-/* Starts them and waits for them; how many runs they made. */
+/* Starts the threads and waits for their end. Returns the number of their runs. */
 static unsigned long run_threads(worker *workers, int count, void *(*work)(void *)) {
     pthread_t threads[THREADS];
     unsigned long runs = 0;
@@ -61,14 +61,14 @@ static int complain(worker *w, const char *what, clxent_status status, const cha
 
 /* ------------------------------------------------------------------------ a context each ---- */
 
-/* Different operations, schedules, kernels. Rows are numbered from 0 and have their targets from that. */
+/* The jobs have different operations, schedules and kernels. */
 typedef struct job {
     const char *name;
     clxent_op op;
     clxent_reduction reduction;
     int64_t rows, classes;
     double label_smoothing, z_loss, softcap;
-    int statistics; /* argmax and rank are asked for */
+    int statistics; /* asks for argmax and rank */
 } job;
 
 static const job jobs[] = {
@@ -81,7 +81,7 @@ static const job jobs[] = {
 };
 enum { JOBS = sizeof jobs / sizeof *jobs };
 
-/* All that a job gives, and no padding between. */
+/* All results of a job, without padding between them. */
 typedef struct results {
     float loss[MOST_ROWS], lse[MOST_ROWS], matrix[MOST_ELEMENTS]; /* matrix: grad or probs */
     int64_t argmax[MOST_ROWS], rank[MOST_ROWS], counts[4];
@@ -132,7 +132,7 @@ static void bind_arrays(int which, const int64_t *targets_used, results *out, cl
     a->rank = CLXENT_ARRAY(out->rank, sizeof out->rank);
 }
 
-/* One plan and two runs, the first with a target that is no class and that only this thread has. */
+/* Runs a plan twice. The first run has a bad target that only this thread uses. */
 static int run_job(worker *w, clxent_ctx *ctx, int which, results *out) {
     const job *j = &jobs[which];
     clxent_desc d;
@@ -168,7 +168,7 @@ static void *run_all_jobs(void *argument) {
     clxent_ctx *ctx = NULL;
     clxent_error err;
     results *out = malloc(sizeof *out);
-    options.memory_bytes = w->number % 2 ? 1 << 20 : 0; /* some stream their rows in blocks: the same bits */
+    options.memory_bytes = w->number % 2 ? 1 << 20 : 0; /* half of the threads stream rows in blocks */
     begin_together(THREADS);
     for (int round = 0; round < rounds && out; round++) {
         const clxent_status status = clxent_ctx_create(&ctx, &options, &err);
@@ -177,7 +177,7 @@ static void *run_all_jobs(void *argument) {
             break;
         }
         for (int i = 0; i < JOBS; i++) {
-            const int which = (i + w->number * 2 + round) % JOBS; /* not all the same at the same time */
+            const int which = (i + w->number * 2 + round) % JOBS; /* another job in each thread */
             if (!run_job(w, ctx, which, out)) break;
             if (memcmp(out, &expected[which], sizeof *out) != 0)
                 complain(w, jobs[which].name, CLXENT_OK, "other bits than one thread alone gets");
@@ -208,7 +208,7 @@ static void a_context_each(void **state) {
 static const cl_command_queue_properties queues[] = {0, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE};
 enum { QUEUES = sizeof queues / sizeof *queues, SHARERS = 2, IN_FLIGHT = 8 };
 
-/* The queue's own context, and one more. */
+/* Opens a second context on the queue of the first. */
 static void share(const owner *first, owner *second) {
     clxent_error err;
     *second = *first;
@@ -247,7 +247,7 @@ static void one_queue_one_thread(void **state) {
         share(&first, &second);
         clxent_plan *plans[SHARERS] = {owner_plan(&first), owner_plan(&second)};
         for (int round = 0; round < rounds_of_sharing(); round++) {
-            /* calls of both in the queue at a time, each context's on its own workspace */
+            /* The queue holds calls of both contexts, each with its own workspace. */
             device_call mine, other;
             call_open(&first, &mine, 1, true);
             call_open(&second, &other, 7, true);
@@ -272,7 +272,7 @@ static void one_queue_one_thread(void **state) {
     print_message("%lu calls of two contexts on one queue, one thread\n", w.runs);
 }
 
-/* An assert that fails here ends the whole program, with its message. */
+/* If an assert fails here, it prints its message and ends the whole program. */
 static void *enqueue_many(void *argument) {
     worker *w = argument;
     begin_together(SHARERS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A context's tuning: what is refused, what is in effect, whose plans it is. That results stay within their
- * bounds under other tunings is golden.c's to see. */
+ * A context's tuning: the values that the library refuses, the values in effect, and the plans that use them.
+ * golden.c checks that results stay within their bounds with other tunings. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -20,8 +20,8 @@ static void set(const clxent_tuning *t) {
     expect_status("clxent_ctx_set_tuning", test_ctx(), clxent_ctx_set_tuning(test_ctx(), t), CLXENT_OK);
 }
 
-/* Every field is the table's, in its limits; what is set is in effect, the rest stays the table's; NULL and
- * zeros are the table's again. */
+/* At first every field has the table's value, within its limits. A value that the program sets is in effect;
+ * the other fields keep the table's values. NULL, or zeros, restore the table's values. */
 static void what_is_set_is_in_effect(void) {
     const clxent_tuning table = in_effect();
 #define IN_LIMITS(field, least, most, power) \
@@ -44,7 +44,7 @@ static void what_is_set_is_in_effect(void) {
     assert_memory_equal(&got, &table, sizeof got);
 }
 
-/* Refused with field, value and limits; what was in effect stays. */
+/* The refusal names the field, the value and the limits. The tuning in effect stays. */
 static void wrong_values(void) {
     static const struct {
         const char *says;
@@ -94,7 +94,7 @@ static void thresholds(void) {
     clxent_tuning t = CLXENT_TUNING_INIT;
     t.few_classes = 5;
     t.split_part_classes = 64;
-    t.teams_per_unit = 4; /* four rows or more, whatever the device */
+    t.teams_per_unit = 4; /* every device needs at least four teams, so three rows may split */
     set(&t);
     assert_int_equal(schedule_of(100, 4), CLXENT_SCHEDULE_LANE);
     assert_true(schedule_of(100000, 5) != CLXENT_SCHEDULE_LANE);
@@ -109,7 +109,7 @@ static void thresholds(void) {
     set(NULL);
 }
 
-/* A plan keeps the tuning that it was created with: the same bits before and after another is set. */
+/* A plan keeps the tuning of its creation, so it gives the same bits after another tuning is set. */
 static void plans_keep_theirs(void) {
     enum { C = 1000 };
     static float logits[C], grads[2][C];
@@ -139,8 +139,7 @@ static void plans_keep_theirs(void) {
     set(NULL);
 }
 
-/* Short vectors in schedule WIDE, also where a compiler takes a minute for those of 16, and no test else asks
- * for them (Mesa's). */
+/* Short vectors in schedule WIDE. Mesa needs a minute to compile vectors of 16, so other tests skip WIDE. */
 static void short_vectors(void) {
     const float logits[8] = {1, 2, 3, 4, 4, 3, 2, 1};
     const int64_t targets[2] = {3, 1};
@@ -156,7 +155,7 @@ static void short_vectors(void) {
     a.targets = CLXENT_ARRAY((void *)(uintptr_t)targets, sizeof targets);
     a.loss = CLXENT_ARRAY(&loss, sizeof loss);
     expect_status("clxent_run", test_ctx(), clxent_run(plan, &a), CLXENT_OK);
-    assert_near(loss, 0.94018969, loss_bound(1)); /* log(1 + e^-1 + e^-2 + e^-3), and that + 1, halved */
+    assert_near(loss, 0.94018969, loss_bound(1)); /* log(1 + e^-1 + e^-2 + e^-3) + 1/2 */
     clxent_plan_destroy(plan);
     set(NULL);
 }

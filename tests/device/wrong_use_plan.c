@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Descriptors that clxent_plan_create() refuses: the status, the field, its value and the limit in the
- * message, no plan, and a context that goes on working. Calls are in wrong_use_run.c. */
+ * Descriptors that clxent_plan_create() refuses. The test checks the status, and that the message names the
+ * field, its value and the limit. There must be no plan. The context must still work. wrong_use_run.c tests
+ * calls. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -11,8 +12,8 @@
 
 #include <cmocka.h>
 
-/* name, status, what the message contains (parts between bars), and what is changed in a good descriptor d
- * of 4 rows and 10 classes, or in the schedule s, AUTO. */
+/* The name, the status, the parts of the message (separated by bars), and the change to a good descriptor d
+ * of 4 rows and 10 classes, or to the schedule s, which is AUTO. */
 #define WRONG_DESCS(X)                                                                                       \
     X(size_zero, ARGUMENT, "struct_size|0", d->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|16", d->struct_size = 16)                                           \
@@ -184,7 +185,7 @@ static void start(clxent_desc *d) {
 static void refused(const char *name, const clxent_desc *d, clxent_schedule schedule, clxent_status status,
                     const char *says) {
     expect_about("%s", name);
-    clxent_plan *plan = (clxent_plan *)&plan; /* is overwritten */
+    clxent_plan *plan = (clxent_plan *)&plan; /* the call must overwrite it */
     const clxent_status got = schedule == CLXENT_SCHEDULE_AUTO
                                   ? clxent_plan_create(&plan, test_ctx(), d)
                                   : clxent_plan_create_scheduled(&plan, test_ctx(), d, schedule);
@@ -203,7 +204,7 @@ static void wrong_descriptors(void) {
     }
 }
 
-/* What a device lacks is refused with its name; what it has is not. */
+/* If the device lacks a feature, the refusal names the device. Otherwise the library makes the plan. */
 static void what_the_device_lacks(void) {
     clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
     assert_int_equal(clxent_ctx_device(test_ctx(), &info), CLXENT_OK);
@@ -223,13 +224,13 @@ static void what_the_device_lacks(void) {
     }
 }
 
-/* The largest plans that are not refused. A run of a row has scratch for it alone. */
+/* The largest plans that the library accepts. A run of one row needs scratch memory for that row alone. */
 static void largest_plans(void) {
     const int64_t classes[] = {1, 32, 32};
     const clxent_schedule schedules[] = {CLXENT_SCHEDULE_AUTO, CLXENT_SCHEDULE_AUTO, CLXENT_SCHEDULE_SPLIT};
     const float logits[32] = {0};
     const int64_t target = 0;
-    const int count = expect_effort() == EFFORT_FULL ? 3 : 2; /* rusticl is slow to compile the last */
+    const int count = expect_effort() == EFFORT_FULL ? 3 : 2; /* rusticl compiles the last plan slowly */
     for (int i = 0; i < count; i++) {
         clxent_desc d;
         clxent_plan *plan = NULL;
@@ -251,7 +252,7 @@ static void largest_plans(void) {
     }
 }
 
-/* A refusal leaves nothing behind: a good plan gives the right loss after all of them. */
+/* A refusal has no later effect: after all of them, a good plan gives the right loss. */
 static void context_goes_on(void) {
     wrong_descriptors();
     problem p;
@@ -290,7 +291,7 @@ static void null_and_empty_arguments(void) {
     struct {
         clxent_desc desc;
         char more[8];
-    } later = {d, {0, 0, 0, 1}}; /* of a version with more fields, of which one is set */
+    } later = {d, {0, 0, 0, 1}}; /* the desc of a later version with more fields, one of them set */
     later.desc.struct_size = sizeof later;
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), &later.desc), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(test_ctx()), "clxent_desc.struct_size is |byte |is not 0|leave it 0");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls that clxent_run() refuses: arrays that are missing, a byte short, misplaced or laid over one
- * another, outputs and options that the plan does not have. Each leaves every output untouched, names the
- * array in its message, and a good call after it works. */
+ * Calls that clxent_run() refuses: arrays that are missing, a byte too short, misplaced or overlapping, and
+ * outputs and options that the plan does not have. A refused call writes no output, and its message names the
+ * array. A good call after it works. */
 #include "support/problem.h"
 
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 enum { N = 4, C = 10, UNTOUCHED = 0x5C };
 
-/* Room for every array of a call, each with space behind so that arrays can be laid over others. */
+/* Room for every array of a call. */
 static struct memory {
     float logits[N * C + 16], class_weight[C], row_weight[N];
     int64_t targets[N];
@@ -28,7 +28,7 @@ static struct memory {
 #define EXACTLY(array, count) CLXENT_ARRAY(m.array, (count) * sizeof *m.array)
 #define OUT(array, count)     CLXENT_ARRAY(m.out.array, (count) * sizeof *m.out.array)
 
-/* A good plan and call. Each case below changes one of them. */
+/* Makes a good desc and a good call. Each case below changes one of them. */
 static void good(clxent_desc *d, clxent_arrays *a) {
     clxent_desc_init(d);
     d->rows = N;
@@ -94,7 +94,7 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
 
 #define ABSENT CLXENT_ARRAY(NULL, 0)
 
-/* name, status, parts of the message, the change to a good d and a. */
+/* The name, the status, the parts of the message, and the change to a good d and a. */
 #define WRONG_CALLS(X)                                                                                       \
     X(size_zero, ARGUMENT, "struct_size|0", a->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|24", a->struct_size = 24)                                           \
@@ -226,7 +226,7 @@ static void wrong_calls_are_refused(void) {
     }
 }
 
-/* The call that all the others are a change away from, and the same plan after it refused one. */
+/* The good call without a change works, also after the same plan has refused a call. */
 static void good_call_goes_on(void) {
     clxent_desc d;
     clxent_arrays a;
@@ -246,7 +246,7 @@ static void good_call_goes_on(void) {
     clxent_plan_destroy(plan);
 }
 
-/* Arrays may be larger than needed, and what is behind the need is not touched. */
+/* Arrays may be larger than necessary. The call does not write behind the part that it needs. */
 static void larger_arrays(void) {
     clxent_desc d;
     clxent_arrays a;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * While the environment has CLXENT_BREAK_BUILDS, makes every program fail to compile, by one more option that
- * the compiler chokes on: to see what a build failure looks like to the caller, and that none can happen
- * where nothing is to be compiled any more. The option makes the word that stands there (`float` for 1) a
- * type that nobody has declared, so errors stand wherever kernels use it. Programs from binaries are let
- * through.
+ * While CLXENT_BREAK_BUILDS is set, every build from source fails. So a test sees how the library reports a
+ * build failure, and proves that the library compiles nothing where it must not. The variable's value is a
+ * word; 1 stands for `float`. The layer adds a build option that makes the word a type that nobody declared,
+ * so the compiler reports an error wherever a kernel uses the word. Programs from binaries still build.
  *
- * While it has CLXENT_BREAK_BINARIES, those fail: for "create" in clCreateProgramWithBinary(), for "status"
- * in the status that it gives for the device, for "build" in clBuildProgram(), for "kernel" in
- * clCreateKernel(). */
+ * While CLXENT_BREAK_BINARIES is set, programs from binaries fail. "create" fails
+ * clCreateProgramWithBinary(); "status" fails only the status that this call returns for the device; "build"
+ * fails clBuildProgram(); "kernel" fails clCreateKernel(). */
 #include "layer.h"
 
 #include <stdbool.h>
@@ -17,7 +16,7 @@
 #include <string.h>
 
 static const struct _cl_icd_dispatch *driver;
-static cl_program from_binary; /* the last one */
+static cl_program from_binary; /* the last program from a binary */
 
 static bool breaks_binaries(const char *where) {
     const char *wanted = getenv("CLXENT_BREAK_BINARIES");
@@ -27,7 +26,7 @@ static bool breaks_binaries(const char *where) {
 static cl_program CL_API_CALL create_from_source(cl_context context, cl_uint count, const char **strings,
                                                  const size_t *lengths, cl_int *code) {
     cl_program program = driver->clCreateProgramWithSource(context, count, strings, lengths, code);
-    if (program == from_binary) from_binary = NULL; /* the address of one that was released */
+    if (program == from_binary) from_binary = NULL; /* the driver used a released program's address again */
     return program;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fails the call that the test asks for on the board (../faults/board.h), with one of the codes that the
- * specification has for that entry, and keeps book of the objects that are made, retained and released.
- * Without a board it changes nothing.
+ * Fails the call that the test names on the board (../faults/board.h). The code is one that the OpenCL
+ * specification lists for that function. The layer also records on the board which objects the program
+ * makes, retains and releases. Without a board the layer changes nothing.
  *
- * A call that fails does nothing, but: a release really releases (nobody could try again), and a wait that
- * belongs to a lasting failure really waits. (A wait that fails by itself returns at once: the caller must
- * wait in some other way before it gives memory back.) */
+ * A failed call does nothing, with two exceptions. A release still releases, because the caller cannot try
+ * again. A wait still waits when all later calls fail too. When the wait alone fails, it returns at once: the
+ * caller must then wait in another way before it releases memory. */
 #include "layer.h"
 
 #include "../faults/board.h"
@@ -14,7 +14,7 @@
 static const struct _cl_icd_dispatch *driver;
 static fault_board *board;
 
-/* The code with which this call is to fail; CL_SUCCESS: it is not. */
+/* The code with which this call must fail, or CL_SUCCESS. */
 static cl_int fault(const char *entry, const cl_int *codes, int count) {
     const int flavour = board_fails(board, FAULT_OPENCL, entry, count);
     if (flavour < 0) return CL_SUCCESS;
@@ -27,14 +27,14 @@ static cl_int fault(const char *entry, const cl_int *codes, int count) {
 
 #define MEMORY CL_OUT_OF_RESOURCES, CL_OUT_OF_HOST_MEMORY
 
-/* An entry that returns a code. */
+/* A function that returns a code. */
 #define CALL(name, parameters, arguments, ...)               \
     static cl_int CL_API_CALL name parameters {              \
         const cl_int failed = FAULT(name, __VA_ARGS__);      \
         return failed ? failed : driver->cl##name arguments; \
     }
 
-/* One that makes an object; its last parameter is `cl_int *code`. */
+/* A function that makes an object; its last parameter is `cl_int *code`. */
 #define MAKE(type, kind, name, parameters, arguments, ...) \
     static type CL_API_CALL name parameters {              \
         const cl_int failed = FAULT(name, __VA_ARGS__);    \
@@ -63,7 +63,7 @@ static cl_int fault(const char *entry, const cl_int *codes, int count) {
         return failed ? failed : code;                  \
     }
 
-/* A command: `queue`, `waits`, `wait` and `event` are parameters. */
+/* A function that enqueues a command; `queue`, `waits`, `wait` and `event` are its parameters. */
 #define COMMAND(name, parameters, arguments, ...)                                        \
     static cl_int CL_API_CALL name parameters {                                          \
         const cl_int failed = FAULT(name, __VA_ARGS__);                                  \
@@ -92,8 +92,7 @@ CALL(GetDeviceIDs,
 
 static cl_int CL_API_CALL GetDeviceInfo(cl_device_id device, cl_device_info what, size_t size, void *out,
                                         size_t *bytes) {
-    /* A device that does not know what sub-groups are says so by CL_INVALID_VALUE: an answer, not a failure.
-     */
+    /* CL_INVALID_VALUE would not be a failure here: by it a device answers that it has no sub-groups. */
     const cl_int failed = what == CL_DEVICE_MAX_NUM_SUB_GROUPS
                               ? FAULT(GetDeviceInfo, MEMORY, CL_INVALID_DEVICE)
                               : FAULT(GetDeviceInfo, MEMORY, CL_INVALID_DEVICE, CL_INVALID_VALUE);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Buffers larger than any that the driver makes, on a device that uses a host pointer's memory where it
- * stands (PoCL): the driver is given the first bytes of that memory alone and kernels get its address, so
- * they reach all of it. The program is told its whole size, and its blocking reads and writes are done here.
- */
+ * Makes buffers that are larger than the driver allows, on a device whose CL_MEM_USE_HOST_PTR buffers use the
+ * host memory itself (PoCL). The layer gives the driver only the first SHOWN_BYTES of the memory. The driver
+ * gives kernels the address, so kernels reach all of the memory. The layer reports the whole size to the
+ * program, and does the program's blocking reads and writes itself. */
 #include "layer.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static struct {
     size_t bytes;
 } far[MOST];
 
-/* Which of `far` it is; MOST: none. NULL finds a free one. */
+/* The buffer's index in `far`, or MOST where it is not there. NULL finds a free entry. */
 static int find(cl_mem mem) {
     int i = 0;
     while (i < MOST && far[i].mem != mem) i++;
@@ -48,7 +48,7 @@ static cl_int CL_API_CALL get_info(cl_mem mem, cl_mem_info what, size_t size, vo
     return code;
 }
 
-/* The bytes of a far buffer, when the queue has come to the command. */
+/* Finishes the queue and gives the host address of a far buffer's bytes at `offset`. */
 static cl_int reach(int i, cl_command_queue queue, cl_bool blocking, size_t offset, size_t size,
                     cl_uint waits, const cl_event *event, unsigned char **bytes) {
     if (!blocking || waits || event) return CL_INVALID_OPERATION;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Never lets a buffer go, for Oclgrind 21.10: that gives a new buffer the address of a released one but keeps
- * the old one's record of what was written, with the old size, and then calls the new one's contents
- * uninitialized. With every buffer kept, its reports can be believed. */
+ * Never releases a buffer, because of a fault of Oclgrind 21.10. Oclgrind gives a new buffer the address of a
+ * released buffer, but keeps the released buffer's record of written bytes, with the old size. So Oclgrind
+ * reports the new buffer's contents as uninitialized. While the layer keeps every buffer, Oclgrind's reports
+ * are right. */
 #include "layer.h"
 
 static cl_int CL_API_CALL keep(cl_mem buffer) {

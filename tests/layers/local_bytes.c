@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Leaves in the environment variable CLXENT_LOCAL_BYTES how much local memory a kernel was given last. */
+ * Sets the environment variable CLXENT_LOCAL_BYTES to the size of the last local memory argument that the
+ * program gave to a kernel. */
 #include "layer.h"
 
 #include <stdio.h>
@@ -9,7 +10,7 @@
 static const struct _cl_icd_dispatch *driver;
 
 static cl_int CL_API_CALL set_kernel_arg(cl_kernel kernel, cl_uint index, size_t size, const void *value) {
-    if (value == NULL && size != sizeof(cl_mem)) { /* that size: an array that is not there */
+    if (value == NULL && size != sizeof(cl_mem)) { /* sizeof(cl_mem) with NULL: an absent array */
         char text[32];
         snprintf(text, sizeof text, "%zu", size);
         setenv("CLXENT_LOCAL_BYTES", text, 1);

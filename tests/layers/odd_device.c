@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Makes every device one that CLXENT_ODD_DEVICE describes, "unified=0,largest_buffer=65536": to run on the
- * devices of today what is written for others. The device says so of itself (what a key stands for is in the
- * table below) and, where it can be seen from here, is so too: what goes beyond is refused as such a device
- * would refuse it. A key that is not in the table, or no number, ends the process. */
+ * Makes every device look like the one that CLXENT_ODD_DEVICE describes, for example
+ * "unified=0,largest_buffer=65536". So tests run code for other devices on a device of today. The layer
+ * changes what the device reports; the table below lists the keys. Where the layer sees a call that exceeds a
+ * limit, it refuses the call as such a device would. An unknown key or a missing number ends the process. */
 #include "layer.h"
 
 #include <stdio.h>
@@ -11,15 +11,15 @@
 #include <string.h>
 
 enum { MOST = 16, LOCAL_ARGUMENTS = 256 };
-/* SIZES: of three dimensions. EXTENSION: not in the list, for 0. VERSION: 11 is "OpenCL 1.1 odd", or, of a
- * driver, "1.1 odd". */
+/* SIZES: one size for each dimension. EXTENSION: 0 removes the name from the list. VERSION: 11 gives
+ * "OpenCL 1.1 odd", or "1.1 odd" for a driver. */
 typedef enum kind { BOOL, UINT, ULONG, SIZE, SIZES, BITS, EXTENSION, VERSION } kind;
 
 static const struct property {
     const char *key;
     cl_device_info info;
     kind kind;
-    const char *text; /* of an extension; in front of a version */
+    const char *text; /* the extension's name, or the text before the version */
 } known[] = {
     {"unified", CL_DEVICE_HOST_UNIFIED_MEMORY, BOOL, NULL},
     {"compiler", CL_DEVICE_COMPILER_AVAILABLE, BOOL, NULL},
@@ -46,8 +46,8 @@ static const struct property {
     {"vector_width", CL_DEVICE_NATIVE_VECTOR_WIDTH_HALF, UINT, NULL},
     {"sub_groups", CL_DEVICE_MAX_NUM_SUB_GROUPS, UINT, NULL},
     {"driver", CL_DRIVER_VERSION, VERSION, ""},
-    {"fma", 0, BOOL, NULL},       /* nobody asks: programs that call it do not build */
-    {"optimizer", 0, BOOL, NULL}, /* nobody asks: programs are built without, in a third of the time */
+    {"fma", 0, BOOL, NULL},       /* no query asks for it; 0: programs that call fma() do not build */
+    {"optimizer", 0, BOOL, NULL}, /* no query asks for it; 0: builds without it take a third of the time */
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
@@ -58,7 +58,7 @@ static struct {
 } changes[MOST];
 static int change_count;
 
-/* ---------------------------------------------------------------- what is asked for ------------------- */
+/* ---------------------------------------------------------------- the variable ------------------------ */
 
 static void wrong(const char *at) {
     fprintf(stderr, "CLXENT_ODD_DEVICE: \"%s\": expected KEY=NUMBER,... with a KEY of:", at);
@@ -84,7 +84,7 @@ static void parse(const char *at) {
     }
 }
 
-/* Whether the key is given. */
+/* True when CLXENT_ODD_DEVICE has the key. */
 static int given(const char *key, unsigned long long *value) {
     for (int i = 0; i < change_count; i++)
         if (strcmp(changes[i].key, key) == 0) {
@@ -104,7 +104,7 @@ static int is_zero(const char *key) {
     return given(key, &value) && value == 0;
 }
 
-/* ---------------------------------------------------------------- what the device says ---------------- */
+/* ---------------------------------------------------------------- queries ----------------------------- */
 
 static void remove_word(char *list, const char *word) {
     const size_t length = strlen(word);
@@ -116,7 +116,7 @@ static void remove_word(char *list, const char *word) {
     }
 }
 
-/* The text as it is after the changes. */
+/* Answers a query for a text, with the changes made. */
 static cl_int get_text(cl_device_id device, cl_device_info info, size_t size, void *out, size_t *size_ret) {
     char text[16384];
     const cl_int code = driver->clGetDeviceInfo(device, info, sizeof text, text, NULL);
@@ -179,7 +179,7 @@ static cl_int CL_API_CALL get_work_group_info(cl_kernel kernel, cl_device_id dev
     return code;
 }
 
-/* ---------------------------------------------------------------- what the device refuses ------------- */
+/* ---------------------------------------------------------------- refusals ---------------------------- */
 
 static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
                                         cl_int *code) {
@@ -203,7 +203,7 @@ static cl_int CL_API_CALL build(cl_program program, cl_uint count, const cl_devi
     return driver->clBuildProgram(program, count, devices, changed, notified, user);
 }
 
-/* The local memory that kernels were given as arguments. */
+/* The local memory arguments of the kernels. */
 static struct {
     cl_kernel kernel;
     cl_uint index;
@@ -233,7 +233,7 @@ static cl_int CL_API_CALL set_argument(cl_kernel kernel, cl_uint index, size_t s
 }
 
 static cl_int CL_API_CALL release_kernel(cl_kernel kernel) {
-    for (int i = 0; i < LOCAL_ARGUMENTS; i++) /* the library retains none */
+    for (int i = 0; i < LOCAL_ARGUMENTS; i++) /* the library never retains a kernel, so this frees it */
         if (local_arguments[i].kernel == kernel) local_arguments[i].kernel = NULL;
     return driver->clReleaseKernel(kernel);
 }
@@ -251,7 +251,7 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
                                           event);
 }
 
-/* A 1.1 driver has no such entry, and the loader would jump to nowhere. */
+/* A driver of OpenCL 1.1 has no such function, and the loader would call a null pointer. */
 static cl_int CL_API_CALL marker(cl_command_queue queue, cl_uint waits, const cl_event *wait,
                                  cl_event *event) {
     unsigned long long version;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * While the environment has CLXENT_REFUSE_SLOW, refuses what has no place in clxent_enqueue(): to create
- * anything but an event, to compile, to wait. */
+ * While CLXENT_REFUSE_SLOW is set, refuses the calls that clxent_enqueue() must not make: calls that create
+ * an object other than an event, compile or wait. */
 #include "layer.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static int refuses(void) {
     return getenv("CLXENT_REFUSE_SLOW") != NULL;
 }
 
-/* An entry that creates an object: NULL and CL_OUT_OF_RESOURCES. */
+/* A function that creates an object. Refused, it returns NULL and sets CL_OUT_OF_RESOURCES. */
 #define CREATES(type, name, parameters, arguments)         \
     static type CL_API_CALL name parameters {              \
         if (!refuses()) return driver->cl##name arguments; \
@@ -37,7 +37,7 @@ CREATES(void *, EnqueueMapBuffer,
          cl_uint n, const cl_event *wait, cl_event *event, cl_int *code),
         (queue, mem, blocking, flags, offset, size, n, wait, event, code))
 
-/* One that waits, or may: CL_OUT_OF_RESOURCES. */
+/* A function that waits or may wait. Refused, it returns CL_OUT_OF_RESOURCES. */
 #define WAITS(name, parameters, arguments)                                   \
     static cl_int CL_API_CALL name parameters {                              \
         return refuses() ? CL_OUT_OF_RESOURCES : driver->cl##name arguments; \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Leaves out every launch of a kernel whose name holds CLXENT_SKIP_LAUNCH of the environment, and says that
- * all went well: what a device that does wrong looks like. */
+ * Skips every launch of a kernel whose name contains the value of CLXENT_SKIP_LAUNCH, and reports success. So
+ * the layer imitates a device that computes wrong results. */
 #include "layer.h"
 
 #include <stdlib.h>

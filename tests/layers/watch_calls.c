@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes down the calls that move data, run kernels, wait, and make and release objects, a line each, in the
- * file that CLXENT_RECORD names: clEnqueueWriteBuffer QUEUE BLOCKING BYTES EVENTS QUEUE is the queue's
- * address in hexadecimal, EVENTS how many references to events the call made (less than 0: gave up); what a
- * call does not have is 0. BYTES of a buffer's release are the buffer's. An object that was not made is
- * written as no_buffer or no_queue. Call number CLXENT_FAIL_CALL of a file, where that is set, fails with
- * CL_OUT_OF_RESOURCES: it does nothing then, but for a wait, which waits. Releases and what only retains do
- * not fail and have no number. The variables may change between calls; another file starts the numbers
- * anew. */
+ * Records the calls that move data, run kernels, wait, and make or release objects. The file that
+ * CLXENT_RECORD names gets one line for each call:
+ *
+ *     clEnqueueWriteBuffer QUEUE BLOCKING BYTES EVENTS
+ *
+ * QUEUE is the queue's address in hexadecimal. EVENTS is the number of event references that the call made;
+ * a negative number counts released references. A field that a call does not have is 0. For the release of a
+ * buffer, BYTES is the buffer's size. When a call makes no object, the line names no_buffer or no_queue.
+ *
+ * If CLXENT_FAIL_CALL is set, the call of that number in the file fails with CL_OUT_OF_RESOURCES. It then
+ * does nothing, but a wait still waits. Retains and releases have no number and never fail. The variables may
+ * change between calls. A new file starts the numbers anew. */
 #include "layer.h"
 
 #include <stdbool.h>
@@ -18,7 +22,7 @@
 
 static const struct _cl_icd_dispatch *driver;
 
-static long call_number; /* of the file */
+static long call_number; /* in the current file */
 
 static FILE *record_file(void) {
     static char name[1024];
@@ -44,7 +48,7 @@ static void write_down(const char *call, const void *queue, cl_bool blocking, si
     fflush(file);
 }
 
-/* Whether this call is the one to fail. */
+/* Counts this call. True when it must fail. */
 static bool fails(void) {
     const char *wanted = getenv("CLXENT_FAIL_CALL");
     if (record_file() == NULL) return false;
@@ -52,7 +56,7 @@ static bool fails(void) {
     return wanted && strtol(wanted, NULL, 10) == call_number;
 }
 
-/* The record of a call that returned: one that failed made no event. */
+/* Records a call and returns its code. A failed call made no event. */
 #define RETURN(call, queue, blocking, bytes, event)                                              \
     do {                                                                                         \
         write_down(call, queue, blocking, bytes, (event) != NULL && code == CL_SUCCESS ? 1 : 0); \
@@ -79,7 +83,7 @@ static cl_int CL_API_CALL enqueue_read(cl_command_queue queue, cl_mem buffer, cl
     RETURN("clEnqueueReadBuffer", queue, blocking, size, event);
 }
 
-/* A rectangle's bytes are those that are copied. */
+/* BYTES of a rectangle counts the copied bytes alone. */
 static cl_int CL_API_CALL enqueue_write_rect(cl_command_queue queue, cl_mem mem, cl_bool blocking,
                                              const size_t *buffer_at, const size_t *host_at,
                                              const size_t *region, size_t buffer_row, size_t buffer_slice,

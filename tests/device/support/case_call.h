@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A case of tests/cases as a call: its desc, its arrays, and what its outputs must be, in f32. */
+ * Turns a case of tests/cases into a call with f32 results, and checks the results. */
 #ifndef TEST_CASE_CALL_H
 #define TEST_CASE_CALL_H
 
@@ -23,7 +23,7 @@ clxent_desc case_desc(const reference_problem *p);
 clxent_arrays case_arrays(const test_case *c, case_results *r);
 clxent_array case_array(const tensor *t);
 
-/* Each output that the case lists, within its bound. */
+/* Checks that each output of the case is within its bound. */
 void case_check(const test_case *c, const case_results *r);
 
 #endif

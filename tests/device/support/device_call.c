@@ -100,7 +100,7 @@ clxent_buffers call_buffers(const device_call *call) {
     return b;
 }
 
-/* Element i of a result at `at`; its place becomes a canary again. */
+/* Takes element i of the array at `at`, and writes a canary in its place. */
 static double take_real(unsigned char *result, int at, int i) {
     float value;
     memcpy(&value, result + at + 4 * i, sizeof value);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program that owns its OpenCL objects, as the tests of clxent_enqueue() see it: a context and a queue,
- * and calls whose arrays are ranges of one cl_mem with canaries between them. */
+ * A program that owns its OpenCL objects, for the tests of clxent_enqueue(). The program has a context and a
+ * queue. The arrays of a call are ranges of one cl_mem, with canaries between them. */
 #ifndef TEST_DEVICE_CALL_H
 #define TEST_DEVICE_CALL_H
 
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* clCreateCommandQueue: an OpenCL 1.2 device has no other */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* OpenCL 1.2 has only clCreateCommandQueue() to make a queue */
 #include <clxent/clxent_opencl.h>
 
 #include "problem.h"
@@ -19,14 +19,14 @@ typedef struct owner {
     clxent_ctx *ctx;
 } owner;
 
-/* Opens the first device there, with a queue of these properties. False when the device has no such queue. */
+/* Opens the first device with a queue of these properties. False when the device has no such queue. */
 bool owner_open(owner *o, cl_command_queue_properties properties);
 void owner_close(owner *o);
 
-/* Cross entropy of CALL_ROWS rows and CALL_CLASSES classes, mean; the plan of every call below. */
+/* The plan of every call below: the mean cross entropy of CALL_ROWS rows and CALL_CLASSES classes. */
 clxent_plan *owner_plan(const owner *o);
 
-/* Where the arrays of a call stand in its cl_mem; none at 0, none adjacent to another. */
+/* The offsets of a call's arrays in its cl_mem. No array starts at 0, and no two arrays are adjacent. */
 enum {
     AT_LOGITS = 20,
     AT_TARGETS = 1016, /* 20 + 6 * 41 * 4 = 1004 */
@@ -40,22 +40,23 @@ enum {
 
 typedef struct device_call {
     cl_mem mem;
-    float gap; /* every target's logit; the others are 0: loss log1p((C - 1) exp(-gap)) */
+    float gap; /* the targets' logit. The others are 0, so the loss is log1p((C - 1) exp(-gap)). */
     unsigned char image[CALL_BYTES];
 } device_call;
 
-/* The image of the inputs; the cl_mem is of the image, or of canaries where `upload` is false. */
+/* Makes the image of the inputs and the cl_mem. The cl_mem holds the image, or canaries alone when
+ * `upload` is false. */
 void call_open(const owner *o, device_call *call, float gap, bool upload);
 void call_close(device_call *call);
 
-/* All arrays of the call, but for the workspace. */
+/* All arrays of the call except the workspace. */
 clxent_buffers call_buffers(const device_call *call);
 
-/* Reads the cl_mem after `after` (NULL: the queue is in order) and checks each output, and that nothing else
- * was written, but for `workspace_bytes`. */
+/* Reads the cl_mem after the event `after` (NULL: the queue is in order). Checks each output, and checks that
+ * the call wrote nothing else except `workspace_bytes` of the workspace. */
 void call_check(const owner *o, const device_call *call, cl_event after, size_t workspace_bytes);
 
-/* How far the event's command is: CL_COMPLETE, or a negative number where it failed. */
+/* The execution status of the event's command: CL_COMPLETE when it is done, negative when it failed. */
 cl_int status_of(cl_event event);
 
 #define assert_cl(code) assert_cl_at((code), #code, __FILE__, __LINE__)

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* Neither a plausible result nor a NaN, in any type. */
+/* In every type, this byte repeated is no plausible result and no NaN. */
 enum { UNWRITTEN = 0x7B };
 
 enum {
@@ -24,7 +24,8 @@ enum {
     DESCRIPTION = CLXENT_OUT_LSE | CLXENT_OUT_LSE_RESIDUAL | CLXENT_OUT_ARGMAX | CLXENT_OUT_LOG_PROBS
 };
 
-/* Each way to an (N,C) array that the kernels have. One type for logits and grad spares a compilation. */
+/* The cases cover each way in which the kernels reach an (N,C) array. Each case has one type for logits and
+ * grad, which saves compilations. */
 static const far_case cases[] = {
     {"in place f16", CLXENT_CROSS_ENTROPY, CLXENT_TARGETS_CLASS, CLXENT_F16, CLXENT_F16, 1, true, false,
      LOSSES | CLXENT_OUT_GRAD},
@@ -55,7 +56,7 @@ static int64_t row_at(int64_t outer) {
     return FAR_START + outer * FAR_STRIDE;
 }
 
-/* A place of the array, unless there is one. */
+/* Adds a place to the array, unless the array has it already. */
 static void add_decoy(far_array *a, int64_t at) {
     for (int i = 0; i < a->place_count; i++) {
         if (a->places[i] == at) return;
@@ -87,7 +88,7 @@ static double draw_value(rng *r, const far_problem *f, far_name name) {
     return f->kind->op == CLXENT_NLL ? -rng_uniform(r, 0, 9) : 3 * rng_normal(r);
 }
 
-/* An input: its rows, its decoys, and what the reference is given of it. */
+/* Draws an input's rows and decoys. Returns the rows' values for the reference. */
 static double *draw_input(far_problem *f, far_name name, const char *called, clxent_dtype dtype, rng *r) {
     far_array *a = &f->arrays[name];
     const int64_t count = f->kind->inner * FAR_CLASSES;
@@ -104,7 +105,8 @@ static double *draw_input(far_problem *f, far_name name, const char *called, clx
     return f->values[name][0];
 }
 
-/* Where the reference is to put an output's elements, or NULL. */
+/* Prepares an output. Returns the memory for the reference's results, or NULL if the case does not have the
+ * output. */
 static double *prepare_output(far_problem *f, far_name name, uint32_t output, const char *called,
                               clxent_dtype dtype) {
     const bool in_place = name == FAR_GRAD && f->kind->in_place;
@@ -136,7 +138,7 @@ static void describe(far_problem *f) {
     d->inner = kind->inner;
     d->row_stride = d->grad_row_stride = d->targets_row_stride = d->log_probs_row_stride =
         d->grad_output_row_stride = FAR_STRIDE;
-    if (kind->op == CLXENT_NLL) d->log_probs_row_stride = 0; /* row_stride is its input's */
+    if (kind->op == CLXENT_NLL) d->log_probs_row_stride = 0; /* row_stride is the stride of NLL's input */
 }
 
 static void draw_numbers(far_problem *f, rng *r) {
@@ -167,7 +169,7 @@ static void solve_reference(far_problem *f, reference_problem *p) {
     }
 }
 
-/* False when the schedule is not for such a problem. */
+/* Draws a problem. False when the schedule does not apply to it. */
 static bool draw(far_problem *f, const far_case *kind, clxent_schedule schedule) {
     rng r = rng_start(UINT64_C(0xFA2) + (uint64_t)(kind - cases));
     reference_problem p = REFERENCE_PROBLEM_INIT;
@@ -201,7 +203,8 @@ static bool draw(far_problem *f, const far_case *kind, clxent_schedule schedule)
 
 /* ------------------------------------------------------------------------------------- memory */
 
-/* Before an array's memory, for an element's number that was cut to 32 bits and is negative. */
+/* Bytes in front of an array's memory. An element's number that is cut to 32 bits can be negative, and then
+ * reaches them. */
 static size_t guard_of(const far_array *a) {
     return ((size_t)1 << 32) * clxent_dtype_size(a->dtype);
 }
@@ -220,7 +223,7 @@ void far_map(far_problem *f) {
             skip();
         }
 #ifdef MADV_NOHUGEPAGE
-        madvise(memory, bytes, MADV_NOHUGEPAGE); /* or each place takes 2 MiB */
+        madvise(memory, bytes, MADV_NOHUGEPAGE); /* with huge pages, each place would take 2 MiB */
 #endif
         a->memory = memory + guard_of(a);
     }
@@ -316,8 +319,9 @@ static void run_job(void **state) {
     check_problem(&f);
 }
 
-/* Whether to try a case on a schedule. Not where it takes a minute to compile; an interpreter takes them in
- * turn; and what PoCL compiles slowly, groups, need not try all. */
+/* True when a case shall run on a schedule. A slow compiler skips the vector kernels, which take a minute to
+ * compile. An interpreter runs each case on one schedule, in turn. PoCL compiles GROUP slowly, so GROUP runs
+ * only the first 4 cases. */
 static bool is_worth_it(int kind, clxent_schedule schedule) {
     if (expect_effort() == EFFORT_SMALL) return schedule < CLXENT_SCHEDULE_WIDE;
     if (expect_long()) return true;

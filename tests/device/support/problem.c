@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* Neither a plausible result nor a NaN, in any type. */
+/* In every type, this byte repeated is no plausible result and no NaN. */
 enum { UNWRITTEN = 0x7B };
 
 static struct {
@@ -64,7 +64,7 @@ void set_ignore_index(problem *p, int64_t index) {
     p->desc.ignore_index = index;
 }
 
-/* Gives the call an output of exactly the size it needs, or none. */
+/* Gives the call an output of exactly the size that it needs, or no output. */
 static void bind(problem *p, uint32_t output, clxent_array *slot, void *data, size_t room, size_t bytes) {
     memset(data, UNWRITTEN, room);
     *slot = (p->want & output) ? CLXENT_ARRAY(data, bytes) : CLXENT_ARRAY(NULL, 0);
@@ -79,14 +79,14 @@ static void bind_outputs(problem *p) {
     bind(p, CLXENT_OUT_LOSS, &a->loss, p->loss, sizeof p->loss, losses * real);
     bind(p, CLXENT_OUT_ROW_LOSS, &a->row_loss, p->row_loss, sizeof p->row_loss, n * real);
     bind(p, CLXENT_OUT_LOG_PROB, &a->log_prob, p->log_prob, sizeof p->log_prob, n * real);
-    if (!(p->desc.flags & CLXENT_GRAD_FROM_LSE)) { /* there they are inputs, the test's own */
+    if (!(p->desc.flags & CLXENT_GRAD_FROM_LSE)) { /* with the flag, lse is an input that the test sets */
         bind(p, CLXENT_OUT_LSE, &a->lse, p->lse, sizeof p->lse, n * real);
         bind(p, CLXENT_OUT_LSE_RESIDUAL, &a->lse_residual, p->lse_residual, sizeof p->lse_residual, n * real);
     }
     bind(p, CLXENT_OUT_ARGMAX, &a->argmax, p->argmax, sizeof p->argmax, n * whole);
     bind(p, CLXENT_OUT_RANK, &a->rank, p->rank, sizeof p->rank, n * whole);
     bind(p, CLXENT_OUT_ENTROPY, &a->entropy, p->entropy, sizeof p->entropy, n * real);
-    if (p->desc.op != CLXENT_NLL) { /* there it is the input */
+    if (p->desc.op != CLXENT_NLL) { /* log_probs is NLL's input */
         bind(p, CLXENT_OUT_LOG_PROBS, &a->log_probs, p->log_probs, sizeof p->log_probs, all * real);
     }
     bind(p, CLXENT_OUT_PROBS, &a->probs, p->probs, sizeof p->probs, all * real);
@@ -120,7 +120,7 @@ void solve(problem *p) {
         assert_int_not_equal(used, CLXENT_SCHEDULE_AUTO);
     } else if (p->schedule == CLXENT_SCHEDULE_SPLIT &&
                (p->desc.op == CLXENT_NLL || (p->desc.flags & CLXENT_GRAD_FROM_LSE))) {
-        assert_int_not_equal(used, CLXENT_SCHEDULE_SPLIT); /* nothing to sum up */
+        assert_int_not_equal(used, CLXENT_SCHEDULE_SPLIT); /* such a row has no sum to split */
     } else {
         assert_int_equal(used, p->schedule);
     }
@@ -236,8 +236,8 @@ static int check_on(const char *group, const rule *rules, size_t count, const cl
         for (size_t i = 0; i < total; i++) {
             jobs[i].rule = &rules[i / n_schedules];
             jobs[i].schedule = schedules[i % n_schedules];
-            /* vector kernels take a minute each to compile there: not at all; an interpreter: rules in turn
-             * on one or the other */
+            /* A slow compiler needs a minute for each vector kernel, so it skips them. An interpreter runs
+             * each rule on one schedule, in turn. */
             jobs[i].left_out =
                 (expect_effort() == EFFORT_SMALL && jobs[i].schedule >= CLXENT_SCHEDULE_WIDE) ||
                 (expect_effort() == EFFORT_TINY && n_schedules > 1 &&

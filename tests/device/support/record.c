@@ -56,6 +56,6 @@ uint64_t most_buffer_bytes(void) {
         if (is_call(&record[i], "clReleaseMemObject")) now -= record[i].bytes;
         if (now > most) most = now;
     }
-    assert_int_equal(now, 0); /* each was made and released while it was recorded */
+    assert_int_equal(now, 0); /* the record has both the creation and the release of each buffer */
     return most;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OpenCL calls of the library, as layers/watch_calls.c writes them down. */
+ * Reads the library's OpenCL calls, which layers/watch_calls.c records. */
 #ifndef CLXENT_TESTS_RECORD_H
 #define CLXENT_TESTS_RECORD_H
 
@@ -16,19 +16,19 @@ typedef struct entry {
     int events;
 } entry;
 
-/* What was written down between the last start and stop. */
+/* The calls between the last start and the last stop. */
 extern entry record[];
 extern int record_length;
 
 void start_recording(void);
-/* Fails the test where there is no layer. */
+/* Fails the test when the layer is not loaded. */
 void stop_recording(void);
 
 bool is_call(const entry *e, const char *call);
-/* How often the record has the call. */
+/* How many times the record contains the call. */
 int count(const char *call);
 
-/* The most bytes of buffers that were there at a time. */
+/* The largest total size of all buffers that existed at the same time. */
 uint64_t most_buffer_bytes(void);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See row_patterns.h. A tile is 512 classes for the schedules of CPU devices in vectors, 16 for lane; a
- * work-group takes 16 of each work-item at a time. Steps of a reference are by more than 2. */
+ * See row_patterns.h. A tile has 512 classes for the vector schedules of CPU devices, and 16 classes for the
+ * lane schedule. A work-group takes 16 classes of each work-item at a time. A reference moves only by more
+ * than 2. */
 #include "row_patterns.h"
 
 #include <math.h>
 
-/* What some masks are made of, and what f16 and bf16 take for -inf. */
+/* -FLT_MAX. Some masks use it. f16 and bf16 round it to -inf. */
 #define LOWEST (-3.4028234663852886e38)
 
 static void fill_small(double *x, int64_t classes, rng *r) {
@@ -17,21 +18,21 @@ static int64_t any_class(int64_t classes, rng *r) {
     return rng_integer(r, 0, classes - 1);
 }
 
-/* a up at each b classes. */
+/* The level rises by a every b classes. */
 static int64_t stairs(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     for (int64_t c = 0; c < classes; c++) x[c] += a * floor((double)c / b);
     return any_class(classes, r);
 }
 
-/* From 0 to a, in a straight line. */
+/* The logits rise from 0 to a in a straight line. */
 static int64_t ramp(double *x, int64_t classes, double a, double b, rng *r) {
     (void)b;
     for (int64_t c = 0; c < classes; c++) x[c] = a * (double)c / (double)classes;
     return any_class(classes, r);
 }
 
-/* Teeth of 5 b classes, their tips a a step of b classes, each tooth 1 above the one before. */
+/* Each tooth has 5 steps of b classes. A step rises by a. Each tooth starts 1 above the tooth before. */
 static int64_t sawtooth(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     for (int64_t c = 0; c < classes; c++) {
@@ -41,7 +42,7 @@ static int64_t sawtooth(double *x, int64_t classes, double a, double b, rng *r) 
     return any_class(classes, r);
 }
 
-/* The largest, by a, b classes before the end. */
+/* The largest logit is a. It stands b classes before the last class. */
 static int64_t peak_near_end(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     const int64_t at = classes > (int64_t)b ? classes - 1 - (int64_t)b : 0;
@@ -49,26 +50,26 @@ static int64_t peak_near_end(double *x, int64_t classes, double a, double b, rng
     return rng_chance(r, 0.5) ? at : any_class(classes, r);
 }
 
-/* The first b classes, but never the last one, are a. */
+/* The first b classes are a, but never the last class of the row. */
 static int64_t leading(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     for (int64_t c = 0; c < (int64_t)b && c < classes - 1; c++) x[c] = a;
     return classes - 1;
 }
 
-/* Where a fraction of the row is. */
+/* The class at a fraction of the row. */
 static int64_t at_fraction(int64_t classes, double fraction) {
     return (int64_t)(fraction * (double)(classes - 1));
 }
 
-/* One class is a, the one at fraction b of the row. */
+/* The class at fraction b of the row is a. */
 static int64_t one(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     x[at_fraction(classes, b)] = a;
     return any_class(classes, r);
 }
 
-/* As before, and all that stands before it is masked. */
+/* The class at fraction b of the row is a, and all classes before it are masked. */
 static int64_t one_after_masked(double *x, int64_t classes, double a, double b, rng *r) {
     const int64_t target = one(x, classes, a, b, r);
     for (int64_t c = 0; c < at_fraction(classes, b); c++) x[c] = -INFINITY;
@@ -81,20 +82,20 @@ static int64_t all(double *x, int64_t classes, double a, double b, rng *r) {
     return any_class(classes, r);
 }
 
-/* The first class is a, the target; all others are b. */
+/* The first class is the target and is a. All other classes are b. */
 static int64_t two_levels(double *x, int64_t classes, double a, double b, rng *r) {
     (void)all(x, classes, b, 0, r);
     x[0] = a;
     return 0;
 }
 
-/* a (1 + up to b). */
+/* Each class is between a and a (1 + b). */
 static int64_t around(double *x, int64_t classes, double a, double b, rng *r) {
     for (int64_t c = 0; c < classes; c++) x[c] = a * (1 + rng_uniform(r, 0, b));
     return any_class(classes, r);
 }
 
-/* Each class is a with probability b; the last one and the target are not. */
+/* Each class is a with probability b, except the last class, which is the target. */
 static int64_t some(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     for (int64_t c = 0; c < classes - 1; c++)
@@ -102,7 +103,7 @@ static int64_t some(double *x, int64_t classes, double a, double b, rng *r) {
     return classes - 1;
 }
 
-/* The last third is a, the first -a. */
+/* The first third is -a b, the last third is a. */
 static int64_t both_ends(double *x, int64_t classes, double a, double b, rng *r) {
     fill_small(x, classes, r);
     for (int64_t c = 0; c < classes / 3; c++) x[c] = -a * b;
@@ -110,7 +111,7 @@ static int64_t both_ends(double *x, int64_t classes, double a, double b, rng *r)
     return classes - 1;
 }
 
-/* All probability but a is on the target, which stands at fraction b of the row. */
+/* The target stands at fraction b of the row and has the probability 1 - a. */
 static int64_t confident(double *x, int64_t classes, double a, double b, rng *r) {
     for (int64_t c = 0; c < classes; c++) x[c] = rng_uniform(r, -8, 0);
     const int64_t target = at_fraction(classes, b);
@@ -121,7 +122,7 @@ static int64_t confident(double *x, int64_t classes, double a, double b, rng *r)
     return target;
 }
 
-/* a classes of the same largest logit, b apart where the row is long enough. */
+/* a classes share the largest logit. They stand b classes apart if the row is long enough. */
 static int64_t ties(double *x, int64_t classes, double a, double b, rng *r) {
     for (int64_t c = 0; c < classes; c++) x[c] = rng_uniform(r, -40, -20);
     const int64_t apart = classes > (int64_t)(a * b) ? (int64_t)b : classes / (int64_t)a;
@@ -137,9 +138,9 @@ static const row_pattern patterns[] = {
     {"confident to 1e-6, late", confident, 1e-6, 0.9},
     {"confident to 1e-3, late", confident, 1e-3, 0.7},
     {"confident to 0.1", confident, 0.1, 0.6},
-    /* a distance at which d, d log2(e) and exp are all rounded the same way, for 100,000 classes at once */
+    /* at this distance d, the roundings of d, d log2(e) and exp go the same way, in all 100,000 classes */
     {"exp at its worst", two_levels, -3.57097578, -14.6695328},
-    {"87.3 below", two_levels, 0, -87.3}, /* the least probabilities that are normal numbers */
+    {"87.3 below", two_levels, 0, -87.3}, /* the smallest probabilities that are normal numbers */
     {"up 1.5 a tile of 16", stairs, 1.5, 16},
     {"up 2.5 a tile of 16", stairs, 2.5, 16},
     {"up 41 a tile of 16", stairs, 41, 16},

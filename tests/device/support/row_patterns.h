@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of logits that are hard on an online softmax: where its reference moves, how far and how often, what
- * is masked, what is no number. references.c puts them through every kernel. */
+ * Rows of logits that are hard for an online softmax. They differ in where, how far and how often the
+ * reference moves, in which classes are masked, and in which logits are infinite or NaN. references.c runs
+ * them through every kernel. */
 #ifndef TEST_ROW_PATTERNS_H
 #define TEST_ROW_PATTERNS_H
 
@@ -11,19 +12,19 @@
 
 typedef struct row_pattern {
     const char *name;
-    /* Writes the logits of a row and returns its target; a and b are the pattern's. */
+    /* Writes the logits of a row and returns its target. a and b are the fields below. */
     int64_t (*fill)(double *x, int64_t classes, double a, double b, rng *r);
     double a, b;
 } row_pattern;
 
-/* The first of them are those that have more to show in a row of very many classes. */
+/* So many first patterns show more when a row has very many classes. */
 enum { PATTERNS_FOR_LONG_ROWS = 24 };
 
-/* Of all patterns; `count` how many. */
+/* All patterns; `count` receives their number. */
 const row_pattern *row_patterns(int64_t *count);
 
-/* Whether a row of this pattern must keep the relative accuracy of its loss: almost all probability is on the
- * target. */
+/* True when almost all probability is on the target. The loss of such a row must keep its relative accuracy.
+ */
 int row_pattern_is_confident(const row_pattern *pattern);
 
 #endif

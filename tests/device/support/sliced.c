@@ -12,7 +12,7 @@
 
 #include "expect.h"
 
-/* What of a desc depends on the types of its arrays. */
+/* Bytes of an element, by array. */
 typedef struct types {
     size_t logits, grad, targets, real;
 } types;
@@ -29,7 +29,7 @@ static int64_t or_dense(int64_t stride, int64_t dense) {
     return stride ? stride : dense;
 }
 
-/* The plan's desc of the classes [begin, end): the strides are those of the whole arrays. */
+/* The desc of a plan for the classes [begin, end). Its strides are those of the whole arrays. */
 static clxent_desc desc_of(const clxent_desc *whole, int64_t begin, int64_t end) {
     clxent_desc d = *whole;
     const int64_t padded = or_dense(whole->classes_padded, whole->classes);
@@ -45,7 +45,7 @@ static clxent_desc desc_of(const clxent_desc *whole, int64_t begin, int64_t end)
     return d;
 }
 
-/* An array of (N,C) from class `begin` on. */
+/* The (N,C) array from class `begin` on. */
 static clxent_array from_class(clxent_array a, int64_t begin, int64_t inner, size_t size) {
     const size_t bytes = (size_t)(begin * inner) * size;
     if (a.data == NULL || a.bytes == 0) return a;
@@ -69,7 +69,7 @@ static clxent_plan *plan_of(clxent_ctx *ctx, const clxent_desc *d) {
     return plan;
 }
 
-/* The state of the rows in a slice. */
+/* Computes the state of the rows in one slice. */
 static clxent_status find_state(clxent_ctx *ctx, const clxent_desc *whole, const clxent_arrays *all,
                                 int64_t begin, int64_t end, clxent_array state) {
     clxent_desc d = desc_of(whole, begin, end);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A cross entropy whose classes are cut into slices, each with a plan of its own: their states, one state of
- * them, and from that all outputs of the call, in the arrays of the whole. */
+ * Computes a cross entropy in slices of classes. Each slice has its own plan and computes its state. The
+ * slices' states are merged into one state. From this state each slice computes its outputs, in the whole
+ * arrays. */
 #ifndef TEST_SLICED_H
 #define TEST_SLICED_H
 
@@ -9,9 +10,9 @@
 
 enum { SLICED_MOST = 7 };
 
-/* cuts[0] = 0 < ... < cuts[slices] = classes. Merges the states on the host, or on the device, in the order
- * of `order`, `slices` numbers. Returns the status of the calls, which is the same for each; fails the test
- * where anything else is not as it must be. */
+/* cuts[0] = 0 < ... < cuts[slices] = classes. `order` has `slices` numbers. Merges the states in this order,
+ * on the host or on the device. Returns the status of the calls, which must be the same for each. Fails the
+ * test when anything else goes wrong. */
 clxent_status run_in_slices(clxent_ctx *ctx, const clxent_desc *desc, const clxent_arrays *arrays,
                             const int64_t *cuts, const int *order, int slices, int on_device);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A random problem, for the device and for the reference alike. trial_draw.c makes one, trial_check.c
- * holds the device's results against the reference; random.c says which there are to be.
- */
+ * A random problem, for the device and for the reference. trial_draw.c draws a trial. trial_check.c runs it
+ * and compares the device's results with the reference. A test, such as random.c, chooses the limits. */
 #ifndef CLXENT_TESTS_TRIAL_H
 #define CLXENT_TESTS_TRIAL_H
 
@@ -13,27 +12,27 @@
 #include "expect.h"
 #include "rng.h"
 
-/* What a kernel is compiled for. Many shapes and scalars are drawn for each. */
+/* The options that a kernel is compiled for. The tests draw many shapes and scalars for each variant. */
 typedef struct variant {
     const char *name;
     clxent_op op;
     clxent_targets targets;
     clxent_dtype logits, grad, probabilities; /* default: logits f32, the others as the logits */
-    int softcap, smoothing, stats;            /* stats: argmax, rank, entropy are asked for */
-    int saved;                                /* the gradient from a saved lse too, which is another kernel */
+    int softcap, smoothing, stats;            /* stats: the call asks for argmax, rank and entropy */
+    int saved;                                /* a second kernel computes the gradient from a saved lse */
 } variant;
 
-/* What is drawn unless it is wanted one way. */
+/* A choice that is drawn or fixed. */
 typedef enum trial_choice { DRAWN, ALWAYS, NEVER } trial_choice;
 
 typedef struct trial_limits {
     int64_t classes;      /* exactly */
-    int64_t fewest, rows; /* rows from `fewest` (0: 1) to `rows` ... */
-    int64_t elements;     /* ... with at most about so many elements in all */
+    int64_t fewest, rows; /* the fewest (0: 1) and the most rows */
+    int64_t elements;     /* about the most elements in all */
     clxent_schedule schedule;
     const clxent_device_info *device;
-    trial_choice scale, strided; /* a logit_scale other than 1; inner above 1 */
-    int saved;                   /* the outputs that variant.saved needs, whatever is drawn */
+    trial_choice scale, strided; /* scale: a logit_scale other than 1; strided: inner above 1 */
+    int saved;                   /* true: always ask for the outputs that variant.saved needs */
 } trial_limits;
 
 enum { TRIAL_BLOCKS = 24 };
@@ -42,40 +41,41 @@ typedef struct trial {
     const variant *v;
     clxent_desc desc;
     clxent_schedule schedule;
-    clxent_scalars scalars; /* arrays.scalars, where the call has its own */
+    clxent_scalars scalars; /* the scalars in effect; arrays.scalars points here if the call has its own */
     clxent_arrays arrays;
     clxent_status expect;
-    clxent_dtype logits_dtype, grad_dtype, probs_dtype, real; /* none of them the default */
-    reference_problem p; /* logits and target_probs left out: read from the arrays, row by row */
-    const void *logits;  /* as they were: arrays.logits may be the gradient by now */
+    clxent_dtype logits_dtype, grad_dtype, probs_dtype, real; /* never CLXENT_DTYPE_DEFAULT */
+    reference_problem p; /* without logits and target_probs: trial_check.c reads them row by row */
+    const void *logits;  /* the logits before the call, which may write the gradient into arrays.logits */
     int in_place;
     void *blocks[TRIAL_BLOCKS];
     int block_count;
 } trial;
 
-/* Draws all of it and describes it by expect_about(). */
+/* Draws the whole trial and describes it by expect_about(). */
 void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r);
 void trial_free(trial *t);
 
-/* `count` elements, filled with TRIAL_FILL; freed with the trial. */
+/* Memory for `count` elements, filled with TRIAL_FILL. trial_free() frees it. */
 enum { TRIAL_FILL = 0x7B };
 void *trial_room(trial *t, int64_t count, size_t size);
 
-/* Elements of an (N,C) array of that stride (0: dense) and that many classes a row. */
+/* The number of elements of an (N,C) array with this stride (0: dense) and so many classes a row. */
 int64_t trial_elements(const trial *t, int64_t row_stride, int64_t classes);
-/* Where (row, c) stands in it. */
+/* The index of element (row, c) in such an array. */
 int64_t trial_at(const trial *t, int64_t row_stride, int64_t classes, int64_t row, int64_t c);
 
-/* Whether llvmpipe, which leaves long loops, has refused the schedule for rows that long. */
+/* True when the library refused the schedule because llvmpipe ends loops that are too long for such rows. */
 bool trial_is_too_long(const clxent_ctx *ctx, clxent_status status);
 
-/* All of a trial: drawn, planned, run, checked. False: the device has not this schedule for such a row. */
+/* Draws, plans, runs and checks a trial. False when the device cannot run this schedule on such a row. */
 bool trial_run(clxent_ctx *ctx, const variant *v, const trial_limits *limits, rng *r);
 
-/* Every output of the call against the reference. */
+/* Compares every output of the call with the reference. */
 void trial_check(trial *t);
-/* The gradient once more, from the lse and lse_residual that the call gave, where it gave both. Other
- * outputs of the trial are gone after it. */
+/* Computes and checks the gradient again, from the lse that the call wrote, with and without its
+ * lse_residual. Does nothing if the call wrote no lse, or no gradient beside the logits. Removes the other
+ * outputs. */
 void trial_check_saved(trial *t, clxent_ctx *ctx);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See trial.h. A row of the reference at a time, so that the largest problems fit.
- */
+ * See trial.h. The reference computes one row at a time, so that the largest problems fit into memory. */
 #include "trial.h"
 
 #include <math.h>
@@ -67,8 +66,8 @@ static void check_classes(const trial *t, const char *what, const clxent_array *
     }
 }
 
-/* The gradient of a row, and the 0 in its padding. `lost`: what the bound of any class is multiplied with,
- * for what a saved lse has lost. */
+/* Checks the gradient of a row, and that its padding is 0. Adds `lost` times grad_any_bound to each bound,
+ * for the accuracy that a saved lse has lost. */
 static void check_grad(const trial *t, int64_t row, const reference_row *expected, double lost) {
     const int64_t classes = t->desc.classes, padded = padded_classes(t);
     for (int64_t c = 0; t->arrays.grad.data && c < padded; c++) {
@@ -82,14 +81,14 @@ static void check_grad(const trial *t, int64_t row, const reference_row *expecte
     }
 }
 
-/* What stands between two outer indices of the gradient is not the call's. */
+/* Checks that the call does not write between two outer indices of the gradient. */
 static void check_gaps(const trial *t) {
     const int64_t stride = t->desc.grad_row_stride, used = padded_classes(t) * t->p.inner;
     if (!t->arrays.grad.data || !stride) return;
     for (int64_t o = 0; o + 1 < t->p.rows / t->p.inner; o++)
         for (int64_t k = used; k < stride; k++) {
             const int64_t i = o * stride + k;
-            if (t->in_place) { /* the logits' own padding is NaN */
+            if (t->in_place) { /* trial_draw.c fills the logits' padding with NaN */
                 expect_near("gap of grad", i, t->grad_dtype, element(t->grad_dtype, t->arrays.grad.data, i),
                             NAN, 0);
                 continue;
@@ -100,17 +99,17 @@ static void check_gaps(const trial *t) {
         }
 }
 
-/* lse in two parts, the first as good as one number can be. Together they hold max and log S of a row apart,
- * so only log S's rounding is left. */
+/* lse must be the nearest number to lse + lse_residual. The sum of both must be max + log S with the rounding
+ * error of log S alone. */
 static void check_residual(const trial *t, int64_t row, const reference_row *expected) {
     const clxent_arrays *a = &t->arrays;
     if (!a->lse_residual.data || !isfinite(expected->lse)) return;
     const double lse = element(t->real, a->lse.data, row);
     expect_near("lse_residual", row, t->real, element(t->real, a->lse_residual.data, row), 0.0,
                 reference_half_unit(t->real == CLXENT_F64 ? REFERENCE_F64 : REFERENCE_F32, lse));
-    if (t->p.softcap != 0.0 || t->p.logit_scale != 1.0) return; /* the maximum is rounded, the scale too */
+    if (t->p.softcap != 0.0 || t->p.logit_scale != 1.0) return; /* softcap and scale round the maximum too */
     const double unit = t->real == CLXENT_F64 ? 1e-6 * 0x1p-29 : 1e-6;
-    /* the f64 reference's own lse is one double: half a unit of it is lost in the comparison */
+    /* The reference's lse is one double, so the comparison loses half a unit of it. */
     const double lost = reference_half_unit(REFERENCE_F64, expected->lse);
     expect_near("lse + lse_residual", row, CLXENT_F64, lse + element(t->real, a->lse_residual.data, row),
                 expected->lse, unit * fmax(1.0, expected->log_sum) + 2.0 * lost);
@@ -157,7 +156,7 @@ void trial_check(trial *t) {
     if (t->desc.reduction == CLXENT_NONE) return;
     double loss, bound;
     reference_loss_finish(&sum, &t->p, &counts, &loss, &bound);
-    /* n plain additions in f32, of which each may lose half a unit: n / 2^24, where the bound has 1e-6 */
+    /* Each of n plain additions in f32 may lose half a unit: n / 2^24 in all, where the bound allows 1e-6. */
     if (t->desc.flags & CLXENT_ATOMIC) bound *= 1.0 + (double)counts.counted * 0x1p-24 / 1e-6;
     check_real(t, "loss", &t->arrays.loss, 0, loss, bound);
 }
@@ -183,8 +182,8 @@ void trial_check_saved(trial *t, clxent_ctx *ctx) {
         expect_status("clxent_run, gradient from lse", ctx, clxent_run(plan, a), t->expect);
         for (int64_t row = 0; row < t->p.rows; row++) {
             compute_row(t, &counts, row, &memory);
-            /* lse rounded to f32 moves a probability by 2^-24 |lse|, its residual by 2^-48 |lse|, where the
-             * bound has 3e-6 */
+            /* Rounding lse to f32 moves a probability by 2^-24 |lse|. Rounding the residual too moves it by
+             * 2^-48 |lse|. The bound allows 3e-6. */
             const double lse = isfinite(memory.row.lse) ? fabs(memory.row.lse) : 0.0;
             check_grad(t, row, &memory.row, lse * (with_residual ? 0x1p-48 : 0x1p-24) / 3e-6);
         }

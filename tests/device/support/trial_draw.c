@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See trial.h. Rare values (masked classes, NaN, bad targets) stand in some trials only, so that most have a
- * finite loss to compare.
- */
+ * See trial.h. Only some trials have rare values (masked classes, NaN, bad targets), so that most trials have
+ * a finite loss to compare. */
 #include "trial.h"
 
 #include "asked.h"
@@ -77,7 +76,7 @@ static void draw_shape(trial *t, const trial_limits *limits, rng *r) {
         d->inner = inners[rng_integer(r, 0, 3)];
         rows = (rows + d->inner - 1) / d->inner * d->inner;
     }
-    /* A plan serves fewer rows than its own too. */
+    /* A plan may also run with fewer rows than its own. */
     const int64_t unit = d->sequence_length ? d->sequence_length : d->inner;
     d->rows = rows + (rng_chance(r, 0.3) ? unit * rng_integer(r, 1, 5) : 0);
     if (d->rows != rows) t->arrays.rows = rows;
@@ -95,8 +94,8 @@ static void draw_shape(trial *t, const trial_limits *limits, rng *r) {
 
 /* ------------------------------------------------------------------------------- scalars --------- */
 
-/* The scalars as the device gets them: in the plan, or in the call with others in the plan. These ask for the
- * same program (rules_reduction.c has a call that asks for another). */
+/* Draws the scalars. They stand in the plan, or in the call while the plan has other scalars. Both need the
+ * same program. (rules_reduction.c has a call that needs another program than its plan.) */
 static void draw_scalars(trial *t, const trial_limits *limits, rng *r) {
     const variant *v = t->v;
     clxent_scalars s = CLXENT_SCALARS_INIT, decoy = CLXENT_SCALARS_INIT;
@@ -125,7 +124,7 @@ static void draw_scalars(trial *t, const trial_limits *limits, rng *r) {
 
 /* ------------------------------------------------------------------------------- values ---------- */
 
-/* `count` numbers of the type "real" for the device, and as doubles for the reference. */
+/* Draws `count` numbers: in the type `real` for the device, and as doubles for the reference. */
 static const double *draw_reals(trial *t, clxent_array *array, int64_t count, double low, double high,
                                 rng *r) {
     *array = output(t, count, clxent_dtype_size(t->real));
@@ -144,25 +143,25 @@ typedef enum row_style {
     STYLE_HUGE,
     STYLE_TIES,
     STYLE_CONFIDENT, /* one class far above all others */
-    STYLE_REPEATED,  /* likewise, the others equal: their sum rounds to the same side at every step */
+    STYLE_REPEATED,  /* one class above all others, which are equal: their sum always rounds the same way */
     STYLE_COUNT,
-    /* in trials that may mask */
+    /* only in trials that may mask */
     STYLE_MASKED = STYLE_COUNT,
-    STYLE_LEADING,  /* a leading block of masked classes */
-    STYLE_SURVIVOR, /* all masked but one */
+    STYLE_LEADING,  /* the first classes are masked */
+    STYLE_SURVIVOR, /* all classes but one are masked */
     STYLE_MASK_COUNT,
-    /* in trials that may be undefined */
+    /* only in trials that may be undefined */
     STYLE_NAN = STYLE_MASK_COUNT,
     STYLE_INFINITE,
-    STYLE_NOTHING, /* nothing but masked classes */
+    STYLE_NOTHING, /* all classes are masked */
     STYLE_ALL_COUNT
 } row_style;
 
-typedef struct rare_values { /* which rare values a trial has */
+typedef struct rare_values { /* the rare values that a trial may have */
     int masks, masked_targets, undefined, bad;
 } rare_values;
 
-/* Logits of one row; *special is the class that the style singles out. */
+/* Draws the logits of one row. *special receives the class that the style singles out. */
 static void draw_row(trial *t, void *logits, int64_t row, row_style style, int64_t *special, rng *r) {
     const int64_t classes = t->desc.classes;
     const int64_t padded = t->desc.classes_padded ? t->desc.classes_padded : classes;
@@ -214,7 +213,7 @@ static void draw_row(trial *t, void *logits, int64_t row, row_style style, int64
     }
 }
 
-/* Padding is never read: what stands there would be seen. */
+/* Fills an array with NaN. The call must not read padding: a NaN that it reads shows in a result. */
 static void poison(clxent_dtype dtype, void *data, int64_t count) {
     for (int64_t i = 0; i < count; i++) set_element(dtype, data, i, NAN);
 }
@@ -225,14 +224,14 @@ static row_style draw_style(const rare_values *rare, rng *r) {
     return (row_style)rng_integer(r, 0, (rare->masks ? STYLE_MASK_COUNT : STYLE_COUNT) - 1);
 }
 
-/* The logits; special[row] for the targets to aim at. */
+/* Draws the logits. special[row] receives a class for the row's target. */
 static void draw_logits(trial *t, const rare_values *rare, int64_t *special, rng *r) {
     const int64_t padded = t->desc.classes_padded ? t->desc.classes_padded : t->desc.classes;
     const int64_t count = trial_elements(t, t->desc.row_stride, padded);
     const size_t size = clxent_dtype_size(t->logits_dtype);
     clxent_array logits = output(t, count, size);
     poison(t->logits_dtype, logits.data, count);
-    /* One style for all rows at times: a scalar loss of one kind. */
+    /* In half of the trials all rows have one style, so that one style alone determines a scalar loss. */
     const int mixed = rng_chance(r, 0.5);
     row_style style = draw_style(rare, r);
     for (int64_t row = 0; row < t->p.rows; row++) {
@@ -246,7 +245,7 @@ static void draw_logits(trial *t, const rare_values *rare, int64_t *special, rng
         t->arrays.logits = logits;
 }
 
-/* A number that is no class and that the type can hold, if there is one. */
+/* Draws a number that the type can hold and that is no class. Returns 0 if there is none. */
 static int64_t draw_bad(const trial *t, rng *r) {
     const int64_t classes = t->desc.classes;
     switch (t->desc.targets_dtype) {
@@ -270,7 +269,8 @@ static double logit_of(const trial *t, int64_t row, int64_t c) {
     return element(t->logits_dtype, t->logits, trial_at(t, t->desc.row_stride, padded, row, c));
 }
 
-/* A class for a row: the one its style singles out, or any; no masked one unless that is wanted. */
+/* Draws a target class for a row: the class that its style singles out, or any class. Avoids a masked class
+ * unless the trial has masked targets. */
 static int64_t draw_class(const trial *t, const rare_values *rare, int64_t row, int64_t special, rng *r) {
     const int64_t limit = type_limit(t->desc.targets_dtype);
     const int64_t most = t->desc.classes - 1 < limit ? t->desc.classes - 1 : limit;
