@@ -5,10 +5,9 @@
  * Messages are the format strings of all calls of functions with __attribute__((format(printf, ...))), and of
  * fprintf(stderr, ...).
  *
- * SAID is a folder of files with the messages that tests got (support/said.h,
- * cli/run.sh). UNSAID lists the formats that no test can or need provoke, below a line "# why". The program
- * prints every other format with an example. It fails if such a format has no example, or if a line of UNSAID
- * is in no source. */
+ * SAID is a folder of files with the messages that tests got (support/said.h, cli/run.sh). UNSAID lists the
+ * formats that no test can or need provoke, below a line "# why". The program prints every other format with
+ * an example. It fails if such a format has no example, or if a line of UNSAID is in no source. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
