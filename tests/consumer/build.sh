@@ -3,8 +3,8 @@
 # build.sh FORM WORK PREFIX PROJECT SOURCE CC CMAKE PKG_CONFIG
 #
 # Builds PROJECT in WORK/FORM in the way that FORM names, against the clxent installed in PREFIX, and runs it. FORM
-# subproject builds the clxent in SOURCE instead. FORM tool runs the installed tool. FORM without-cmocka configures SOURCE
-# as the README does, where cmocka is missing.
+# subproject builds the clxent in SOURCE instead. FORM tool runs the installed tool. FORM without-cmocka configures
+# SOURCE as the README does, where cmocka is missing.
 set -eu
 
 form=$1 work=$2 prefix=$3 project=$4 source=$5 cc=$6 cmake=$7 pkg_config=$8

@@ -14,7 +14,8 @@ mark_as_advanced(CLXENT_ICD_POCL CLXENT_ICD_RUSTICL CLXENT_ICD_OCLGRIND)
 # The environments of tests, as lists for the property ENVIRONMENT. clxent_test_implementations lists the installed
 # implementations; clxent_test_env_<implementation> selects one. clxent_test_env selects the first installed one; if none
 # is installed, it is empty, and clxent chooses the device. CLXENT_DEVICE is empty because the chosen implementation may
-# lack the user's device, CLXENT_TUNING because it is for another device. The tool's cache is off because it is the user's.
+# lack the user's device, CLXENT_TUNING because it is for another device. The tool's cache belongs to the user, so it is
+# off.
 set(clxent_test_env_pocl OCL_ICD_VENDORS=${CLXENT_ICD_POCL} POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache
   CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off)
 set(clxent_test_env_rusticl OCL_ICD_VENDORS=${CLXENT_ICD_RUSTICL} RUSTICL_ENABLE=llvmpipe
@@ -77,8 +78,8 @@ function(clxent_valgrind_test name program)
 endfunction()
 
 # clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
-# Registers the program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more variables in its
-# environment.
+# Registers the program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more variables in
+# its environment.
 function(clxent_device_variant name variant)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT;ON")
   foreach(implementation ${arg_ON})
@@ -93,8 +94,8 @@ function(clxent_device_variant name variant)
 endfunction()
 
 # clxent_device_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds] ON [pocl] [rusticl] [oclgrind])
-# Registers the ctest tests `name.pocl`, `name.rusticl`, ..., one for each implementation in ON that is installed, labelled
-# with its name. If none of the three is installed, it registers `name.device`, on the device that clxent chooses.
+# Registers the ctest tests `name.pocl`, `name.rusticl`, ..., one for each implementation in ON that is installed, with
+# its name as label. If none of the three is installed, registers `name.device`, on the device that clxent chooses.
 function(clxent_device_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;ON")
   if(NOT arg_TIMEOUT)
