@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# compare.sh OLD NEW LIBRARY GROWN: OLD and NEW, the program compiled with the kept and with the grown headers, print
-# the same with the library in folder LIBRARY and the one in folder GROWN, whose structs have more fields; and NEW, setting
-# those, is refused by the one that does not have them.
+# compare.sh OLD NEW LIBRARY GROWN
+#
+# OLD is the program compiled with the kept headers, NEW the one compiled with the grown headers. LIBRARY and GROWN are
+# folders, each with a library; the structs of the library in GROWN have more fields. Both programs must print the same
+# with both libraries. If NEW sets the additional fields, the library in LIBRARY must refuse them.
 set -eu
 old=$1 new=$2 library=$3 grown=$4
 work=$(mktemp -d)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -D FROM=include -D TO=grown -P grow.cmake
 #
-# Copies the public headers and appends fields to every struct that grows: the headers of a later version.
+# Copies the public headers, and appends fields to every struct that may grow. The copies are the headers of a later
+# version.
 
 file(GLOB_RECURSE headers RELATIVE ${FROM} ${FROM}/clxent/*.h)
 set(grown "")
 foreach(header IN LISTS headers)
   file(READ ${FROM}/${header} text)
-  string(REPLACE ";" "<semicolon>" text "${text}") # CMake's own separator
+  string(REPLACE ";" "<semicolon>" text "${text}") # CMake separates the elements of a list by semicolons
   string(REGEX MATCHALL "struct clxent_[a-z_]+ {\n    size_t struct_size<semicolon>" starts "${text}")
   foreach(start IN LISTS starts)
     string(FIND "${text}" "${start}" at)

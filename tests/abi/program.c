@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program of another version: compiled with the headers of that version, and run with this library or a
- * later one. It uses every struct that grows and prints each status and result, which compare.sh holds
- * against those of the other builds. With the argument `unknown` (of a build with grown headers) it sets
- * fields that 0.1 does not have, one struct at a time, and prints what the library says. */
+ * A program of another version. It is compiled with the headers of that version, and runs with this library
+ * or a later one. It uses every struct that may grow, and prints each status and result; compare.sh compares
+ * the output of all builds. With the argument `unknown`, a build with grown headers also sets fields that 0.1
+ * does not have, one struct at a time, and prints the library's messages. */
 #include <clxent/clxent_opencl.h>
 
 #include <stdio.h>
@@ -75,7 +75,7 @@ static int enqueue(clxent_ctx *ctx, clxent_plan *plan) {
 }
 
 #ifdef CLXENT_GROWN
-/* One unknown field of each struct, in turn. */
+/* Gives the library each struct in turn, with one unknown field set. */
 static void set_unknown(clxent_ctx *ctx, clxent_plan *plan) {
     clxent_error err = {CLXENT_OK, 0, ""};
     clxent_ctx *other = NULL;
@@ -143,12 +143,12 @@ int main(int argc, char **argv) {
     run(plan, &scalars);
     failed = enqueue(ctx, plan);
 
-    desc.struct_size = 24; /* of no version */
+    desc.struct_size = 24; /* no version has this size */
     clxent_plan *none = NULL;
     print_status("clxent_plan_create", clxent_plan_create(&none, ctx, &desc));
     printf("%s\n", clxent_status_name(clxent_ctx_error(ctx)->status));
 #ifdef CLXENT_GROWN
-    for (int i = 0; i < 3; i++) /* what the library does not know of an output is 0 */
+    for (int i = 0; i < 3; i++) /* the library sets fields of an output that it does not know to 0 */
         if (info.grown_[i] || devices[0].grown_[i]) failed = 1;
     if (argc > 1 && strcmp(argv[1], "unknown") == 0) set_unknown(ctx, plan);
 #else

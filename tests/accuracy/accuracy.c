@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How far results lie from the exact ones, in units of their bounds: types, magnitudes from 1e-30 to 1e30,
- * rows whose largest logits are a unit in the last place apart, up to 4 million classes, every schedule.
+ * Measures the errors of results against exact ones, in units of their bounds: for all types, magnitudes from
+ * 1e-30 to 1e30, rows whose largest logits are a unit in the last place apart, up to 4 million classes, and
+ * every schedule.
  *
- *   test_accuracy         a few shapes, not every schedule with every type
- *   test_accuracy long    all; AUTO as well
- *   test_accuracy print   no device: the cases of `long`, with exact results and bounds, to standard output,
- *                         for ci/peers_python/accuracy.py (what is written: print_case())
+ *   test_accuracy         runs a few shapes, and not every schedule with every type
+ *   test_accuracy long    runs all shapes, and every schedule, also AUTO, with every type
+ *   test_accuracy print   uses no device, and writes the cases of `long`, with exact results and bounds, to
+ *                         standard output for ci/peers_python/accuracy.py (format: print_case())
  *
- * Fails where a value is outside its bound. */
+ * The test fails if a value is outside its bound. */
 #include <clxent/clxent_experimental.h>
 
 #include "leave.h"
@@ -31,7 +32,7 @@ enum { SCHEDULES = CLXENT_SCHEDULE_SPLIT + 1 };
 
 typedef struct shape {
     int64_t rows, classes;
-    int in_short, everywhere; /* everywhere: with every type and magnitude, else with two */
+    int in_short, everywhere; /* everywhere: with every type and magnitude; else f32, 1 to 10 */
 } shape;
 
 static const shape shapes[] = {
@@ -84,7 +85,8 @@ static void compare_grad(sweep_error *e, const sweep_case *c, const void *got) {
         sweep_note(e, c->dtype, element(c->dtype, got, i), c->grad[i], c->grad_bound[i / c->classes]);
 }
 
-/* Two calls: every output and a gradient of its own memory; the loss and a gradient over the logits. */
+/* Makes two calls: one for every output and a gradient in its own memory, one for the loss and a gradient
+ * over the logits. */
 static int run_case(clxent_ctx *ctx, const sweep_case *c, clxent_schedule schedule,
                     sweep_error errors[SWEEP_OUTPUTS]) {
     const clxent_dtype real = c->dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
@@ -147,14 +149,14 @@ static void print_line(const char *name, const sweep_error errors[SWEEP_OUTPUTS]
     fflush(stdout);
 }
 
-/* The short form compiles less: AUTO is one of the others, and types but f32 are for every second schedule.
- */
+/* The short form compiles less: it leaves out AUTO, which chooses one of the other schedules, and runs types
+ * other than f32 with every second schedule. */
 static int takes(int dtype, int schedule) {
     if (sweep.long_form) return 1;
     return schedule != CLXENT_SCHEDULE_AUTO && (dtypes[dtype] == CLXENT_F32 || (schedule + dtype) % 2);
 }
 
-/* One line: all shapes and schedules of a type and magnitude. */
+/* Prints one line, for all shapes and schedules of a type and magnitude. */
 static void run_spread(int which, const sweep_spread *spread) {
     const clxent_dtype dtype = dtypes[which];
     sweep_error line[SWEEP_OUTPUTS] = {{0, 0, 0, 0}};
@@ -227,9 +229,9 @@ static void write_all(const void *data, int64_t count, size_t size) {
     if (fwrite(data, size, (size_t)count, stdout) != (size_t)count) fail_msg("standard output: write failed");
 }
 
-/* A line "dtype|spread|rows|classes", and behind it the logits (N,C) in their type, the targets (N) i64, and
- * as f64 the loss and its bound, then (N) each log_prob, its bound, the row loss's bound, lse, its bound, and
- * (N,C) the gradient, (N) its bound. In the byte order of this machine. */
+/* Writes a line "dtype|spread|rows|classes", and then arrays in the byte order of this machine: the logits
+ * (N,C) in their type; the targets (N) as i64; and as f64 the loss, its bound, (N) each of log_prob, its
+ * bound, the bound of row_loss, lse and its bound, (N,C) the gradient, and (N) its bound. */
 static void print_case(const char *dtype, const sweep_case *c) {
     const int64_t all = c->rows * c->classes;
     printf("%s|%s|%" PRId64 "|%" PRId64 "\n", dtype, c->spread->name, c->rows, c->classes);

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* Kahan's: an error of two units, however long the sum. */
+/* Kahan's sum: its error is two units in the last place, however many terms it has. */
 typedef struct long_sum {
     long double sum, lost;
 } long_sum;
@@ -22,7 +22,7 @@ exact_row exact_row_compute(const double *x, int64_t classes, int64_t target, lo
     int64_t top = 0;
     for (int64_t c = 1; c < classes; c++)
         if (x[c] > x[top]) top = c;
-    long_sum rest = {0, 0}; /* without the largest logit's own 1, for log1p */
+    long_sum rest = {0, 0}; /* leaves out the largest logit's own 1, for log1p */
     for (int64_t c = 0; c < classes; c++) {
         exponential[c] = expl((long double)x[c] - (long double)x[top]);
         if (c != top) add(&rest, exponential[c]);

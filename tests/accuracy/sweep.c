@@ -32,14 +32,14 @@ int sweep_has(clxent_dtype dtype, const sweep_spread *spread) {
 
 /* ---------------------------------------------------------------------------------------- inputs */
 
-/* `steps` of the type's numbers below element i, a positive one. */
+/* Moves element i, a positive number, down by `steps` numbers of its type. */
 static void step_down(clxent_dtype dtype, void *data, int64_t i, unsigned steps) {
     const size_t size = clxent_dtype_size(dtype);
     char *at = (char *)data + (size_t)i * size;
     uint64_t wide;
     uint32_t middle;
     uint16_t narrow;
-    switch (size) { /* neighbours in value are neighbours as integers */
+    switch (size) { /* the bits of neighbouring numbers are neighbouring integers */
     case sizeof wide:
         memcpy(&wide, at, size);
         wide -= steps;
@@ -57,7 +57,7 @@ static void step_down(clxent_dtype dtype, void *data, int64_t i, unsigned steps)
     }
 }
 
-/* The logits in their type, and what it made of them. */
+/* Makes the logits in their type, and returns the values that the type rounded them to. */
 static double *make_logits(sweep_case *c, rng *r) {
     const int64_t all = c->rows * c->classes;
     const double m = c->spread->magnitude;
@@ -94,7 +94,7 @@ static double *doubles(int64_t count) {
     return data;
 }
 
-/* The bounds, from the reference, and what it says itself. */
+/* Runs the reference. Its bounds go to the case and to `grad_bound`, its results stay in `e`. */
 static void compute_bounds(sweep_case *c, const double *x, reference_result *e, double *grad_bound) {
     reference_problem p = REFERENCE_PROBLEM_INIT;
     p.rows = c->rows;
@@ -140,7 +140,7 @@ static void compute(sweep_case *c, const double *x) {
         c->log_prob[row] = (double)exact.log_prob;
         c->lse[row] = (double)exact.lse;
         c->entropy[row] = (double)exact.entropy;
-        /* the same for a whole row, but for the target, whose own is smaller */
+        /* all classes of a row have the same bound, except the target, whose bound is smaller */
         c->grad_bound[row] = bounds[c->targets[row] == 0 ? at + classes - 1 : at];
         sweep_note(&c->reference, CLXENT_F64, e.log_prob[row], c->log_prob[row], e.log_prob_bound[row]);
         sweep_note(&c->reference, CLXENT_F64, e.lse[row], c->lse[row], e.lse_bound[row]);

@@ -21,7 +21,8 @@ extern const int sweep_spread_count;
 /* Whether the type holds such logits. */
 int sweep_has(clxent_dtype dtype, const sweep_spread *spread);
 
-/* What is checked. The last two are of one call, without the other outputs, its gradient over the logits. */
+/* The outputs that are checked. The last two come from a call of their own: it has no other outputs, and
+ * writes its gradient over the logits. */
 typedef enum sweep_output {
     SWEEP_LOSS, /* the mean */
     SWEEP_ROW_LOSS,
@@ -47,19 +48,21 @@ typedef struct sweep_case {
     const sweep_spread *spread;
     int64_t rows, classes;
     void *logits;     /* in dtype */
-    int64_t *targets; /* each second row's is its largest class */
-    /* The exact results and what each may be off by. The gradient is the mean's, its bound one a row. */
+    int64_t *targets; /* every second row has its largest class as target */
+    /* The exact results, and the bounds on their errors. grad is the gradient of the mean; it has one bound a
+     * row. */
     double loss, loss_bound, *log_prob, *log_prob_bound, *lse, *lse_bound, *entropy, *entropy_bound;
     double *row_loss_bound, *grad, *grad_bound;
-    sweep_error reference; /* of host/reference against these: of all its values */
+    sweep_error reference; /* the error of host/reference, over all its values */
 } sweep_case;
 
-/* Fails the test where there is no memory. */
+/* Fails the test when an allocation fails. */
 void sweep_case_open(sweep_case *c, clxent_dtype dtype, const sweep_spread *spread, int64_t rows,
                      int64_t classes);
 void sweep_case_close(sweep_case *c);
 
-/* Adds the error of one value stored in a type. A 16-bit type adds half its unit to the bound. */
+/* Notes the error of one value that is stored in `dtype`. For a 16-bit type, half a unit in the last place is
+ * added to the bound. */
 void sweep_note(sweep_error *e, clxent_dtype dtype, double got, double exact, double bound);
 void sweep_merge(sweep_error *all, const sweep_error *some);
 

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# build.sh FORM WORK PREFIX PROJECT SOURCE CC CMAKE PKG_CONFIG: builds PROJECT in WORK/FORM by the way that
-# FORM names, against the clxent installed in PREFIX (FORM subproject: with the one in SOURCE), and runs it.
-# FORM tool runs the installed tool; FORM without-cmocka configures SOURCE as the README does, without cmocka.
+# build.sh FORM WORK PREFIX PROJECT SOURCE CC CMAKE PKG_CONFIG
+#
+# Builds PROJECT in WORK/FORM in the way that FORM names, against the clxent installed in PREFIX, and runs it. FORM
+# subproject builds the clxent in SOURCE instead. FORM tool runs the installed tool. FORM without-cmocka configures
+# SOURCE as the README does, where cmocka is missing.
 set -eu
 
 form=$1 work=$2 prefix=$3 project=$4 source=$5 cc=$6 cmake=$7 pkg_config=$8
@@ -37,7 +39,7 @@ cmake-static)
     run_alone
     ;;
 pkg-config-shared)
-    # As host/doc/manual/build.md says for a library that stands in no system folder.
+    # The command of host/doc/manual/build.md for a library that is in no system folder.
     # shellcheck disable=SC2046 # flags are words
     "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --cflags --libs clxent) -lm \
         "-Wl,-rpath,$("$pkg_config" --variable=libdir clxent)"
@@ -45,9 +47,9 @@ pkg-config-shared)
     ./consumer
     ;;
 pkg-config-static)
-    # In a second, moved copy of the installation, which the .pc file has to find by itself. The linker prefers a
-    # shared library of the same name in the same folder, so both stand there. The C library, which is named behind
-    # it, is to be the shared one, as in any other program.
+    # The test uses a moved copy of the installation: the .pc file must find its own folder. The folder has both
+    # libraries, because the linker prefers a shared library to a static one of the same name beside it. The command
+    # names the C library behind clxent; the program must get the shared C library, as any other program does.
     cp -R "$prefix" moved
     library_folder=$folder/moved${library_folder#"$prefix"}
     export PKG_CONFIG_PATH="$library_folder/pkgconfig"
@@ -56,7 +58,7 @@ pkg-config-static)
     "$cc" -std=c11 "$project/main.c" -o consumer $("$pkg_config" --static --cflags --libs clxent)
     readelf -d consumer | grep 'NEEDED.*libc\.'
     run_alone
-    # And a program without any shared library, where the C library can do that.
+    # A program without any shared library, if the C library allows that.
     if echo 'int main(void) { return 0; }' | "$cc" -static -x c - -o nothing; then
         # shellcheck disable=SC2046 # flags are words
         "$cc" -std=c11 -static "$project/main.c" -o alone $("$pkg_config" --static --cflags --libs clxent)
@@ -64,7 +66,8 @@ pkg-config-static)
     fi
     ;;
 without-cmocka)
-    # The README's line, where what ci/demo installs is there and cmocka is not. (An empty path is not looked for.)
+    # The README's command, on a machine that has the packages of ci/demo but no cmocka. (CMake does not search for a
+    # library whose path is set, even if it is set to nothing.)
     configure() { "$cmake" -S "$source" -D CMAKE_C_COMPILER="$cc" -D CLXENT_CMOCKA_LIBRARY= "$@"; }
     configure -B default >default.log 2>&1 || { cat default.log >&2; exit 1; }
     grep 'The tests are not built: no cmocka (Debian, Ubuntu: libcmocka-dev)' default.log

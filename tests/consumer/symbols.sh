@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# symbols.sh HEADERS LIST SHARED STATIC: the shared library exports the functions that the public headers
-# declare, no more and no fewer, and LIST, which a reviewer sees change, says the same. It has a SONAME; the
-# static library adds no name to a program's global ones that does not begin with the project's prefix.
+# symbols.sh HEADERS LIST SHARED STATIC
+#
+# The shared library must export exactly the functions that the public headers declare. LIST must name the same
+# functions, so that a reviewer sees when they change. The shared library must have a SONAME. Every global name that the
+# static library adds to a program must begin with the project's prefix.
 set -eu
 headers=$1 list=$2 shared=$3 static=$4
 work=$(mktemp -d)

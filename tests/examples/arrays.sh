@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# arrays.sh PROGRAM: it prints the loss and the gradient of its six lines of data. The expected figures were
-# worked out from the formulas, in double precision, by awk: it shares no code with what it checks.
+# arrays.sh PROGRAM: PROGRAM must print the right loss and gradient of its two rows. awk computes the expected figures
+# from the formulas, in double precision; it shares no code with the library.
 set -eu
 
 output=$("$1")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# bigram.sh PROGRAM SOURCE: training starts at ln 256 and ends at the text's entropy, which is counted here a
-# second time, by awk; for a text of one chunk and for one of several. Bad files are refused by name.
+# bigram.sh PROGRAM SOURCE: training must start at ln 256 and end at the text's entropy, for a text of one chunk and for
+# a text of several. awk computes the entropy a second time. PROGRAM must refuse bad files by name.
 set -eu
 program=$1 source=$2
 work=$(mktemp -d)
@@ -33,7 +33,7 @@ trains() {
     grep -q '^reached' "$work/output" || fail "$1: does not say that it got there"
 }
 trains "$source/LICENSE"
-# Where the suite is kept small, the one text that is the example's own must do.
+# CLXENT_TEST_EFFORT keeps the suite small: then the example's own text is enough.
 if [ -z "${CLXENT_TEST_EFFORT:-}" ]; then
     cat "$source/LICENSE" "$source/host/include/clxent/clxent.h" >"$work/longer"
     [ "$(wc -c <"$work/longer")" -gt 16384 ] || fail "the longer text fits one chunk"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The allocations of a program that is linked with
- * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free: counted, and failed as the board asks. Those of
- * other libraries, the OpenCL driver's among them, are left alone. */
+ * Counts the allocations of a program that is linked with
+ * -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free, and fails them as the board asks. It leaves the
+ * allocations of shared libraries alone, the OpenCL driver's among them. */
 #include "fault_loop.h"
 
 #include <stdlib.h>

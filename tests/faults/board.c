@@ -48,7 +48,7 @@ void board_remove(void) {
 }
 
 void board_note(fault_board *board, const char *entry, int code) {
-    /* A release that failed is nobody's reason. */
+    /* A failed release does not make a step fail, so a later failure replaces it. */
     if (board->entry[0] && board->code && strncmp(board->entry, "clRelease", 9) != 0) return;
     snprintf(board->entry, sizeof board->entry, "%s", entry);
     board->code = code;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fails allocations and file operations of a program as the board (board.h) asks: LD_PRELOAD=this. Only calls
- * from the program itself and from libjansson count, told by where they return to; drivers have files and
- * memory of their own. (glibc: its allocator has names beside the public ones.)
+ * Fails allocations and file operations of a program as the board (board.h) asks: LD_PRELOAD=this. It counts
+ * only calls from the program itself and from libjansson, and knows them by their return addresses; drivers
+ * have files and memory of their own. (It needs glibc, whose allocator has names beside the public ones.)
  *
- * A read or write may also be short or interrupted, which is no failure: who calls must go on. Where every
- * operation fails from some point on, none is interrupted, as nobody could go on. A close that fails has
- * closed.
+ * A read or write may also be short or interrupted. That is no failure: the caller must go on. If every
+ * operation fails from some point on, none is interrupted, because no caller could go on. A close that fails
+ * has closed the file.
  *
- * Or a signal comes, before or after one of the operations that make a file. Where CLXENT_FAULT_NO_TMPFILE is
- * set, a file cannot be without a name. */
+ * This file can also send a signal, before or after one of the operations that make a file. If
+ * CLXENT_FAULT_NO_TMPFILE is set, no file can be made without a name. */
 #define _GNU_SOURCE /* RTLD_NEXT, dl_iterate_phdr, O_TMPFILE */
 #include "board.h"
 
@@ -55,7 +55,7 @@ __attribute__((constructor)) static void begin(void) {
     int first = 1;
     fault_board *opened = board_open();
     dl_iterate_phdr(add_ranges, &first);
-    board = opened; /* from here on */
+    board = opened; /* calls can fail from here on */
 }
 
 /* The real entry. */
@@ -70,7 +70,7 @@ static int is_ours(const void *caller) {
 }
 #define OURS is_ours(__builtin_return_address(0))
 
-/* The errno with which this call is to fail; 0: it is not. */
+/* The errno with which this call must fail; 0: it must not fail. */
 static int fault(int caller_is_ours, const char *entry, const int *codes, int count) {
     if (!caller_is_ours) return 0;
     int flavour = board_fails(board, FAULT_FILE, entry, count);
@@ -83,8 +83,8 @@ static int fault(int caller_is_ours, const char *entry, const int *codes, int co
     fault(OURS, entry, (const int[]){__VA_ARGS__}, (int)(sizeof((const int[]){__VA_ARGS__}) / sizeof(int)))
 enum { SHORT = -1, END = -2 };
 
-/* A place where a signal may come. (Not QUIT: LLVM, in PoCL, has a handler of its own, which swallows the
- * first.) */
+/* A place where a signal may come. (SIGQUIT never comes: LLVM, in PoCL, has a handler that swallows the first
+ * one.) */
 static void interrupt(int caller_is_ours, const char *entry) {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     const int error = errno;
@@ -126,7 +126,7 @@ char *strdup(const char *text) {
 
 /* ---------------------------------------------------------------- files ------------------------------- */
 
-/* An entry that returns -1 and errno; one about which a signal may come. */
+/* An entry that fails with `bad` and errno. Before and after a SIGNAL_ENTRY, a signal may come. */
 #define ENTRY_WITH(around, type, name, bad, parameters, arguments, ...) \
     type name parameters {                                              \
         type(*next) parameters;                                         \
@@ -145,7 +145,7 @@ char *strdup(const char *text) {
 #define ENTRY(...)        ENTRY_WITH(NOTHING, __VA_ARGS__)
 #define SIGNAL_ENTRY(...) ENTRY_WITH(INTERRUPT, __VA_ARGS__)
 
-/* open() and openat(): the mode is there when a file may be made. */
+/* open() and openat() have a mode only if they may make a file. */
 static int open_as(int folder, const char *path, int flags, mode_t mode) {
     int (*next)(int, const char *, int, ...);
     *(void **)&next = real("openat");

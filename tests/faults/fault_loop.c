@@ -17,14 +17,14 @@
 #include "leave.h"
 #include "said.h"
 
-enum { SECONDS = 60 }; /* a run takes a fraction of one */
+enum { SECONDS = 60 }; /* a run takes a fraction of a second */
 
 static fault_board *board;
 static struct {
     fault_kind kind;
     clxent_status status;
     bool retried, reported;  /* in this run */
-    char entry[BOARD_ENTRY]; /* the first that failed in the last step that had one */
+    char entry[BOARD_ENTRY]; /* the first that failed, in the last step with a failure */
     int code;
     const char *absorbed_entries; /* the scenario's */
     long tried, absorbed;         /* of this test */
@@ -62,7 +62,7 @@ bool fault_good(void) {
     return loop.status == CLXENT_OK;
 }
 
-/* Whether nobody need say that this entry failed. */
+/* Whether no step need report the failure of this entry. */
 static bool is_absorbed(void) {
     const size_t length = strlen(loop.entry);
     if (strncmp(loop.entry, "clRelease", 9) == 0) return true;
@@ -71,7 +71,7 @@ static bool is_absorbed(void) {
     return false;
 }
 
-/* The message says which call failed and how. */
+/* Checks that the message names the call that failed, and its code. */
 static void check_message(const char *what, const char *message) {
     char code[32] = "memory";
     const char *entry = loop.kind == FAULT_OPENCL ? loop.entry : "memory";
@@ -122,7 +122,7 @@ static void say_and_die(int number) {
     _exit(97);
 }
 
-/* One run; false: call `wanted` was not reached. */
+/* Runs the scenario once. Returns false if it did not reach call `wanted`. */
 static bool run_with(const fault_scenario *scenario, long wanted, bool lasting, int flavour) {
     memset(board, 0, sizeof *board);
     board->wanted = wanted;
@@ -141,7 +141,8 @@ static bool run_with(const fault_scenario *scenario, long wanted, bool lasting, 
     return true;
 }
 
-/* All ways in which a call can fail where there is time, else one after the other. */
+/* The long form tries every way in which a call can fail. The short form takes one way for each call, in
+ * turn. */
 static void run_all(const fault_scenario *scenario, fault_kind kind) {
     static const char *const names[] = {"", "OpenCL calls", "allocations"};
     enum { WAYS = 6 };
@@ -166,7 +167,7 @@ static void run_all(const fault_scenario *scenario, fault_kind kind) {
 
 static void fail_calls(void **state) {
     run_all(*state, FAULT_OPENCL);
-    assert_true(loop.tried > 0); /* or the layer is not there */
+    assert_true(loop.tried > 0); /* 0: the layer is not loaded */
 }
 
 static void fail_allocations(void **state) {

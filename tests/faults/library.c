@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every OpenCL call and every allocation of the library fails: opening a device, planning on each schedule,
- * running, streaming, enqueueing, keeping programs. See fault_loop.h for what must hold. The results of what
- * succeeds are compared with a closed form.   test_faults_library [NAME]   runs some ("run_*"). */
+ *   test_faults_library [NAME]     NAME ("run_*") chooses scenarios
+ *
+ * Every OpenCL call and every allocation of the library fails, when it opens a device, makes a plan, runs it
+ * on each schedule, streams, enqueues, and keeps programs. fault_loop.h says what must hold. If a call
+ * succeeds, the test compares its results with a closed form. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ static struct {
     int64_t targets[ROWS], counts[4];
 } host;
 
-/* Rows of an outer index: 1, the classes are adjacent; else the rows are. */
+/* Rows of an outer index. 1: the classes are adjacent; else the rows are. */
 static int64_t inner = 1;
 
 static int64_t at(int64_t row, int64_t c) {
@@ -78,14 +80,14 @@ static clxent_desc describe(void) {
 
 /* ---------------------------------------------------------------- compiled once ------------------------ */
 
-/* The programs of all schedules, so that no run but those that are about it compiles. */
+/* The programs of all schedules. Most scenarios import them; only those that test compilation compile. */
 static unsigned char *programs;
 static size_t programs_bytes;
 
 static const clxent_schedule schedules[] = {CLXENT_SCHEDULE_LANE, CLXENT_SCHEDULE_GROUP, CLXENT_SCHEDULE_WIDE,
                                             CLXENT_SCHEDULE_SPLIT};
 
-static bool is_tried(clxent_schedule schedule) { /* vector kernels take a minute to compile there */
+static bool is_tried(clxent_schedule schedule) { /* slow devices compile vector kernels for a minute */
     return expect_effort() == EFFORT_FULL || schedule < CLXENT_SCHEDULE_WIDE;
 }
 
@@ -113,7 +115,7 @@ static int compile_all(void **state) {
 
 /* ---------------------------------------------------------------- opening ------------------------------ */
 
-/* One whose opening does not fail, with all programs. */
+/* Opens a context in which no call fails yet, and gives it all programs. */
 static clxent_ctx *open_quietly(const clxent_ctx_options *options) {
     clxent_ctx *ctx = NULL;
     clxent_error err;
@@ -130,7 +132,7 @@ static void list(void) {
     if (fault_good()) assert_true(count > 0 && devices[0].struct_size == sizeof devices[0]);
 }
 
-/* One device that cannot describe itself does not hide the other: PoCL imitates two. */
+/* A device that cannot describe itself must not hide the other. (PoCL imitates two devices.) */
 static void list_two(void) {
     clxent_error err;
     clxent_device_info devices[4];
@@ -173,7 +175,7 @@ static clxent_plan *plan_of(clxent_ctx *ctx, clxent_schedule schedule) {
     return plan;
 }
 
-/* Compiled from source; and that it is good for something. */
+/* Makes a plan, whose programs are compiled from source, and then checks its results. */
 static void plan_on(clxent_schedule schedule) {
     if (!is_tried(schedule)) fault_skip();
     clxent_ctx *ctx = expect_ctx();
@@ -190,11 +192,11 @@ static void plan_on(clxent_schedule schedule) {
 static void plan_lane(void) {
     plan_on(CLXENT_SCHEDULE_LANE);
 }
-static void plan_split(void) { /* two kernels in a program; the other schedules plan as lane does */
+static void plan_split(void) { /* its program has two kernels; the other schedules plan as lane does */
     plan_on(CLXENT_SCHEDULE_SPLIT);
 }
 
-/* Twice on one plan, in a given way; then the context goes before the plan. */
+/* Runs a plan twice, and then destroys the context before the plan. */
 static void run_on(clxent_schedule schedule, const clxent_ctx_options *options, bool in_place) {
     if (!is_tried(schedule)) fault_skip();
     clxent_ctx *ctx = open_quietly(options);
@@ -203,7 +205,7 @@ static void run_on(clxent_schedule schedule, const clxent_ctx_options *options, 
     expect_status("plan", ctx, clxent_plan_create_scheduled(&p, ctx, &d, schedule), CLXENT_OK);
     for (int i = 0; i < 2; i++) {
         clxent_arrays a = fill(in_place);
-        do { /* what an attempt may have written over is made anew */
+        do { /* a failed attempt may have overwritten the arrays */
             a = fill(in_place);
             fault_arm();
             fault_result(clxent_run(p, &a));
@@ -228,7 +230,7 @@ static void run_split(void) {
     run_on(CLXENT_SCHEDULE_SPLIT, NULL, true);
 }
 
-/* In two blocks, in up to four where they are copied. */
+/* Streams in two blocks, or in up to four if the library copies the arrays. */
 static void stream(void) {
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
     options.memory_bytes = 10500;
@@ -236,7 +238,8 @@ static void stream(void) {
     run_on(CLXENT_SCHEDULE_LANE, &options, true);
 }
 
-/* Rows that are adjacent, of an outer index, two of which there are: in two pieces each, or more. */
+/* The rows of an outer index are adjacent. There are two outer indices; the library streams each in two
+ * pieces or more. */
 static void stream_pieces(void) {
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
     options.memory_bytes = 8000;
@@ -248,8 +251,8 @@ static void stream_pieces(void) {
 
 /* ---------------------------------------------------------------- enqueueing --------------------------- */
 
-/* Three calls behind each other on a caller's queue, each waiting for an event of the caller's, one of them
- * without rows; the second brings its own workspace. */
+/* Three calls, one after the other, on a caller's queue. The second and the third wait for the event of the
+ * call before. The second has no rows; the third brings its own workspace. */
 static void enqueue_on(cl_command_queue_properties properties) {
     owner o;
     device_call call;
@@ -298,8 +301,8 @@ static bool is_complete(cl_event event) {
     return execution == CL_COMPLETE;
 }
 
-/* On an out-of-order queue, kernels of a call that failed half-way still use the plan's workspace: the next
- * call runs behind them. Here they wait for `gate`, and so must it. */
+/* On an out-of-order queue, the kernels of a call that failed half-way still use the plan's workspace, so the
+ * next call must run after them. Here these kernels wait for `gate`, so the next call must wait too. */
 static void enqueue_behind_half_a_call(void) {
     owner o;
     device_call call;
@@ -320,7 +323,7 @@ static void enqueue_behind_half_a_call(void) {
     const bool half = !fault_good() && fault_board_of_test()->commands > 0;
     expect_status("next", o.ctx, clxent_enqueue(p, &b, 0, NULL, &done[1]), CLXENT_OK);
     assert_cl(clFlush(o.queue));
-    for (int i = 0; i < 20 && half; i++) { /* it would take one of these milliseconds */
+    for (int i = 0; i < 20 && half; i++) { /* if it did not wait, it would take one of these ms */
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         if (is_complete(done[1])) fail_msg("a call overtook the kernels of one that failed before it");
     }
@@ -368,13 +371,13 @@ static void export_and_import(void) {
 
 int main(int argc, char **argv) {
     static const fault_scenario scenarios[] = {
-        {"list", list, "clGetPlatformInfo", 1}, /* the name is for the message that there is no device */
+        {"list", list, "clGetPlatformInfo", 1}, /* a message without devices names platforms */
         {"list_two", list_two, "clGetPlatformInfo clGetDeviceInfo", 1},
         {"create", create, "clGetPlatformInfo", 1},
         {"create_from_queue", create_from_queue, NULL, 1},
         {"plan_lane", plan_lane, NULL, 1},
         {"plan_split", plan_split, NULL, 1},
-        /* an event of which a driver does not tell whether it is complete is held on to */
+        /* the library keeps an event if the driver does not say whether it is complete */
         {"run_lane", run_lane, "clGetEventInfo", 3},
         {"run_group", run_group, "clGetEventInfo", 3},
         {"run_wide", run_wide, "clGetEventInfo", 3},
@@ -384,7 +387,7 @@ int main(int argc, char **argv) {
         {"enqueue_in_order", enqueue_in_order, NULL, 1},
         {"enqueue_out_of_order", enqueue_out_of_order, NULL, 2},
         {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},
-        /* what a driver does not take from an import is compiled */
+        /* the library compiles a program that the driver does not take from an import */
         {"export_and_import", export_and_import,
          "clCreateProgramWithBinary clBuildProgram clCreateKernel clGetKernelWorkGroupInfo", 1},
     };

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every OpenCL call, every allocation and every file operation of the tool fails, in turn, as in
- * fault_loop.h, and a signal comes before and after each operation that makes a file. After each run of the
- * tool:
- * - it has exited by itself, in time; or by the signal, and then every output is as it was before or whole
- * and new, and no temporary file is left;
- * - with status 0, all it wrote and printed is, byte for byte, that of a good run;
- * - with another, the status is a documented one and standard error says what failed: the OpenCL entry,
- * memory, or one of the files; every output is as it was before or whole and new;
- * - no temporary file is left, and no OpenCL object;
- * - a read or write that was only short or interrupted has not mattered.
- * test_faults_tool TOOL FAIL_HOST.so FAIL_CALLS.so [NAME] */
+ *   test_faults_tool TOOL FAIL_HOST.so FAIL_CALLS.so [NAME]
+ *
+ * Every OpenCL call, every allocation and every file operation of the tool fails in turn, as in fault_loop.h.
+ * In other runs, a signal comes before or after an operation that makes a file. After each run of the tool:
+ * - The tool has exited by itself, in time, or the signal has ended it.
+ * - After status 0, all that it wrote and printed has the bytes of a good run.
+ * - Any other status is a documented one, and standard error names the OpenCL entry, memory or the file.
+ * - After another status or a signal, every output is either as it was before, or whole and new.
+ * - No temporary file is left and, unless a signal ended the tool, no OpenCL object.
+ * - A read or write that was only short or interrupted has changed nothing. */
 #define _XOPEN_SOURCE 700
 #include <dirent.h>
 #include <errno.h>
@@ -37,9 +36,9 @@ typedef struct tool_run {
     const char *name, *arguments;
     const char *outputs[MOST_FILES]; /* NULL at the end */
     const char *cache;               /* NULL: off; "cold": empty before each run; "warm" */
-    /* each STRIDE-th call fails, and of these one in three with all after it; 0: only in the long form */
+    /* each STRIDE-th call fails, one in three of these also with all after it; 0: only in the long form */
     int strides[FAULT_KINDS];
-    const char *end; /* NULL; or what a whole output ends with, of a run that measures times */
+    const char *end; /* for a run that measures times, the end of a whole output; else NULL */
 } tool_run;
 
 static const tool_run runs[] = {
@@ -73,7 +72,7 @@ static const tool_run runs[] = {
      {0, 13, 5, 0, 1},
      NULL},
     {"demo", "demo", {NULL}, NULL, {0, 31, 3, 0, NEVER}, NULL},
-    /* a value that fails is not taken, and said to fail: what is printed differs */
+    /* tune leaves out a value that fails, and says so: then its output differs from that of a good run */
     {"tune",
      "tune --rotate 50K --pairs 1 --rows 2 --classes 50 --out f.json",
      {"f.json", NULL},
@@ -140,8 +139,8 @@ static void write_npy(const char *name, clxent_dtype dtype, int ndim, const int6
     if (npy_write(path_of(name), dtype, ndim, shape, data, err, sizeof err) != 0) fail_msg("%s", err);
 }
 
-/* Logits (3, 5), targets, class weights; the first two in a .safetensors too; a tuning file of no device
- * here. */
+/* Writes logits (3, 5), targets and class weights; the first two also into a .safetensors file; and a tuning
+ * file of a device that no machine has. */
 static void write_inputs(void) {
     static const int64_t shape[] = {3, 5}, rows[] = {3}, classes[] = {5};
     static const int64_t targets[] = {4, 0, 2};
@@ -163,7 +162,7 @@ static void write_inputs(void) {
     write_file("l.safetensors", file, 8 + (size_t)header + sizeof logits + sizeof targets);
 }
 
-/* Whether a file is there that should not be: a temporary one. */
+/* Fails the test if a temporary file is left. */
 static void check_leftovers(const char *folder) {
     DIR *dir = opendir(path_of(folder));
     for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;)
@@ -194,12 +193,12 @@ static void become_tool(const tool_run *run) {
     redirect("out", STDOUT_FILENO);
     redirect("err", STDERR_FILENO);
     if (chdir(test.folder) != 0) _exit(99);
-    alarm(SECONDS); /* outlives exec */
+    alarm(SECONDS); /* the alarm outlives exec */
     execv(test.tool, argv);
     _exit(99);
 }
 
-/* Its exit status; -1: it ended by the signal that the board names. */
+/* Returns the tool's exit status, or -1 if the signal that the board names ended it. */
 static int run_tool(const tool_run *run) {
     int status = 0;
     if (run->cache && strcmp(run->cache, "cold") == 0) remove_tree("cache");
@@ -250,7 +249,7 @@ static void check_failure(const tool_run *run, fault_kind kind, int code) {
     const fault_board *b = test.board;
     char number[16];
     snprintf(number, sizeof number, "(%d)", b->code);
-    /* what comes first of all that fails may be the cache's, and of no matter */
+    /* the first of several failures may be in the cache, where it does not matter: any call may be named */
     const bool call_named =
         b->lasting ? names_a_call(err) && strstr(err, "(-") : strstr(err, b->entry) && strstr(err, number);
     const bool named = kind == FAULT_OPENCL   ? call_named
@@ -264,7 +263,7 @@ static void check_failure(const tool_run *run, fault_kind kind, int code) {
                  err);
 }
 
-/* A read or write that was only short or interrupted: nothing may show of it. */
+/* A read or write that was only short or interrupted must leave no trace. */
 static void check_soft_fault(const tool_run *run, int code) {
     static char err[TEXT];
     struct dirent **entries = NULL;
@@ -306,7 +305,7 @@ static void check_run(const tool_run *run, fault_kind kind, int code) {
     }
     check_leftovers("");
     check_leftovers("cache/clxent");
-    if (code < 0) return; /* its objects went with it */
+    if (code < 0) return; /* its objects ended with the process */
     if (board_leaks(b, leaks, sizeof leaks) > 0)
         fail_msg("%s (%s, %d): objects are left: %s", test.doing, b->entry, b->code, leaks);
     if (b->misuse[0]) fail_msg("%s (%s, %d): %s", test.doing, b->entry, b->code, b->misuse);
@@ -314,7 +313,7 @@ static void check_run(const tool_run *run, fault_kind kind, int code) {
 
 /* ---------------------------------------------------------------- the loop ---------------------------- */
 
-/* The good run: what all others are held against. */
+/* The good run. All other runs are compared with it. */
 static void run_well(const tool_run *run) {
     memset(test.board, 0, sizeof *test.board);
     const int code = run_tool(run);
@@ -334,7 +333,8 @@ static void run_all(const tool_run *run, fault_kind kind) {
     if (stride <= 0) skip();
     run_well(run);
     for (int lasting = 0; lasting < (kind == FAULT_SIGNAL ? 1 : 2); lasting++) {
-        /* a short or an interrupted read is to be tried at each; else the ways are tried in turn */
+        /* File operations fail in every way, so that each one is also short and interrupted; other calls fail
+         * in one way each, in turn. */
         const int ways = every || (kind == FAULT_FILE && !lasting) ? most_ways[kind] : 1;
         for (int way = 0; way < ways; way++)
             for (long wanted = 1;; wanted += lasting && !every ? 3 * stride : stride) {

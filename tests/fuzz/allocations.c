@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * No allocation may exceed a small multiple of the input. The linker leads the project's malloc(), calloc()
- * and realloc() here (--wrap), and jansson is told to allocate here.
+ * No allocation may exceed a small multiple of the input. The linker (--wrap) redirects the project's
+ * malloc(), calloc() and realloc() to this file, and jansson is told to allocate here too.
  */
 #include "fuzz.h"
 
@@ -48,7 +48,7 @@ void *__wrap_realloc(void *old, size_t bytes) {
     return __real_realloc(old, bytes);
 }
 
-/* Each of jansson's allocations has its size in front of it, so that what it holds can be summed. */
+/* Each of jansson's allocations has its size in front of it, so that json_give() can take it off the sum. */
 enum { FRONT = 16 };
 
 static void *json_take(size_t bytes) {
@@ -70,7 +70,7 @@ static void json_give(void *pointer) {
 }
 
 void fuzz_limit_allocations(size_t size, size_t json_times) {
-    FUZZ_CHECK(json_bytes == 0); /* after every input all is given back */
+    FUZZ_CHECK(json_bytes == 0); /* jansson frees all of it after each input */
     input_bytes = size;
     json_most = json_times;
     json_set_alloc_funcs(json_take, json_give);

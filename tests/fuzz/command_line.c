@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hostile command line: the input's lines are the arguments. It is a usage error, or help, or a command
- * with options that are within their limits. Lists that a command reads later (bench, tune) are read here as
- * well. What it prints is for replay.c and for libFuzzer's -close_fd_mask=3 to silence.
+ * A hostile command line: the input's lines are the arguments. The result must be a usage error, help, or a
+ * command with options that are within their limits. The target also reads the lists that bench and tune read
+ * later. replay.c and libFuzzer's -close_fd_mask=3 can silence its output.
  */
 #include "command_line.h"
 
@@ -15,7 +15,7 @@
 
 enum { MOST_ARGUMENTS = 64 };
 
-/* Each argument in memory of its own size, so that a read beyond it is seen. */
+/* Copies an argument into memory of exactly its size, so that a memory checker sees a read beyond it. */
 static char *argument(const uint8_t *from, size_t length) {
     char *text = malloc(length + 1);
     FUZZ_CHECK(text != NULL);
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int argc = 1;
     const tool_command *command = NULL;
     tool_options options;
-    if (size > 0 && memchr(data, '\0', size)) return 0; /* cannot stand in an argument */
+    if (size > 0 && memchr(data, '\0', size)) return 0; /* an argument has no NUL byte */
     fuzz_limit_allocations(size, 1);
     for (size_t at = 0; at < size && argc <= MOST_ARGUMENTS;) {
         const uint8_t *end = memchr(data + at, '\n', size - at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hostile .npy: read whole and within its bytes, or refused with a message.
+ * A hostile .npy file. The reader must read it whole and within its bytes, or refuse it with a message.
  */
 #include "fuzz.h"
 #include "tensor_check.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hostile cache file: as it is, and with a checksum that fits, which an enemy can compute too and without
- * which nearly every input would be turned away at the door.
+ * A hostile cache file, read as it is, and then with the right checksum behind it. An enemy can compute the
+ * checksum too; without it, the reader would refuse nearly every input at once.
  */
 #include "program_blob.h"
 
@@ -29,7 +29,7 @@ static void read_blob(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < entry.binary_bytes; i++) sum = (unsigned char)(sum + entry.binary[i]);
         bytes += 4 + 8 + entry.key_bytes + entry.binary_bytes;
     }
-    FUZZ_CHECK(bytes == size); /* nothing was left over, or read twice */
+    FUZZ_CHECK(bytes == size); /* no byte was left over or read twice */
 }
 
 /* FNV-1a, as program_blob.h says. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drives a fuzz target without libFuzzer: replay [-q] [-k N] PATH... gives it each file, of a folder all that
- * it has, and then what damage makes of each: cut at every length, and every byte changed in some ways.
- * Prints how many inputs that were. -q silences what the target itself prints; -k N makes every Nth damage
- * only.
+ * Drives a fuzz target without libFuzzer.
+ *
+ *   replay [-q] [-k N] PATH...
+ *
+ * It gives the target each file, and all files in each folder. From a file of up to 1024 bytes it also makes
+ * damaged copies: cut at every length, and with every byte changed in some ways. It prints how many inputs it
+ * gave. -q silences the target's own output; -k N makes only every Nth damaged copy.
  */
 #include "fuzz.h"
 
@@ -19,11 +22,11 @@
 
 enum { MOST_BYTES = 1 << 20, DAMAGED_BYTES = 1 << 10 };
 
-static int out = 1, err = 2; /* where this file prints, whatever -q did to the target's */
+static int out = 1, err = 2; /* this file prints here, also if -q silences the target */
 static char current[4096] = "";
 static unsigned long files, inputs, damages, every = 1;
 
-/* An abort names the file; which damage of it, the last count says. */
+/* Names the file when the process aborts. The number of the input says which damaged copy it was. */
 static void tell(int signal_number) {
     dprintf(err, "replay: signal %d at %s, or damage of it (input %lu)\n", signal_number, current, inputs);
     signal(signal_number, SIG_DFL);
@@ -35,9 +38,9 @@ static void fail(const char *path, const char *what) {
     exit(1);
 }
 
-/* In memory of exactly its size, which a memory checker guards. */
+/* Gives the input in memory of exactly its size, so that a memory checker sees a read beyond it. */
 static void give(const uint8_t *bytes, size_t size) {
-    fuzz_limit_allocations(size, 1); /* this one is seen as well */
+    fuzz_limit_allocations(size, 1); /* the malloc() below counts too */
     uint8_t *exact = malloc(size ? size : 1);
     if (!exact) fail(current, "out of memory");
     if (size > 0) memcpy(exact, bytes, size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hostile .safetensors, asked for a tensor that it may have, and for its only one, which where there are
- * more lists them.
+ * A hostile .safetensors file. The target asks for a tensor that the file may have, and then for its only
+ * tensor. If the file has more, the reader's message lists them.
  */
 #include "fuzz.h"
 #include "tensor_check.h"

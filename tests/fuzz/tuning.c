@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A hostile tuning file: put into effect, or refused with a reason and nothing changed.
+ * A hostile tuning file. The reader must take it, or refuse it with a reason and change nothing.
  */
 #include "fuzz.h"
 #include "session/tuning_file.h"
@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     clxent_tuning tuning, untouched;
     memset(&untouched, 0x5a, sizeof untouched);
     memcpy(&tuning, &untouched, sizeof tuning);
-    fuzz_limit_allocations(size, 96); /* {} is 2 bytes in the file; but a file has at most 64 KiB */
+    /* 96 times, because {} takes only 2 bytes in the file. A file has at most 64 KiB. */
+    fuzz_limit_allocations(size, 96);
     if (tuning_parse((const char *)data, size, &device, &tuning, why)) {
         FUZZ_CHECK(why[0] == '\0');
         FUZZ_CHECK(tuning.struct_size == sizeof tuning);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A struct set by its *_INIT macro and one set by its init function are the same, byte for byte, whatever
- * stood in the memory before. Padding is left out: neither has to write it. */
+ * A struct set by its *_INIT macro and a struct set by its init function have the same bytes, whatever the
+ * memory held before. The tests do not compare padding: neither has to write it. */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* Compares the bytes before a gap and those behind it; no gap: gap_end 0. */
+/* Compares the bytes before a gap and those behind it. gap_end 0: there is no gap. */
 static void assert_same(const void *macro, const void *function, size_t bytes, size_t gap, size_t gap_end) {
     if (gap_end == 0) gap = gap_end = bytes;
     assert_memory_equal(macro, function, gap);
@@ -22,7 +22,7 @@ static void assert_same(const void *macro, const void *function, size_t bytes, s
 
 #define END_OF(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
 
-/* test_<type>: the function over memory full of `dirt`, so that a member it forgets shows. */
+/* test_<type>: calls the function on memory full of `dirt`, so that a member that it forgets shows. */
 #define INIT_TEST(type, MACRO, gap, gap_end)                            \
     static void test_##type(void **state) {                             \
         (void)state;                                                    \
@@ -46,7 +46,7 @@ INIT_TEST(clxent_device_info, CLXENT_DEVICE_INFO_INIT, END_OF(clxent_device_info
           offsetof(clxent_device_info, global_memory_bytes))
 INIT_TEST(clxent_tuning, CLXENT_TUNING_INIT, 0, 0)
 
-/* Where the headers state defaults in words, the macros hold them. */
+/* The macros hold the defaults that the headers state in words. */
 static void test_stated_defaults(void **state) {
     (void)state;
     const clxent_desc desc = CLXENT_DESC_INIT;

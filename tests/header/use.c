@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every macro and type of the public headers, used as a program would, in the words that C11 and C++11
- * share. Compiled as both, never run. That the macros hold the right values is init.c's to say. */
+ * A program that uses every macro and type of the public headers, in the words that C11 and C++11 share. It
+ * is compiled as both, and never run. init.c tests the values of the macros. */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 

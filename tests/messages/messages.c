@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * test_messages SAID UNSAID SOURCE...: every message in the sources is one that a test provokes.
+ * test_messages SAID UNSAID SOURCE...: checks that tests provoke every message in the sources.
  *
  * Messages are the format strings of all calls of functions with __attribute__((format(printf, ...))), and of
- * fprintf(stderr, ...). SAID is a folder of files with what the tests were told (support/said.h, cli/run.sh).
- * UNSAID lists the formats that no test can or need provoke, below a line "# why". Prints the others with an
- * example each; fails on one without, and on a line of UNSAID that is in no source. */
+ * fprintf(stderr, ...).
+ *
+ * SAID is a folder of files with the messages that tests got (support/said.h, cli/run.sh). UNSAID lists the
+ * formats that no test can or need provoke, below a line "# why". The program prints every other format with
+ * an example. It fails if such a format has no example, or if a line of UNSAID is in no source. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
@@ -16,15 +18,15 @@ enum { MOST_FUNCTIONS = 32, MOST_FORMATS = 1000, FORMAT_BYTES = 600, NAME_BYTES 
 
 typedef struct function {
     char name[NAME_BYTES];
-    int format_at;      /* which argument, from 0 */
-    const char *source; /* that declares it: a .c file, which alone has it, or a header */
+    int format_at;      /* which argument is the format, from 0 */
+    const char *source; /* the file that declares it: a header, or the only .c file that has it */
 } function;
 
-/* Its text, with a '\1' for each conversion, and up to the first end of a line. */
+/* A format: its text up to the first end of a line, with a '\1' for each conversion. */
 typedef struct format {
     char text[FORMAT_BYTES];
     const char *source;
-    const char *example; /* a line of what was said; NULL: none */
+    const char *example; /* a line that a test got; NULL: none */
     int unsaid;
 } format;
 
@@ -58,7 +60,7 @@ static int is_letter(char c) {
     return isalnum((unsigned char)c) || c == '_';
 }
 
-/* Behind a comment, a string or a character that begins at `at`; else `at`. */
+/* The end of the comment, string or character that begins at `at`; `at` itself if none begins there. */
 static char *skip_token(char *at) {
     if (at[0] == '/' && at[1] == '*') {
         char *end = strstr(at + 2, "*/");
@@ -70,7 +72,7 @@ static char *skip_token(char *at) {
     return *at ? at + 1 : at;
 }
 
-/* Comments become spaces. */
+/* Replaces comments by spaces. */
 static void drop_comments(char *text) {
     while (*text) {
         char *end = skip_token(text);
@@ -80,7 +82,7 @@ static void drop_comments(char *text) {
     }
 }
 
-/* The functions that `text` declares with a format: the attribute stands before the declaration or behind. */
+/* Finds the functions that `text` declares with a format. The attribute stands before or behind it. */
 static void find_functions(char *text, const char *source) {
     static const char mark[] = "__attribute__((format(printf, ";
     for (char *at = text; (at = strstr(at, mark)) != NULL; at++) {
@@ -111,7 +113,7 @@ static void find_functions(char *text, const char *source) {
 static void add_format(const char *text, const char *source) {
     int letters = 0;
     for (const char *c = text; *c; c++) letters += isalpha((unsigned char)*c) != 0;
-    if (letters < 2) return; /* "%s: %s" passes on what others say */
+    if (letters < 2) return; /* "%s: %s" only passes on other messages */
     for (int i = 0; i < format_count; i++)
         if (strcmp(formats[i].text, text) == 0) return;
     if (format_count == MOST_FORMATS) die("too many messages in", source);
@@ -120,7 +122,7 @@ static void add_format(const char *text, const char *source) {
     f->source = source;
 }
 
-/* Adds the string at `at` to a format's text; behind it. */
+/* Adds the string at `at` to a format's text, and returns the end of the string. */
 static char *add_string(char *text, size_t *used, char *at) {
     char *end = skip_token(at);
     for (at++; at < end - 1 && *used < FORMAT_BYTES - 2; at++) {
@@ -134,7 +136,7 @@ static char *add_string(char *text, size_t *used, char *at) {
         } else if (at[0] == '%') {
             at++;
             while (at < end - 1 && strchr("0123456789.*-+ #hljztL", *at)) at++;
-            text[(*used)++] = '\1'; /* whose end may be a macro, such as PRId64 */
+            text[(*used)++] = '\1'; /* a macro, such as PRId64, may hold its end */
         } else {
             text[(*used)++] = *at;
         }
@@ -143,7 +145,7 @@ static char *add_string(char *text, size_t *used, char *at) {
     return end;
 }
 
-/* The formats in one argument: strings and macros between them; "a ? b : c" has two. */
+/* Adds the formats in one argument: strings, and macros between them. "a ? b : c" has two formats. */
 static void add_argument(char *at, const char *end, const function *f, const char *source) {
     char text[FORMAT_BYTES] = "";
     size_t used = 0;
@@ -155,7 +157,7 @@ static void add_argument(char *at, const char *end, const function *f, const cha
             used = 0;
             text[0] = '\0';
             at++;
-        } else if (is_letter(*at)) { /* a conversion of <inttypes.h>, or a string of a macro */
+        } else if (is_letter(*at)) { /* a macro: a conversion of <inttypes.h>, or a string */
             if (used > 0 && text[used - 1] != '\1' && used < FORMAT_BYTES - 1) text[used++] = '\1';
             text[used] = '\0';
             while (is_letter(*at)) at++;
@@ -166,11 +168,11 @@ static void add_argument(char *at, const char *end, const function *f, const cha
     }
     text[strcspn(text, "\n")] = '\0';
     if (strcmp(f->name, "clx_fail_cl") == 0 && used < FORMAT_BYTES - 4)
-        strcat(text, ": \1"); /* it says the code */
+        strcat(text, ": \1"); /* clx_fail_cl() appends the code */
     add_format(text, source);
 }
 
-/* The format of a call whose parenthesis is at `open`. */
+/* Adds the formats of a call whose parenthesis is at `open`. */
 static void add_call(char *open, const function *f, const char *source) {
     const int of_stderr = strcmp(f->name, "fprintf") == 0;
     int depth = 1, n = 0;
@@ -221,7 +223,7 @@ static void find_formats(char *text, const char *source) {
 
 /* ---------------------------------------------------------------- what was said ------------------------ */
 
-/* Whether the line has the format's text, as whole words, with anything where it has conversions. */
+/* Whether the line has the format's text, in whole words, with any text in place of the conversions. */
 static int is_said_in(const char *line, const format *f) {
     int first = 1;
     const char *at = line;
@@ -257,7 +259,7 @@ static void look_in_folder(const char *folder) {
         char path[4096];
         if (entry->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        look_in(read_file(path)); /* kept: examples point there */
+        look_in(read_file(path)); /* never freed: examples point into it */
     }
     closedir(dir);
 }
@@ -272,7 +274,7 @@ static const char *shown(const format *f) {
     return text;
 }
 
-/* How many lines of the list are in no source. */
+/* Marks the formats in the list, and returns how many of its lines are in no source. */
 static int mark_unsaid(char *list) {
     int unknown = 0;
     for (char *line = strtok(list, "\n"); line; line = strtok(NULL, "\n")) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference against the cases of tests/cases: what was computed in double precision to 1e-12, what was
- * published in single precision (onnx) to 2e-7 of the terms' magnitudes, as that is how it was computed.
- * The log-probabilities that NLL is given were rounded to f32 after the loss had been computed from them.
+ * The reference against the cases of tests/cases. It must agree to 1e-12 of the terms' magnitudes with
+ * outputs that were computed in double precision, and to 2e-7 with outputs in single precision (onnx),
+ * because these were computed in it. The tolerance of NLL is 2e-7 too: its log-probabilities were rounded to
+ * f32 after the loss had been computed from them.
  */
 #include "cases.h"
 
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* `unit` times the reference's bound in units of its own 1e-6: the tolerance scales with the terms. */
+/* The reference's bound is 1e-6 of the terms' magnitudes; `scale` makes 1e-12 or 2e-7 of that. */
 static void check(const test_case *c, const char *role, const tensor *expected, const double *got,
                   const double *bound, int64_t count) {
     if (expected->count != count)
@@ -72,7 +73,8 @@ static void run_case(test_case *c) {
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) free(arrays[i]);
 }
 
-/* Next token: the case's targets, scored as they stand, against its tokens. Any logits will do. */
+/* Next token: the targets and inputs that the reference takes from the case's tokens must be those of the
+ * case. The test needs no logits. */
 static void run_next_token(test_case *c) {
     const tensor *targets = case_output(c, "targets"), *inputs = case_output(c, "inputs");
     assert_non_null(targets);

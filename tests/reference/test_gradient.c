@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference's gradients against central differences of its own losses, over random problems with
- * every option. The reference shares no code with the library, so a wrong formula would have to be wrong
- * twice.
+ * The reference's gradients against central differences of its own losses, over random problems with every
+ * option. The reference shares no code with the library, so a wrong formula stays hidden only if both have
+ * it.
  */
 #include "expect.h"
 #include "rng.h"
@@ -70,7 +70,7 @@ static void draw(random_problem *d, rng *r) {
         p->z_loss = rng_chance(r, 0.4) ? rng_uniform(r, 0.0, 0.1) : 0.0;
         if (rng_chance(r, 0.5)) p->row_weight = d->row_weight;
     }
-    /* A masked class that no target and no smoothing has weight on, so that the loss stays finite. */
+    /* A masked class. Neither targets nor smoothing put weight on it, so that the loss stays finite. */
     const int64_t masked_class = p->classes - 1;
     int may_mask = p->classes > 1 && p->op != REFERENCE_NLL && p->op != REFERENCE_LOG_SOFTMAX &&
                    p->label_smoothing == 0.0 && rng_chance(r, 0.3);
@@ -83,7 +83,7 @@ static void draw(random_problem *d, rng *r) {
     }
 }
 
-/* What the gradient is the gradient of. */
+/* The function whose gradient the reference computes. */
 static double objective(const reference_problem *p) {
     double row_loss[ROWS], values[ALL];
     reference_result r = {.row_loss = row_loss};
@@ -119,7 +119,7 @@ static void check(random_problem *d, uint64_t seed) {
             expect_near("gradient of a masked class", i, CLXENT_F64, grad[i], 0.0, 0.0);
             continue;
         }
-        /* 4th order: the error is h^4 times the fifth derivative, and that of rounding |loss| 1e-16 / h */
+        /* 4th order: the error is h^4 times the fifth derivative, plus |loss| 1e-16 / h by rounding */
         double side[4];
         for (int k = 0; k < 4; k++) {
             d->logits[i] = x + h * (double)(k < 2 ? k - 2 : k - 1);

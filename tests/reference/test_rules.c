@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference where options meet: each rule against values worked out by hand.
+ * The reference where options meet. Each rule is compared with values worked out by hand.
  */
 #include "expect.h"
 
@@ -87,7 +87,7 @@ static void undefined_rows(void **state) {
     assert_int_equal(out.rank[0], 3); /* 1 and both NaNs */
     assert_int_equal(out.rank[1], 3);
     assert_int_equal(out.rank[2], 3); /* the equal classes before it */
-    /* ... leak nothing where they do not count, and still are described */
+    /* Undefined rows that do not count leak nothing, and still have their lse. */
     p.use_ignore_index = 1;
     p.ignore_index = 1;
     const int64_t none[] = {1, 4, -7};
@@ -122,7 +122,7 @@ static void masked_classes(void **state) {
     NEAR(out.entropy[0], log(2.0));
     NEAR(out.log_probs[0], -INFINITY);
     NEAR(out.probs[0], 0.0);
-    /* smoothing over a masked class, unless its weight is 0 */
+    /* Smoothing over a masked class makes the loss infinite, unless the weight of the class is 0. */
     p.label_smoothing = 0.3;
     run(&p);
     NEAR(out.row_loss[0], INFINITY);
@@ -131,7 +131,7 @@ static void masked_classes(void **state) {
     p.class_weight = w;
     run(&p);
     NEAR(out.row_loss[0], 0.9 * log(2.0));
-    /* softcap keeps the mask, and makes a number of +inf */
+    /* The softcap keeps the mask, and makes +inf finite. */
     const double capped[] = {-INFINITY, INFINITY, 0};
     p = problem(1, 3, capped, y);
     p.softcap = 2.0;
@@ -140,7 +140,7 @@ static void masked_classes(void **state) {
     NEAR(out.grad[1], 0.0);
     NEAR(out.grad[2], 1.0 / (1.0 + exp(2.0)));
     NEAR(out.lse[0], 2.0 + log1p(exp(-2.0)));
-    /* probabilities: 0 at a masked class adds 0 */
+    /* Probability targets: a probability of 0 at a masked class adds 0. */
     const double t[] = {0.0, 0.5, 0.5};
     p = problem(1, 3, x, NULL);
     p.targets_kind = REFERENCE_TARGETS_PROBABILITY;
@@ -154,7 +154,7 @@ static void divisors(void **state) {
     const int64_t y[] = {0, 1}, nobody[] = {5, 5};
     reference_problem p = problem(2, 2, x, y);
     p.class_weight = w;
-    NEAR(run(&p).loss, NAN); /* 1 - 1 */
+    NEAR(run(&p).loss, NAN); /* the divisor is 1 - 1 */
     EACH(out.grad, 4, NAN);
     p.reduction = REFERENCE_SUM;
     NEAR(run(&p).loss, 0.0);
@@ -172,7 +172,7 @@ static void divisors(void **state) {
     NEAR(run(&p).loss, 0.0);
     p.reduction = REFERENCE_SUM;
     NEAR(run(&p).loss, 0.0);
-    /* probability targets: rows, whatever the class weights */
+    /* Probability targets: the divisor is the number of rows, whatever the class weights. */
     const double t[] = {1, 0, 0, 1};
     p = problem(2, 2, x, NULL);
     p.targets_kind = REFERENCE_TARGETS_PROBABILITY;
@@ -208,7 +208,7 @@ static void negative_log_likelihood(void **state) {
     NEAR(out.grad[2], -1.0);
     const int64_t weightless[] = {1, 1};
     p.targets = weightless;
-    NEAR(run(&p).loss, NAN); /* 0 / 0, and so is the gradient of the targets' own */
+    NEAR(run(&p).loss, NAN); /* 0 / 0, as is the gradient at each target */
     const double divided[] = {0, NAN, 0, NAN};
     for (int i = 0; i < 4; i++) NEAR(out.grad[i], divided[i]);
 }
@@ -236,7 +236,7 @@ static void layout(void **state) {
     (void)state;
     assert_int_equal(reference_index(1, 7, 2, 3), 17);
     assert_int_equal(reference_index(4, 40, 6, 3), 40 + 12 + 2);
-    /* classes at axis 1, rows padded by a NaN that is never read */
+    /* The classes are at axis 1. A NaN pads the rows; it is never read. */
     const double x[] = {0, 0, log(3.0), 0, NAN, 0, log(3.0), 0, 0, NAN};
     const int64_t y[] = {0, 1, 0, 1};
     reference_problem p = problem(4, 2, x, y);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* What is not said is off, f32, a mean. */
+/* An option that is not given is off. The default type is f32, the default reduction a mean. */
 static const struct kind {
     clxent_dtype dtype;
     clxent_schedule schedule;
@@ -43,8 +43,8 @@ static clxent_dtype real_of(const job *j) {
     return j->desc.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
 }
 
-/* Outputs that have an element a row, and where they stand: eight bytes a row each. counts comes behind them,
- * then grad. */
+/* The outputs with an element a row, and their order in the image: each has eight bytes a row. counts stands
+ * behind them, then grad. */
 #define ROW_OUTPUTS(X) \
     X(loss, 0) X(row_loss, 1) X(log_prob, 2) X(lse, 3) X(entropy, 4) X(argmax, 5) X(rank, 6)
 enum { ROW_OUTPUT_COUNT = 7 };
@@ -102,7 +102,7 @@ cl_event job_enqueue(const job *j, const owner *o, job_outputs outputs, cl_mem i
     return done;
 }
 
-/* ------------------------------------------------------------------------- the results, once and for all */
+/* ------------------------------------------------------------------------- the expected results */
 
 static double *doubles(int64_t count) {
     double *data = calloc((size_t)count, sizeof *data);
@@ -110,7 +110,7 @@ static double *doubles(int64_t count) {
     return data;
 }
 
-/* An image against the reference: whatever it has of loss, rows and gradient. */
+/* Compares the outputs in an image with the reference. */
 static void check(const job *j, job_outputs outputs, const reference_result *e) {
     const clxent_arrays a = arrays_of(j, outputs, j->expected[outputs]);
     const clxent_dtype real = real_of(j), grad = j->desc.logits_dtype;
@@ -207,7 +207,7 @@ static double *make_inputs(job *j, rng *r) {
         set_element(j->desc.logits_dtype, j->logits, i, 3 * rng_normal(r));
         x[i] = element(j->desc.logits_dtype, j->logits, i);
     }
-    for (int64_t i = 0; i < n; i++) /* the first counts */
+    for (int64_t i = 0; i < n; i++) /* the first row always counts */
         j->targets[i] = i > 0 && rng_chance(r, 0.1) ? IGNORED : rng_integer(r, 0, j->desc.classes - 1);
     return x;
 }
@@ -229,7 +229,7 @@ bool job_open(job *j, int which, const owner *o) {
     j->desc.label_smoothing = kind->smoothing;
     j->desc.z_loss = kind->z_loss;
     j->desc.softcap = kind->softcap;
-    if (kind->scale > 0) j->desc.logit_scale = (double)(float)kind->scale; /* the kernels have it in f32 */
+    if (kind->scale > 0) j->desc.logit_scale = (double)(float)kind->scale; /* the kernels hold it in f32 */
     j->desc.use_ignore_index = 1;
     j->desc.ignore_index = IGNORED;
     j->logits_bytes = (size_t)(kind->rows * kind->classes) * clxent_dtype_size(j->desc.logits_dtype);

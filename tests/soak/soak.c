@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Long use in one process: calls of clxent_enqueue() and clxent_run() drawn at random from the problems of
- * job.c, several in flight, plans destroyed and made anew; then other contexts, opened and closed beside
- * them. Each SPOT-th call's results are compared to the bit with the first, which the double-precision
- * reference has approved; the OpenCL context's reference count, which every buffer, kernel's program and
- * queue adds to, must be the same at each sample; and the process must not grow after the first tenth.
+ *   test_soak [CALLS]     CALLS is 5000 by default
  *
- *   test_soak [CALLS]     5000 unless said otherwise */
+ * Long use in one process. First, calls of clxent_enqueue() and clxent_run() run random problems of job.c.
+ * Several calls are in flight, and plans are destroyed and made anew. Then other contexts are opened and
+ * closed beside them.
+ *
+ * The results of each clxent_run(), and of one in SPOT enqueued calls, must have the bits of the first
+ * results, which agree with the double-precision reference. The reference count of the OpenCL context must be
+ * the same at each sample: every buffer, kernel's program and queue adds to it. The process must not grow
+ * after the first tenth of the calls. */
 #include "job.h"
 #include "leave.h"
 #include "rng.h"
@@ -23,14 +26,15 @@
 
 enum { MOST_JOBS = 32, IN_FLIGHT = 6, SPOT = 13, SAMPLES = 20 };
 
-/* What the process may still come to hold after the first tenth, whatever the number of calls: on PoCL 8 to
- * 80 KiB. And after the first SAMPLES contexts, each of which compiles its kernels: 2 MiB by then, and 1 more
- * by the 300th, of which some is what PoCL keeps of every program. */
+/* How much the process may grow after the first tenth of the calls, whatever their number: on PoCL it grows
+ * by 8 to 80 KiB. And how much it may grow after the first SAMPLES contexts, each of which compiles its
+ * kernels: it has grown by 2 MiB by then, and grows by 1 MiB more up to the 300th; PoCL keeps something of
+ * every program. */
 enum { GROWTH_ALLOWED = 256 << 10, GROWTH_ALLOWED_CONTEXTS = 4 << 20 };
 
 static long calls = 5000;
 
-/* A call on its way, and the memory for its results. */
+/* A call in flight, and the memory for its results. */
 typedef struct slot {
     cl_mem image;
     cl_event done;
@@ -96,7 +100,7 @@ static void run(const job *j, job_outputs outputs) {
     soak.run++;
 }
 
-/* A context of its own, on the same queue, for one call. */
+/* Makes one call in a context of its own, on the same queue. */
 static void run_elsewhere(const job *j) {
     owner other = soak.owner;
     job copy = *j;
@@ -116,7 +120,7 @@ static void run_elsewhere(const job *j) {
 static void one_call(long i) {
     job *j = &soak.jobs[rng_integer(&soak.rng, 0, soak.job_count - 1)];
     const job_outputs outputs = (job_outputs)rng_integer(&soak.rng, 0, JOB_OUTPUTS - 1);
-    if (chance(1.0 / 40)) { /* also while its calls are in flight */
+    if (chance(1.0 / 40)) { /* calls of the plan may be in flight */
         job_plan(j, &soak.owner);
         soak.plans++;
     }
@@ -128,7 +132,7 @@ static void one_call(long i) {
 
 /* ---------------------------------------------------------------------------------------- samples */
 
-/* Bytes that the process has in memory; 0 where the system does not say. */
+/* The bytes that the process has in memory; 0 if the system does not say. */
 static long resident(void) {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -144,8 +148,8 @@ static cl_uint references(void) {
     return count;
 }
 
-/* References once they are no more than `expected`, or after some seconds: a driver's thread may let go of a
- * command a little later than its event is complete. */
+/* The references, as soon as they are no more than `expected`, or after some seconds: a driver's thread may
+ * release a command a little after its event is complete. */
 static cl_uint settled_references(cl_uint expected) {
     const struct timespec pause = {0, 1000000};
     for (int i = 0; i < 5000 && references() > expected; i++) nanosleep(&pause, NULL);
@@ -176,7 +180,7 @@ static int open_all(void **state) {
     return 0;
 }
 
-/* The last test, and not a teardown, whose failure cmocka does not count. */
+/* The last test. It is no teardown, because cmocka does not count the failure of a teardown. */
 static void nothing_holds_the_queue(void **state) {
     (void)state;
     for (int i = 0; i < IN_FLIGHT; i++) assert_cl(clReleaseMemObject(soak.slots[i].image));
@@ -205,7 +209,7 @@ static void calls_leave_memory_flat(void **state) {
         const long now = resident();
         if (sample == 0) base_references = references();
         const cl_uint live = settled_references(base_references);
-        if (live < base_references) base_references = live; /* the first was taken too early */
+        if (live < base_references) base_references = live; /* the first sample came too early */
         if (sample < SAMPLES / 10) base = now;
         if (now - base > most) most = now - base;
         print_message("%7ld calls: %6ld KiB resident, %u references to the context\n",
@@ -225,7 +229,7 @@ static void contexts_leave_nothing(void **state) {
     const cl_uint base_references = references();
     for (int i = 0; i < 2 * SAMPLES; i++) {
         if (i == SAMPLES) base = resident();
-        enqueue(&soak.slots[0], &soak.jobs[(i + 1) % soak.job_count], JOB_ALL, true); /* still on its way */
+        enqueue(&soak.slots[0], &soak.jobs[(i + 1) % soak.job_count], JOB_ALL, true); /* stays in flight */
         run_elsewhere(&soak.jobs[i % soak.job_count]);
     }
     finish_all();

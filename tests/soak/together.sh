@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs a program several times at once, in as many processes; fails when one of them fails.
+# Runs a program in several processes at once. Fails if one of them fails.
 #   together.sh PROCESSES PROGRAM [ARGUMENT...]
 set -u
 processes=$1

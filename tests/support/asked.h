@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * For clxent_desc.outputs: a plan that is told what its call will ask for compiles the one program that the
- * call takes; a plan that is not, also one for the least that a call may ask. */
+ * For clxent_desc.outputs. A plan that knows the outputs of its call compiles one program, which the call
+ * uses. A plan that does not know them also compiles a program for the fewest outputs that a call may ask
+ * for. */
 #ifndef CLXENT_TESTS_ASKED_H
 #define CLXENT_TESTS_ASKED_H
 
 #include <clxent/clxent.h>
 
-/* Bits of the outputs that these arrays ask of such a plan. */
+/* The bits of the outputs that these arrays ask of a plan of `desc`. */
 uint32_t asked_outputs(const clxent_desc *desc, const clxent_arrays *arrays);
 
 #endif

@@ -63,7 +63,7 @@ static int is_nll(const test_case *c) {
     return c->problem.op == REFERENCE_NLL;
 }
 
-/* "logits targets weight": the .npy files of that name. */
+/* Opens the .npy files that `roles` names, such as "logits targets weight". */
 static void open_inputs(test_case *c, char *roles) {
     char *rest;
     for (char *role = strtok_r(roles, " ", &rest); role; role = strtok_r(NULL, " ", &rest)) {
@@ -78,7 +78,7 @@ static void open_inputs(test_case *c, char *roles) {
             open_file(c, role, &c->grad_output);
         } else if (strcmp(role, "tokens") == 0) {
             open_file(c, role, &c->tokens);
-        } else if (!is_nll(c) || strcmp(role, "logits") != 0) { /* what NLL's log_probs were made of */
+        } else if (!is_nll(c) || strcmp(role, "logits") != 0) { /* NLL also lists its logits */
             fail_msg("%s: input %s is not known", c->name, role);
         }
     }
@@ -127,7 +127,7 @@ static void set_reduction(test_case *c, const char *value) {
         fail_msg("%s: reduction %s is not known", c->name, value);
 }
 
-/* One line of case.txt; `op` stands first. */
+/* Reads one line of case.txt. `op` is the first line. */
 static void set_option(test_case *c, const char *key, char *value, int *class_axis) {
     reference_problem *p = &c->problem;
     if (strcmp(key, "op") == 0) {

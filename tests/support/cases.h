@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reference cases of tests/cases: found, read, and put as a problem for the reference. What the cases
- * expect is compared by the tests. Every failure to read one fails the test with a message, a key that is
- * not known included: no option of a case can be passed over.
+ * Finds and reads the reference cases of tests/cases, and turns each into a problem for the reference. The
+ * tests compare the outputs that a case expects. If a case cannot be read, the test fails with a message. An
+ * unknown key is such a failure too: no option of a case may be passed over.
  */
 #ifndef CLXENT_TESTS_CASES_H
 #define CLXENT_TESTS_CASES_H
@@ -22,9 +22,9 @@ typedef struct test_case_output {
 
 typedef struct test_case {
     char name[CASE_NAME];
-    int next_token;            /* op next-token: tokens in, `inputs` and `targets` out; no problem */
-    reference_problem problem; /* arrays of double owned by the case */
-    /* the files; a tensor without data is absent. `logits` is NLL's log_probs there. */
+    int next_token;            /* op next-token: has tokens, the outputs `inputs` and `targets`, no problem */
+    reference_problem problem; /* the case owns its arrays of double */
+    /* The files. A tensor without data is absent. `logits` has the log_probs of NLL. */
     tensor logits, targets, weight, grad_output, tokens;
     test_case_output outputs[CASE_OUTPUTS];
     int output_count;
@@ -33,12 +33,12 @@ typedef struct test_case {
 void case_open(test_case *c, const char *name);
 void case_close(test_case *c);
 
-/* The output with that role, NULL when the case has none. */
+/* The output with that role; NULL if the case has none. */
 const tensor *case_output(const test_case *c, const char *role);
 
-/* What the double arithmetic that made an output may have lost of its smallest elements, such as 1 - p of a
- * confident row: p = exp(z - lse), and lse is off by 2^-53 of itself. 1e-7 of the largest bound, which serves
- * an lse of some thousands. */
+/* The error that double arithmetic may have left in the smallest elements of an output, such as 1 - p of a
+ * confident row: p = exp(z - lse), and lse is off by 2^-53 of itself. It is 1e-7 of the largest bound, which
+ * is enough for an lse of some thousands. */
 double case_lost(const double *bound, int64_t count);
 
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# How a test is registered: clxent_host_test() for one that needs no device, clxent_device_test() for one that
-# runs on each OpenCL implementation that is installed, with the environment that selects it.
+# The functions that register tests. clxent_host_test() registers a test that needs no device. clxent_device_test()
+# registers a test that runs on each installed OpenCL implementation, with the environment that selects it.
 
 find_file(CLXENT_ICD_POCL pocl.icd PATHS /etc/OpenCL/vendors NO_DEFAULT_PATH
   DOC "PoCL's .icd file, for the tests")
@@ -11,10 +11,11 @@ find_library(CLXENT_ICD_OCLGRIND NAMES oclgrind-rt-icd PATH_SUFFIXES oclgrind
   DOC "Oclgrind's ICD library, for the tests")
 mark_as_advanced(CLXENT_ICD_POCL CLXENT_ICD_RUSTICL CLXENT_ICD_OCLGRIND)
 
-# The environment of a test, as a list for the property ENVIRONMENT: clxent_test_env_<implementation>, of those
-# installed (clxent_test_implementations), and clxent_test_env, of the first of them, else of whatever is there.
-# CLXENT_DEVICE is emptied because a user's choice may not exist in the chosen implementation, CLXENT_TUNING because it
-# is of another; the tool's cache is off because it is the user's.
+# The environments of tests, as lists for the property ENVIRONMENT. clxent_test_implementations lists the installed
+# implementations; clxent_test_env_<implementation> selects one. clxent_test_env selects the first installed one; if none
+# is installed, it is empty, and clxent chooses the device. CLXENT_DEVICE is empty because the chosen implementation may
+# lack the user's device, CLXENT_TUNING because it is for another device. The tool's cache belongs to the user, so it is
+# off.
 set(clxent_test_env_pocl OCL_ICD_VENDORS=${CLXENT_ICD_POCL} POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache
   CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off)
 set(clxent_test_env_rusticl OCL_ICD_VENDORS=${CLXENT_ICD_RUSTICL} RUSTICL_ENABLE=llvmpipe
@@ -35,8 +36,8 @@ endforeach()
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pocl-cache)
 message(STATUS "OpenCL implementations to test on: ${clxent_test_implementations}")
 
-# What Mesa 22.3 says when it compiles a kernel that reads an argument, maybe a hidden one, under a condition
-# (kernels/call.cl). A test on rusticl that prints it has failed.
+# Mesa 22.3 prints this when it compiles a kernel that reads an argument, maybe a hidden one, under a condition
+# (kernels/call.cl). A test on rusticl that prints it fails.
 set(clxent_test_fails_by_rusticl FAIL_REGULAR_EXPRESSION "in control flow as uniform")
 
 function(clxent_test_program name)
@@ -45,7 +46,7 @@ function(clxent_test_program name)
 endfunction()
 
 # clxent_host_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds])
-# One ctest test, `name`, of the program test_<name>, label "host".
+# Registers one ctest test, `name`, of the program test_<name>, with the label "host".
 function(clxent_host_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES")
   if(NOT arg_TIMEOUT)
@@ -57,8 +58,8 @@ function(clxent_host_test name)
   set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
-# clxent_says_messages(test...): these tests keep what they are told for the test `messages`, which ctest runs after
-# them. Those that there are, of the tests of this folder.
+# clxent_says_messages(test...): these tests keep the messages that they get for the test `messages`, which ctest runs
+# after them. The function skips names that are no tests of the calling folder.
 function(clxent_says_messages)
   foreach(test ${ARGN})
     if(TEST ${test})
@@ -77,7 +78,8 @@ function(clxent_valgrind_test name program)
 endfunction()
 
 # clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
-# The program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more in its environment.
+# Registers the program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more variables in
+# its environment.
 function(clxent_device_variant name variant)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT;ON")
   foreach(implementation ${arg_ON})
@@ -92,8 +94,8 @@ function(clxent_device_variant name variant)
 endfunction()
 
 # clxent_device_test(name SOURCES file... [LIBRARIES target...] [TIMEOUT seconds] ON [pocl] [rusticl] [oclgrind])
-# The ctest tests `name.pocl`, `name.rusticl`, ..., each labelled with its implementation, on those of ON that are
-# installed. Where none of the three is, `name.device` on the device that clxent chooses by itself.
+# Registers the ctest tests `name.pocl`, `name.rusticl`, ..., one for each implementation in ON that is installed, with
+# its name as label. If none of the three is installed, registers `name.device`, on the device that clxent chooses.
 function(clxent_device_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "SOURCES;LIBRARIES;ON")
   if(NOT arg_TIMEOUT)

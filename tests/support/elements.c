@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A 16-bit format with that many stored bits of mantissa and that exponent in its first binade. In units
- * of the binade's last place the magnitude is a whole number `q`, and counting on from the binade's first
- * bit pattern carries by itself: into the next binade, and at last into infinity. */
+/* Rounds to a 16-bit format with that many stored bits of mantissa and that exponent in its first binade. In
+ * units of the binade's last place, the rounded magnitude is a whole number `q`. The function adds q to the
+ * shifted exponent, so that a carry goes into the next binade and, behind the last one, into infinity. */
 static uint16_t narrow(double value, int mantissa_bits, int min_exponent) {
     const uint16_t sign = signbit(value) ? 0x8000u : 0u;
     const int exponent_bits = 15 - mantissa_bits;

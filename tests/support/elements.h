@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Elements of typed arrays as double and int64. The 16-bit conversions are the tests' own, so that they
- * check the library's and the tool's.
+ * Elements of typed arrays as double and int64. The tests have 16-bit conversions of their own, which check
+ * those of the library and the tool.
  */
 #ifndef CLXENT_TESTS_ELEMENTS_H
 #define CLXENT_TESTS_ELEMENTS_H

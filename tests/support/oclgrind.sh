@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs a program under Oclgrind and fails when Oclgrind has found anything: by itself it only writes to its
-# log and lets the program succeed. All its checks are on, but for those that the environment turns off
-# (OCLGRIND_DATA_RACES=0).   oclgrind.sh LOG PROGRAM [ARGUMENT...]
+#   oclgrind.sh LOG PROGRAM [ARGUMENT...]
+#
+# Runs a program under Oclgrind, and fails if Oclgrind finds an error. (Oclgrind itself only writes to its log, and lets
+# the program succeed.) All its checks are on, except those that the environment turns off (OCLGRIND_DATA_RACES=0).
 set -u
 log=$1
 shift

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Seeded random numbers (SplitMix64, Steele, Lea and Flood 2014): the same seed, the same test.
+ * Seeded random numbers (SplitMix64, Steele, Lea and Flood 2014): the same seed gives the same test.
  */
 #ifndef CLXENT_TESTS_RNG_H
 #define CLXENT_TESTS_RNG_H
@@ -11,8 +11,8 @@ typedef struct rng {
     uint64_t state;
 } rng;
 
-/* `seed`, or CLXENT_TEST_SEED where the environment has it; printed, so that a failure can be run again.
- * A CLXENT_TEST_SEED that is no number ends the program. */
+/* Returns `seed`, or CLXENT_TEST_SEED if the environment has it, and prints it, so that a failure can be
+ * repeated. A CLXENT_TEST_SEED that is no number ends the program. */
 uint64_t rng_seed(uint64_t seed);
 
 rng rng_start(uint64_t seed);

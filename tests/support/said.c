@@ -12,7 +12,7 @@ void said(const char *message) {
     const char *path = getenv("CLXENT_TEST_MESSAGES");
     FILE *file = path && *path ? fopen(path, begun ? "a" : "w") : NULL;
     begun = 1;
-    if (!file) return; /* what is missing is missed there */
+    if (!file) return; /* the test `messages` then misses this message */
     fprintf(file, "%s\n", message);
     fclose(file);
 }

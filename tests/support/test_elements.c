@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tests' own 16-bit conversions: every value there is, and what lies between two neighbours.
+ * Tests the tests' own 16-bit conversions, with every value of each type and with numbers between neighbours.
  */
 #include "expect.h"
 
@@ -29,7 +29,7 @@ static void every_value_and_midpoint(void **state) {
             const double value = f->value(bits);
             assert_int_equal(f->bits(value), bits);
             assert_int_equal(f->bits(-value), bits | 0x8000);
-            /* where the next value would stand, were there no infinity */
+            /* the next value; behind the greatest one, the number that would follow without infinity */
             const double next = bits + 1 < f->infinity ? f->value((uint16_t)(bits + 1))
                                                        : 2 * value - f->value((uint16_t)(bits - 1));
             const double middle = (value + next) / 2;
@@ -64,7 +64,7 @@ static void known_values(void **state) {
     assert_true(bf16_value(0x0001) == 0x1p-133);
 }
 
-/* Half a unit, and agreement at it and beyond it. */
+/* Half a unit, and agreement at the bound and beyond it. */
 static void agreement(void **state) {
     (void)state;
     assert_true(reference_half_unit(REFERENCE_F32, 1.0) == 0x1p-24);

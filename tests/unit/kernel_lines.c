@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The programs that the library has in it are the files of kernels/, and each `#line` tells the truth: what a
- * compiler says of a line of a program, it says of that line of that file. */
+ * The programs in the library are the files of kernels/, and each `#line` is right: if a compiler's message
+ * names a file and a line, the message is about that line of that file. */
 #include "kernel_sources.h"
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 
 enum { LINE_BYTES = 512 };
 
-/* A line of the text, without its end; false behind the last one. */
+/* Reads a line of the text, without its end. Returns false behind the last one. */
 static int next_line(const char **at, const char *end, char *line) {
     if (*at == end) return 0;
     const char *stop = memchr(*at, '\n', (size_t)(end - *at));
@@ -36,7 +36,7 @@ static FILE *open_source(const char *file) {
     return in;
 }
 
-/* The next line of the file without its end. */
+/* Reads the next line of the file, without its end. */
 static void read_line(FILE *in, char *line, const char *file, int number) {
     if (!fgets(line, LINE_BYTES, in)) fail_msg("%s has no line %d", file, number);
     line[strcspn(line, "\n")] = '\0';
@@ -56,7 +56,7 @@ static void check_program(const clx_kernel_source *source) {
             for (int i = 1; i < number; i++) read_line(in, real, file, i);
             continue;
         }
-        assert_non_null(in); /* the first line says where it comes from */
+        assert_non_null(in); /* the program begins with a #line */
         read_line(in, real, file, number++);
         if (strcmp(line, real) != 0)
             fail_msg("%s: \"%s\" is not line %d of %s, \"%s\"", source->name, line, number - 1, file, real);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine without a driver: ctest points the loader at an empty folder. Each door says so, with what is
- * missing; nothing is left open. */
+ * A machine without a driver: ctest points the loader at an empty folder. Each function that looks for a
+ * device must say what is missing, and must leave nothing open. */
 #include "said.h"
 
 #include <clxent/clxent.h>
@@ -21,7 +21,7 @@ static void no_device_to_open(void **state) {
         clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
         options.device = devices[i];
         clxent_error err;
-        clxent_ctx *ctx = (clxent_ctx *)&ctx; /* becomes NULL */
+        clxent_ctx *ctx = (clxent_ctx *)&ctx; /* must become NULL */
         assert_int_equal(clxent_ctx_create(&ctx, &options, &err), CLXENT_ERR_NO_DEVICE);
         assert_null(ctx);
         assert_int_equal(err.status, CLXENT_ERR_NO_DEVICE);

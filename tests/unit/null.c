@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every public function with NULL where a pointer is due: a status, never a crash, and no device needed.
- * NULL beside a live context is in device/wrong_use_*.c. */
+ * Every public function gets NULL in place of a pointer. It must return a status and must not crash; no
+ * device is needed. device/wrong_use_*.c tests NULL beside a live context. */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* Memory that a refused call must not follow: not NULL, not valid. */
+/* A pointer that a refused call must not follow: it is neither NULL nor valid. */
 static void *const nowhere = (void *)(uintptr_t)16;
 
 static void functions_that_give_back_nothing(void **state) {
@@ -64,7 +64,7 @@ static void contexts(void **state) {
     assert_int_equal(clxent_ctx_programs_compiled(NULL), 0);
 }
 
-/* Options of another size than this library knows are refused before any device is looked for. */
+/* The library refuses options of a size that it does not know, before it looks for a device. */
 static void options_of_another_size(void **state) {
     (void)state;
     static const size_t sizes[] = {0, 8, 99999};

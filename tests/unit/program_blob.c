@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reader of program blobs against what a disk or an enemy may make of one: cut at every length, every
- * byte changed, lengths that lie under a checksum that does not. The blobs stand in memory of exactly their
- * size, so that a memory checker sees a read outside them. Devices are not needed. */
+ * The reader of program blobs against blobs that a disk or an enemy has damaged: cut at every length, with
+ * every byte changed, and with wrong lengths under a right checksum. The blobs are in memory of exactly their
+ * size, so that a memory checker sees a read outside them. No device is needed. */
 #include "program_blob.h"
 
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static void write_blob(clx_blob_writer *w, size_t count) {
     clx_blob_end(w);
 }
 
-/* A blob of the first `count` entries, to be freed. */
+/* Makes a blob of the first `count` entries. The caller frees it. */
 static unsigned char *new_blob(size_t count, size_t *bytes) {
     clx_blob_writer size = {0};
     write_blob(&size, count);
@@ -62,7 +62,7 @@ static void what_was_written_is_read(void **state) {
     }
 }
 
-/* Too little room: nothing is written outside it, and the size is right all the same. */
+/* With too little room, the writer writes nothing outside it, and still returns the right size. */
 static void room_that_is_too_small(void **state) {
     (void)state;
     size_t bytes = 0;
@@ -118,7 +118,8 @@ static void any_byte_changed(void **state) {
     free(data);
 }
 
-/* The checksum as the layout defines it, written out anew: an enemy can compute it too. */
+/* Sets the checksum, as the layout defines it. The test has its own code for that: an enemy can compute it
+ * too. */
 static void seal(unsigned char *data, size_t bytes) {
     uint64_t sum = 14695981039346656037u;
     for (size_t i = 0; i < bytes - sizeof sum; i++) {
@@ -128,7 +129,7 @@ static void seal(unsigned char *data, size_t bytes) {
     memcpy(data + bytes - sizeof sum, &sum, sizeof sum);
 }
 
-/* Each length of a blob replaced by lies, and the checksum made to fit. */
+/* Replaces each length of a blob by wrong ones, and makes the checksum fit. */
 static void lengths_that_lie(void **state) {
     (void)state;
     static const uint64_t lies[] = {0,
@@ -156,7 +157,7 @@ static void lengths_that_lie(void **state) {
     unsigned char *data = new_blob(1, &bytes);
     clx_blob blob;
     seal(data, bytes);
-    assert_true(clx_blob_open(&blob, data, bytes)); /* that is the checksum indeed */
+    assert_true(clx_blob_open(&blob, data, bytes)); /* seal() computes the right checksum */
     for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
         for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
             const uint64_t lie = lengths[l].size == 4 ? (uint32_t)lies[i] : lies[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether a host's size_t holds a number of 64 bits: with the largest size of a host of 32 bits, and with
- * this one's. */
+ * that of this host. */
 #include "sizes.h"
 
 #include <setjmp.h>
@@ -22,7 +22,7 @@ static void sizes_that_fit(void **state) {
     assert_true(size == SIZE_MAX);
 }
 
-/* The lower half of each would be a size that fits: a wrapped one. */
+/* The lower half of each number is a size that fits, so a wrapped size would pass. */
 static void sizes_that_do_not_fit(void **state) {
     (void)state;
     static const uint64_t numbers[] = {(uint64_t)UINT32_MAX + 1, (uint64_t)UINT32_MAX + 9, UINT64_C(7) << 40,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What needs no device: status values with their names and texts, element sizes, the version. The initial
- * values of structs are tested in header/. */
+ * The parts of the library that need no device: status values with their names and texts, element sizes,
+ * other names, schedules of devices, the version. header/ tests the initial values of structs. */
 #include <clxent/clxent_experimental.h>
 
 #include <limits.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* The values that other programs store: written out, not taken from the list under test. */
+/* Other programs store these values. They are written out here, and not taken from the list under test. */
 static const struct {
     int code;
     const char *name;
@@ -72,7 +72,7 @@ static void element_sizes(void **state) {
     assert_int_equal(clxent_dtype_size((clxent_dtype)-1), 0);
 }
 
-/* Their values are pinned, and so are their names: programs print them and files have them. */
+/* The values and the names of enumerations are pinned: programs print them, and files have them. */
 static void names(void **state) {
     (void)state;
     static const char *const ops[] = {"cross-entropy", "nll", "softmax", "log-softmax", "unknown"};
@@ -100,7 +100,8 @@ static void names(void **state) {
     assert_int_equal(CLXENT_SCHEDULE_SPLIT, 4);
 }
 
-/* A device's, from what it says of itself: a CPU's long rows are vectors, but not an emulated one's. */
+/* The schedule of a device, from its own description: a CPU takes long rows in vectors, an emulated one does
+ * not. */
 static void schedules_of_devices(void **state) {
     (void)state;
     static const struct {
@@ -133,7 +134,7 @@ static void version(void **state) {
     char text[32];
     snprintf(text, sizeof text, "%d.%d.%d", CLXENT_VERSION_MAJOR, CLXENT_VERSION_MINOR, CLXENT_VERSION_PATCH);
     assert_string_equal(clxent_version(), text);
-    assert_string_equal(clxent_version(), CLXENT_TEST_VERSION); /* and the build read the same */
+    assert_string_equal(clxent_version(), CLXENT_TEST_VERSION); /* the build read the same version */
 }
 
 int main(void) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tuning table and the caller's own values: which line is a device's, what may stand in a field. Devices
- * are not needed. */
+ * The tuning table and the caller's own values: which line fits a device, and which values a field may have.
+ * No device is needed. */
 #include "tuning_table.h"
 #include "tuning.h"
 
@@ -39,7 +39,8 @@ static clxent_device_info device(const char *platform, const char *name, const c
     return info;
 }
 
-/* The first line that is the device's: by name, by platform, by vendor, by type, by nothing. */
+/* The first line that fits the device counts: by its name, its platform, its vendor, its type, or for any
+ * device. */
 static void lines(void **state) {
     (void)state;
     static const clx_tuned_device table[] = {
@@ -53,12 +54,12 @@ static void lines(void **state) {
         int32_t line;
     } cases[] = {
         {device("NVIDIA CUDA", "NVIDIA H200", "NVIDIA Corporation", CLXENT_DEVICE_GPU), 1},
-        {device("nvidia cuda", "nvidia h200 nvl", "Acme", CLXENT_DEVICE_GPU), 1}, /* case not minded */
+        {device("nvidia cuda", "nvidia h200 nvl", "Acme", CLXENT_DEVICE_GPU), 1}, /* case does not matter */
         {device("CL", "G1", "Acme Inc.", CLXENT_DEVICE_GPU), 2},
         {device("Portable Computing Language", "pthread-x", "AuthenticAMD", CLXENT_DEVICE_CPU), 3},
         {device("Rapid CL 2", "C1", "", CLXENT_DEVICE_CPU), 4},
         {device("CL", "C1", "Acme", CLXENT_DEVICE_CPU), 5},
-        {device("CL", "G1", "acme", CLXENT_DEVICE_GPU), 6}, /* case minded */
+        {device("CL", "G1", "acme", CLXENT_DEVICE_GPU), 6}, /* case matters */
         {device("CL", "A1", "Acme", CLXENT_DEVICE_ACCELERATOR), 7},
         {device("CL", "A1", "", CLXENT_DEVICE_ACCELERATOR), 8},
         {device("", "", "", CLXENT_DEVICE_OTHER), 8},
@@ -67,7 +68,8 @@ static void lines(void **state) {
         assert_int_equal(clx_tuning_in(table, &cases[i].info).group_width, cases[i].line);
 }
 
-/* The library's own: every value in its limits, none left out, and a line for what nobody has heard of. */
+/* The library's own table: every value is in its limits, none is missing, and the last line fits any device.
+ */
 static void own_table(void **state) {
     (void)state;
     const size_t count = sizeof clx_tuned_devices / sizeof *clx_tuned_devices;
@@ -87,7 +89,8 @@ static void own_table(void **state) {
     assert_int_equal(clx_tuning_of(&gpu).struct_size, sizeof(clxent_tuning));
 }
 
-/* A field is replaced where it is not 0, and refused outside its limits, by name, with nothing changed. */
+/* A value other than 0 replaces the field. A value outside its limits is refused by name, and changes
+ * nothing. */
 static void limits(void **state) {
     (void)state;
     const clxent_tuning start = clx_tuned_devices[0].tuning;

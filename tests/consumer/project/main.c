@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What any user's first program does: the version, and where there is a device a loss that is known in
- * closed form. Exits 0 only if both are right, or there is no device. */
+ * A user's first program. It checks the version and, if there is a device, a loss that is known in closed
+ * form. It exits with 0 only if the version is right, and the loss is right or there is no device. */
 #include <clxent/clxent.h>
 #include <math.h>
 #include <stdio.h>
