@@ -64,6 +64,7 @@ typedef struct call {
     const clx_params params = PARAMS_INIT; \
     call k = CALL_INIT
 
+/* These are macros, since they take the name of an array. */
 #define HAS(c, name) (((c)->present >> CLXENT_A_##name) & 1)
 /* The index of element `i` of an array in its buffer. */
 #define AT(c, name, i)  ((c)->p->at[CLXENT_A_##name] + (i))
@@ -104,6 +105,8 @@ static long load_integer(__global const uchar *p, int type, long at) {
     }
 }
 
+/* Elements of the rows row .. row + live in an array with one element a row. A load gives 0 in the other
+ * lanes. These are macros, since the arrays have elements of several types. */
 #if ROWS == 1
 #define load_integers(p, type, at)         load_integer(p, type, at)
 #define load_integers_from(c, p, type, at) load_integer(p, type, at)
@@ -115,8 +118,6 @@ static long load_integer(__global const uchar *p, int type, long at) {
 #define ROW_NUMBERS(c)                     0L
 #define IS_LIVE(c)                         1
 #else
-/* Elements of the rows row .. row + live in an array with one element a row. A load gives 0 in the other
- * lanes. */
 #define LOAD_ROWS(c, p, at)            load_real(p, at, 1, (c)->live, REAL(0))
 #define GET_ROWS(c, name, row)         LOAD_ROWS(c, (c)->name, AT(c, name, row))
 #define STORE_ROWS(c, x, p, at)        store_real(x, p, at, 1, (c)->live)

@@ -18,6 +18,7 @@
 #endif
 
 #if !FMA && !REAL_F64
+/* A macro, since it is defined for one number and for a vector. */
 #define DEFINE_FMA(type, uint_type)                                                                    \
     static type __attribute__((overloadable)) fma_of_sums(type a, type b, type c) {                    \
         const type p = a * b, sum = p + c;                                                             \

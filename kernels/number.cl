@@ -42,6 +42,7 @@
 #define BITS_OF(x)    ((ulong)as_uint(x))
 #endif
 
+/* The names and types that follow are put together from options, which only macros can do. */
 #define CLX_JOIN_(a, b) a##b
 #define CLX_JOIN(a, b)  CLX_JOIN_(a, b)
 #if WIDTH == 1
@@ -59,6 +60,7 @@
 #endif
 
 typedef REAL_NAME real;
+typedef CLX_JOIN(REAL_NAME, 4) real4;
 typedef CLX_JOIN(REAL_NAME, 8) real8;
 typedef CLX_V(REAL_NAME) realv;
 typedef CLX_V(MASK_NAME) maskv; /* the result of comparing two realv; also class numbers beside them */
@@ -151,6 +153,7 @@ static bool any_lane(maskv compared) {
 #ifndef LANES_IN_MEMORY
 #define LANES_IN_MEMORY 0
 #endif
+/* Macros, since FOLD_n and DEFINE_FOLD_LANES take them as arguments. */
 #define PLUS(a, b)   ((a) + (b))
 #define LARGER(a, b) ((b) > (a) ? (b) : (a))
 #if WIDTH == 1 || ROWS > 1

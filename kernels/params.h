@@ -104,16 +104,20 @@ typedef struct clx_wide_sum {
     clx_bits sum, low, large, large_low;
 } clx_wide_sum;
 
+typedef struct clx_row_counts {
+    clx_i64 counted, ignored, bad, first_bad; /* first_bad: -1 for none */
+} clx_row_counts;
+
 /* The tally of a chunk of rows. */
 typedef struct clx_counts {
-    clx_i64 counted, ignored, bad, first_bad; /* first_bad: -1 for none */
-    clx_wide_sum divisor;                     /* of cross entropy: sum of r w_y (probabilities: of r) */
-    clx_wide_sum z_divisor;                   /* of z-loss: sum of r */
+    clx_row_counts rows;
+    clx_wide_sum divisor;   /* of cross entropy: sum of r w_y (probabilities: of r) */
+    clx_wide_sum z_divisor; /* of z-loss: sum of r */
 } clx_counts;
 
 /* The tally of all rows of a call. */
 typedef struct clx_totals {
-    clx_i64 counted, ignored, bad, first_bad;
+    clx_row_counts rows;
     clx_bits divisor, divisor_unit; /* the divisor is their product; NaN in place of 0 */
     clx_bits z_divisor, z_divisor_unit;
 } clx_totals;

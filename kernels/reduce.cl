@@ -42,8 +42,8 @@ static long own_chunk(const clx_params *p) {
     return p->first_row / CLX_CHUNK_ROWS + (long)TEAM_NUMBER;
 }
 
-/* FIRST_ROW(x): the first of rows side by side. NAME_ahead(x, by): in each lane, the value `by` lanes ahead;
- * lane 0 follows the last. */
+/* FIRST_ROW(x): the first of rows side by side; a macro, since x is of longs or of reals. NAME_ahead(x, by):
+ * in each lane, the value `by` lanes ahead; lane 0 follows the last. */
 #if ROWS == 1
 #define FIRST_ROW(x) (x)
 #define DEFINE_AHEAD(name, type, rows_type)      \
@@ -120,28 +120,26 @@ static tally tally_ahead(tally t, int by) {
 
 DEFINE_TEAM_FOLD(team_tally, tally, sum = merge_tallies(sum, other))
 
-/* Stores the counts of a tally in a clx_counts or a clx_totals. */
-#define STORE_COUNTS(t, out)                                       \
-    {                                                              \
-        const long first_bad = FIRST_ROW((t).first_bad);           \
-        (out)->counted = FIRST_ROW((t).counted);                   \
-        (out)->ignored = FIRST_ROW((t).ignored);                   \
-        (out)->bad = FIRST_ROW((t).bad);                           \
-        (out)->first_bad = first_bad == LONG_MAX ? -1 : first_bad; \
-    }
+static void store_counts(tally t, __global clx_row_counts *out) {
+    const long first_bad = FIRST_ROW(t.first_bad);
+    out->counted = FIRST_ROW(t.counted);
+    out->ignored = FIRST_ROW(t.ignored);
+    out->bad = FIRST_ROW(t.bad);
+    out->first_bad = first_bad == LONG_MAX ? -1 : first_bad;
+}
 
 static void store_tally(tally t, __global clx_counts *out) {
-    STORE_COUNTS(t, out)
+    store_counts(t, &out->rows);
     store_sum(t.divisor, &out->divisor);
     store_sum(t.z_divisor, &out->z_divisor);
 }
 
 static tally load_tally(__global const clx_counts *c) {
     tally t;
-    t.counted = c->counted;
-    t.ignored = c->ignored;
-    t.bad = c->bad;
-    t.first_bad = c->first_bad < 0 ? LONG_MAX : c->first_bad;
+    t.counted = c->rows.counted;
+    t.ignored = c->rows.ignored;
+    t.bad = c->rows.bad;
+    t.first_bad = c->rows.first_bad < 0 ? LONG_MAX : c->rows.first_bad;
     t.divisor = load_sum(&c->divisor);
     t.z_divisor = load_sum(&c->z_divisor);
     return t;
@@ -164,18 +162,19 @@ static void store_divisor(wide_sum sum, __global clx_bits *value, __global clx_b
 static void finish_tally(const call *k, tally t) {
     const clx_params *p = k->p;
     __global clx_totals *totals = (__global clx_totals *)(k->workspace + p->totals_at);
-    STORE_COUNTS(t, totals)
+    store_counts(t, &totals->rows);
     store_divisor(t.divisor, &totals->divisor, &totals->divisor_unit);
     store_divisor(t.z_divisor, &totals->z_divisor, &totals->z_divisor_unit);
     if (HAS(k, counts)) {
         __global long *out = k->counts + AT(k, counts, 0);
-        out[0] = totals->counted;
-        out[1] = totals->ignored;
-        out[2] = totals->bad;
-        out[3] = totals->first_bad;
+        out[0] = totals->rows.counted;
+        out[1] = totals->rows.ignored;
+        out[2] = totals->rows.bad;
+        out[3] = totals->rows.first_bad;
     }
     if ((p->flags & CLX_ATOMIC) && HAS(k, loss))
-        k->loss[AT(k, loss, 0)] = p->reduction == CLX_MEAN && totals->counted == 0 ? empty_mean(p) : REAL(0);
+        k->loss[AT(k, loss, 0)] =
+            p->reduction == CLX_MEAN && totals->rows.counted == 0 ? empty_mean(p) : REAL(0);
 }
 
 __kernel void count_rows(CALL_ARGUMENTS) {
@@ -257,7 +256,7 @@ static void finish_sums(const call *k, loss_sums sums) {
     const clx_params *p = k->p;
     rowreal value = wide_quotient(wide_sum_value(sums.ce), ce_divisor(k));
     if (k->z_loss != 0) value += wide_quotient(wide_sum_value(sums.z), z_divisor(k));
-    if (p->reduction == CLX_MEAN && totals_of(k)->counted == 0) value = empty_mean(p);
+    if (p->reduction == CLX_MEAN && totals_of(k)->rows.counted == 0) value = empty_mean(p);
     k->loss[AT(k, loss, 0)] = FIRST_ROW(value);
 }
 

@@ -9,7 +9,7 @@
 /* Runs `statement` for the item's vectors from class `from` on, below `end` and below `classes`. `c` is the
  * class of lane 0. `lanes` is how many lanes hold classes: all of them, except in the row's last vector. (The
  * shorter last vector must stay in the loop: PoCL 3.1 takes the loop's counter for uniform, and gets a tail
- * behind the loop wrong.) */
+ * behind the loop wrong.) A macro, since OpenCL C has no pointers to functions. */
 #define FOR_VECTORS(from, end, classes, statement)                             \
     for (uint c = (from); c < (end) && c < (classes); c += step) {             \
         const int lanes = WIDTH == 1 ? 1 : (int)min((uint)WIDTH, (classes)-c); \

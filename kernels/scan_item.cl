@@ -141,7 +141,7 @@ static row_scan scan_row(const call *k, const row_at *at, bool read, rank_target
     return s;
 }
 
-/* Runs `write(c, lanes)` for the item's vectors of a row, the whole ones first. */
+/* Runs `write(c, lanes)`, a macro, for the item's vectors of a row, the whole ones first. */
 #define FOR_ROW(from, end, write)                                        \
     {                                                                    \
         const uint item = (from) + WIDTH * (uint)team_item();            \

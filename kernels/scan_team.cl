@@ -20,8 +20,8 @@
 
 /* A vector in local memory, in the logits' type: the conversion back to that type is exact. */
 typedef CLX_JOIN(held_, LOGITS) held_logits;
-#define LOAD_HELD  CLX_JOIN(LOAD_HELD_, LOGITS)
-#define STORE_HELD CLX_JOIN(STORE_HELD_, LOGITS)
+#define LOAD_HELD  CLX_JOIN(load_held_, LOGITS)
+#define STORE_HELD CLX_JOIN(store_held_, LOGITS)
 
 struct row_kept {
     bool has_tile;             /* `tile` has the last tile */
@@ -40,6 +40,7 @@ static bool logits_are_gone(const row_kept *kept) {
     return false;
 }
 
+/* A macro, since the loop's statement stands behind it. */
 #define FOR_ROUNDS(v) _Pragma("unroll") for (uint v = 0; v < TILE; v++)
 
 static uint round_classes(void) {

@@ -6,16 +6,16 @@
  * defines these names, each of which ends in the type:
  *
  *     memory_TYPE                      the type of an element in memory
- *     LOAD_1_, STORE_1_                load and store one element
- *     LOAD_V_, STORE_V_                load and store WIDTH adjacent elements
- *     LOAD_4_                          loads four adjacent elements (tile.cl)
- *     STORED_, stored_                 converts a vector to the form that memory has; the type of its lanes
- *     held_, LOAD_HELD_, STORE_HELD_   a vector in local memory that was loaded from such an array
+ *     load_1_, store_1_                load and store one element
+ *     load_v_, store_v_                load and store WIDTH adjacent elements
+ *     load_4_                          loads four adjacent elements (tile.cl)
+ *     to_memory_, stored_              converts a vector to the form that memory has; the type of its lanes
+ *     held_, load_held_, store_held_   a vector in local memory that was loaded from such an array
  *                                      (scan_team.cl)
  *     HOLDS_REAL_                      1: an element holds any real, so memory can keep an exponential there
  *     HAS_NUMBER_                      1: there is TYPE_number too, with stores for values that are not NaN
  *
- * These are macros, since elements have pointers of four types and not every program has f64. STRIDED 1: the
+ * DEFINE_LOAD and DEFINE_STORE are macros, since OpenCL C has no function for any type. STRIDED 1: the
  * classes of a row are not adjacent. */
 #ifndef CLX_STORAGE_CL
 #define CLX_STORAGE_CL
@@ -43,28 +43,28 @@
 #define DEFINE_LOAD(name, type)                                                                         \
     static realv load_##name(__global const CLX_JOIN(memory_, type) * p, long at, long step, int lanes, \
                              real fill) {                                                               \
-        if (step == 1 && lanes == WIDTH) return CLX_JOIN(LOAD_V_, type)(p, at);                         \
+        if (step == 1 && lanes == WIDTH) return CLX_JOIN(load_v_, type)(p, at);                         \
         real lane[WIDTH];                                                                               \
         for (int k = 0; k < WIDTH; k++)                                                                 \
-            lane[k] = k < lanes ? CLX_JOIN(LOAD_1_, type)(p, at + k * step) : fill;                     \
+            lane[k] = k < lanes ? CLX_JOIN(load_1_, type)(p, at + k * step) : fill;                     \
         return FROM_LANES(lane);                                                                        \
     }
 #define DEFINE_STORE(name, type)                                                                             \
     static void store_##name(realv x, __global CLX_JOIN(memory_, type) * p, long at, long step, int lanes) { \
         if (step == 1 && lanes == WIDTH) {                                                                   \
-            CLX_JOIN(STORE_V_, type)(x, p, at);                                                              \
+            CLX_JOIN(store_v_, type)(x, p, at);                                                              \
             return;                                                                                          \
         }                                                                                                    \
         real lane[WIDTH];                                                                                    \
         TO_LANES(x, lane);                                                                                   \
         for (int k = 0; k < WIDTH; k++)                                                                      \
-            if (k < lanes) CLX_JOIN(STORE_1_, type)(lane[k], p, at + k * step);                              \
+            if (k < lanes) CLX_JOIN(store_1_, type)(lane[k], p, at + k * step);                              \
     }
 #define LOGITS_T   CLX_JOIN(memory_, LOGITS)
 #define GRAD_T     CLX_JOIN(memory_, GRAD)
 #define PROBS_T    CLX_JOIN(memory_, PROBS)
-#define LOAD_LOGIT CLX_JOIN(LOAD_1_, LOGITS)
-#define STORE_GRAD CLX_JOIN(STORE_1_, GRAD)
+#define LOAD_LOGIT CLX_JOIN(load_1_, LOGITS)
+#define STORE_GRAD CLX_JOIN(store_1_, GRAD)
 DEFINE_LOAD(logits, LOGITS)
 DEFINE_LOAD(grad, GRAD)
 DEFINE_LOAD(probs, PROBS)

@@ -49,7 +49,7 @@ static void find_place(const call *k, rows_place *place, long row, long at, long
 }
 
 /* A vector of elements of a (numbers 0 to 15) and b (16 to 31). Clang makes one instruction of its builtin
- * where there is one; the library's shuffle2 may take more. */
+ * where there is one; the library's shuffle2 may take more. A macro, since the builtin wants constants. */
 #ifdef __clang__
 #define PICK(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_) \
     __builtin_shufflevector(a, b, i0, i1, i2, i3, i4, i5, i6, i7, i8, i9, ia, ib, ic, id, ie, if_)
@@ -87,7 +87,7 @@ static void transpose_quarters(realv *x) {
                 continue;                                                                   \
             }                                                                               \
             for (int r = 0; r < ROWS; r++)                                                  \
-                lane[r] = CLX_JOIN(LOAD_1_, type)(p, place_of_row(k, place, r) + class_at); \
+                lane[r] = CLX_JOIN(load_1_, type)(p, place_of_row(k, place, r) + class_at); \
             x[i] = FROM_LANES(lane);                                                        \
         }                                                                                   \
     }
@@ -102,10 +102,10 @@ static void transpose_quarters(realv *x) {
                 const long at = place->first + c + i, ahead = place->ahead;                              \
                 realv quarters[4];                                                                       \
                 _Pragma("unroll") for (int j = 0; j < 4; j++) {                                          \
-                    const real8 low = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + j * ahead),                \
-                                              CLX_JOIN(LOAD_4_, type)(p, at + (4 + j) * ahead));         \
-                    const real8 high = (real8)(CLX_JOIN(LOAD_4_, type)(p, at + (8 + j) * ahead),         \
-                                               CLX_JOIN(LOAD_4_, type)(p, at + (12 + j) * ahead));       \
+                    const real8 low = (real8)(CLX_JOIN(load_4_, type)(p, at + j * ahead),                \
+                                              CLX_JOIN(load_4_, type)(p, at + (4 + j) * ahead));         \
+                    const real8 high = (real8)(CLX_JOIN(load_4_, type)(p, at + (8 + j) * ahead),         \
+                                               CLX_JOIN(load_4_, type)(p, at + (12 + j) * ahead));       \
                     quarters[j] = (realv)(low, high);                                                    \
                 }                                                                                        \
                 transpose_quarters(quarters);                                                            \
@@ -115,7 +115,7 @@ static void transpose_quarters(realv *x) {
             for (int j = 0; j < min(4, n - i); j++) {                                                    \
                 real lane[ROWS];                                                                         \
                 for (int r = 0; r < ROWS; r++)                                                           \
-                    lane[r] = CLX_JOIN(LOAD_1_, type)(p, place_of_row(k, place, r) + c + i + j);         \
+                    lane[r] = CLX_JOIN(load_1_, type)(p, place_of_row(k, place, r) + c + i + j);         \
                 x[i + j] = FROM_LANES(lane);                                                             \
             }                                                                                            \
         }                                                                                                \
@@ -136,7 +136,7 @@ static void transpose_quarters(realv *x) {
             }                                                                                          \
             TO_LANES(x[i], lane);                                                                      \
             for (int r = 0; r < k->live; r++)                                                          \
-                CLX_JOIN(STORE_1_, type)(lane[r], p, place_of_row(k, place, r) + class_at);            \
+                CLX_JOIN(store_1_, type)(lane[r], p, place_of_row(k, place, r) + class_at);            \
         }                                                                                              \
     }
 #else
@@ -156,7 +156,7 @@ static void transpose_quarters(realv *x) {
             _Pragma("unroll") for (int j = 0; j < 4; j++) quarters[j] = x[i + j];                      \
             transpose_quarters(quarters);                                                              \
             _Pragma("unroll") for (int j = 0; j < 4; j++)                                              \
-                TO_LANES(CLX_JOIN(STORED_, type)(quarters[j]), lane + j * ROWS);                       \
+                TO_LANES(CLX_JOIN(to_memory_, type)(quarters[j]), lane + j * ROWS);                    \
             int r = 0;                                                                                 \
             if (k->live == ROWS && (dense || i + 4 <= n)) {                                            \
                 _Pragma("unroll") for (r = 0; r < ROWS - 4; r++)                                       \

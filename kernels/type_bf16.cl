@@ -28,26 +28,54 @@ static ushort bf16_of_1(float x) {
 
 typedef ushort memory_bf16, memory_bf16_number, stored_bf16;
 typedef CLX_V(ushort) held_bf16;
-#define HOLDS_REAL_bf16        0
-#define HAS_NUMBER_bf16        1
-#define LOAD_1_bf16(p, at)     REAL(as_float((uint)(p)[at] << 16))
-#define STORE_1_bf16(x, p, at) ((p)[at] = bf16_of_1((float)(x)))
-#define STORE_1_bf16_number    STORE_1_bf16
-#define LOAD_4_bf16(p, at)     TO_REAL4(as_float4(convert_uint4(vload4(0, (p) + (at))) << 16))
-#define STORED_bf16(x)         bf16_of(TO_FLOATV(x))
-#define FLOATS_OF_BF16(x)      CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(x) << 16)
-#define LOAD_HELD_bf16(p, i)   FLOATS_OF_BF16((p)[i])
-#define STORE_HELD_bf16(x, p, i) \
-    ((p)[i] = CLX_JOIN(convert_, CLX_V(ushort))(CLX_JOIN(as_, CLX_V(uint))(x) >> 16))
+#define HOLDS_REAL_bf16 0
+#define HAS_NUMBER_bf16 1
+
+static CLX_V(float) floats_of_bf16(CLX_V(ushort) bits) {
+    return CLX_JOIN(as_, CLX_V(float))(CLX_JOIN(convert_, CLX_V(uint))(bits) << 16);
+}
+
+static real load_1_bf16(__global const ushort *p, long at) {
+    return REAL(as_float((uint)p[at] << 16));
+}
+
+static void store_1_bf16(real x, __global ushort *p, long at) {
+    p[at] = bf16_of_1((float)x);
+}
+#define store_1_bf16_number store_1_bf16
+
+static real4 load_4_bf16(__global const ushort *p, long at) {
+    return TO_REAL4(as_float4(convert_uint4(vload4(0, p + at)) << 16));
+}
+
+static CLX_V(ushort) to_memory_bf16(realv x) {
+    return bf16_of(TO_FLOATV(x));
+}
+
+static realv load_held_bf16(__local const held_bf16 *p, uint i) {
+    return TO_REALV(floats_of_bf16(p[i]));
+}
+
+static void store_held_bf16(realv x, __local held_bf16 *p, uint i) {
+    p[i] = CLX_JOIN(convert_, CLX_V(ushort))(CLX_JOIN(as_, CLX_V(uint))(TO_FLOATV(x)) >> 16);
+}
 
 #if WIDTH > 1
-#define LOAD_V_bf16(p, at)            TO_REALV(FLOATS_OF_BF16(CLX_VLOAD(0, (p) + (at))))
-#define STORE_V_bf16(x, p, at)        STORE_USHORTS(bf16_of(TO_FLOATV(x)), (p) + (at))
-#define STORE_V_bf16_number(x, p, at) STORE_USHORTS(bf16_of_number(TO_FLOATV(x)), (p) + (at))
+static realv load_v_bf16(__global const ushort *p, long at) {
+    return TO_REALV(floats_of_bf16(CLX_VLOAD(0, p + at)));
+}
+
+static void store_v_bf16(realv x, __global ushort *p, long at) {
+    STORE_USHORTS(bf16_of(TO_FLOATV(x)), p + at);
+}
+
+static void store_v_bf16_number(realv x, __global ushort *p, long at) {
+    STORE_USHORTS(bf16_of_number(TO_FLOATV(x)), p + at);
+}
 #else
-#define LOAD_V_bf16         LOAD_1_bf16
-#define STORE_V_bf16        STORE_1_bf16
-#define STORE_V_bf16_number STORE_1_bf16
+#define load_v_bf16         load_1_bf16
+#define store_v_bf16        store_1_bf16
+#define store_v_bf16_number store_1_bf16
 #endif
 
 #endif

@@ -21,23 +21,52 @@ static CLX_V(ushort) f16_of(CLX_V(float) x) {
 typedef half memory_f16;
 typedef ushort stored_f16;
 typedef half held_f16;
-#define HOLDS_REAL_f16        0
-#define HAS_NUMBER_f16        0
-#define LOAD_1_f16(p, at)     REAL(vload_half(at, p))
-#define STORE_1_f16(x, p, at) vstore_half_rte((float)(x), at, p)
-#define LOAD_4_f16(p, at)     TO_REAL4(vload_half4(0, (p) + (at)))
-#define STORED_f16(x)         f16_of(TO_FLOATV(x))
+#define HOLDS_REAL_f16 0
+#define HAS_NUMBER_f16 0
+
+static real load_1_f16(__global const half *p, long at) {
+    return REAL(vload_half(at, p));
+}
+
+static void store_1_f16(real x, __global half *p, long at) {
+    vstore_half_rte((float)x, at, p);
+}
+
+static real4 load_4_f16(__global const half *p, long at) {
+    return TO_REAL4(vload_half4(0, p + at));
+}
+
+static CLX_V(ushort) to_memory_f16(realv x) {
+    return f16_of(TO_FLOATV(x));
+}
 
 #if WIDTH > 1
-#define LOAD_V_f16(p, at)       TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, (p) + (at)))
-#define STORE_V_f16(x, p, at)   STORE_USHORTS(f16_of(TO_FLOATV(x)), (__global ushort *)(p) + (at))
-#define LOAD_HELD_f16(p, i)     CLX_JOIN(vloada_half, WIDTH)(i, p)
-#define STORE_HELD_f16(x, p, i) CLX_JOIN(CLX_JOIN(vstorea_half, WIDTH), _rte)(x, i, p)
+static realv load_v_f16(__global const half *p, long at) {
+    return TO_REALV(CLX_JOIN(vload_half, WIDTH)(0, p + at));
+}
+
+static void store_v_f16(realv x, __global half *p, long at) {
+    STORE_USHORTS(f16_of(TO_FLOATV(x)), (__global ushort *)p + at);
+}
+
+static realv load_held_f16(__local const half *p, uint i) {
+    return TO_REALV(CLX_JOIN(vloada_half, WIDTH)(i, p));
+}
+
+static void store_held_f16(realv x, __local half *p, uint i) {
+    CLX_JOIN(CLX_JOIN(vstorea_half, WIDTH), _rte)(TO_FLOATV(x), i, p);
+}
 #else
-#define LOAD_V_f16              LOAD_1_f16
-#define STORE_V_f16             STORE_1_f16
-#define LOAD_HELD_f16(p, i)     REAL(vload_half(i, p))
-#define STORE_HELD_f16(x, p, i) vstore_half_rte(x, i, p)
+#define load_v_f16  load_1_f16
+#define store_v_f16 store_1_f16
+
+static realv load_held_f16(__local const half *p, uint i) {
+    return REAL(vload_half(i, p));
+}
+
+static void store_held_f16(realv x, __local half *p, uint i) {
+    vstore_half_rte((float)x, i, p);
+}
 #endif
 
 #endif

@@ -7,27 +7,52 @@
 
 typedef float memory_f32, stored_f32;
 typedef CLX_V(float) held_f32;
-#define HOLDS_REAL_f32          (!REAL_F64)
-#define HAS_NUMBER_f32          0
-#define LOAD_1_f32(p, at)       REAL((p)[at])
-#define STORE_1_f32(x, p, at)   ((p)[at] = (float)(x))
-#define LOAD_4_f32(p, at)       TO_REAL4(vload4(0, (p) + (at)))
-#define STORED_f32(x)           TO_FLOATV(x)
-#define LOAD_HELD_f32(p, i)     ((p)[i])
-#define STORE_HELD_f32(x, p, i) ((p)[i] = (x))
+#define HOLDS_REAL_f32 (!REAL_F64)
+#define HAS_NUMBER_f32 0
+
+static real load_1_f32(__global const float *p, long at) {
+    return REAL(p[at]);
+}
+
+static void store_1_f32(real x, __global float *p, long at) {
+    p[at] = (float)x;
+}
+
+static real4 load_4_f32(__global const float *p, long at) {
+    return TO_REAL4(vload4(0, p + at));
+}
+
+static CLX_V(float) to_memory_f32(realv x) {
+    return TO_FLOATV(x);
+}
+
+static realv load_held_f32(__local const held_f32 *p, uint i) {
+    return TO_REALV(p[i]);
+}
+
+static void store_held_f32(realv x, __local held_f32 *p, uint i) {
+    p[i] = TO_FLOATV(x);
+}
 
 #if WIDTH > 1
-#define LOAD_V_f32(p, at) TO_REALV(CLX_VLOAD(0, (p) + (at)))
+static realv load_v_f32(__global const float *p, long at) {
+    return TO_REALV(CLX_VLOAD(0, p + at));
+}
+
 /* One store where the compiler has a type for it; some libraries make several stores of a vstore. */
 #ifdef __clang__
 typedef CLX_V(float) float_store __attribute__((aligned(4)));
-#define STORE_V_f32(x, p, at) (*(__global float_store *)((p) + (at)) = TO_FLOATV(x))
-#else
-#define STORE_V_f32(x, p, at) CLX_VSTORE(TO_FLOATV(x), 0, (p) + (at))
 #endif
+static void store_v_f32(realv x, __global float *p, long at) {
+#ifdef __clang__
+    *(__global float_store *)(p + at) = TO_FLOATV(x);
 #else
-#define LOAD_V_f32  LOAD_1_f32
-#define STORE_V_f32 STORE_1_f32
+    CLX_VSTORE(TO_FLOATV(x), 0, p + at);
+#endif
+}
+#else
+#define load_v_f32  load_1_f32
+#define store_v_f32 store_1_f32
 #endif
 
 #endif

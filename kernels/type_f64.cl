@@ -5,25 +5,48 @@
 #define CLX_TYPE_F64_CL
 #include "number.cl"
 
+#define HOLDS_REAL_f64 1
+#define HAS_NUMBER_f64 0
 #if REAL_F64
 typedef double memory_f64, stored_f64;
 typedef CLX_V(double) held_f64;
-#endif
-#define HOLDS_REAL_f64          1
-#define HAS_NUMBER_f64          0
-#define LOAD_1_f64(p, at)       ((p)[at])
-#define STORE_1_f64(x, p, at)   ((p)[at] = (x))
-#define LOAD_4_f64(p, at)       vload4(0, (p) + (at))
-#define STORED_f64(x)           (x)
-#define LOAD_HELD_f64(p, i)     ((p)[i])
-#define STORE_HELD_f64(x, p, i) ((p)[i] = (x))
+
+static real load_1_f64(__global const double *p, long at) {
+    return p[at];
+}
+
+static void store_1_f64(real x, __global double *p, long at) {
+    p[at] = x;
+}
+
+static real4 load_4_f64(__global const double *p, long at) {
+    return vload4(0, p + at);
+}
+
+static realv to_memory_f64(realv x) {
+    return x;
+}
+
+static realv load_held_f64(__local const held_f64 *p, uint i) {
+    return p[i];
+}
+
+static void store_held_f64(realv x, __local held_f64 *p, uint i) {
+    p[i] = x;
+}
 
 #if WIDTH > 1
-#define LOAD_V_f64(p, at)     CLX_VLOAD(0, (p) + (at))
-#define STORE_V_f64(x, p, at) CLX_VSTORE(x, 0, (p) + (at))
+static realv load_v_f64(__global const double *p, long at) {
+    return CLX_VLOAD(0, p + at);
+}
+
+static void store_v_f64(realv x, __global double *p, long at) {
+    CLX_VSTORE(x, 0, p + at);
+}
 #else
-#define LOAD_V_f64  LOAD_1_f64
-#define STORE_V_f64 STORE_1_f64
+#define load_v_f64  load_1_f64
+#define store_v_f64 store_1_f64
+#endif
 #endif
 
 #endif
