@@ -21,7 +21,7 @@ SAME(CLX_INT_I32, CLXENT_I32);
 SAME(CLX_INT_U16, CLXENT_U16);
 SAME(CLX_INT_U8, CLXENT_U8);
 
-/* ---------------------------------------------------------------- what the kernels are told ----------- */
+/* ---------------------------------------------------------------- the kernels' parameters ------------- */
 
 static clx_bits bits_of(const clxent_desc *d, double x) {
     clx_bits bits = 0;
