@@ -38,8 +38,7 @@ static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int ar
     if (use == CLX_GIVE && array == CLXENT_A_state && d->outputs == 0)
         return clx_fail(
             err, CLXENT_ERR_ARGUMENT,
-            "state is given, must be NULL: the outputs of the plan's desc are 0, and state is one "
-            "that they must name");
+            "state is given, must be NULL: the outputs of the plan's desc are 0; they must name state");
     if (use == CLX_GIVE && d->outputs && !(d->outputs & (1u << array)))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);

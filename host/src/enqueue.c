@@ -126,9 +126,8 @@ static clxent_status check_waits(clxent_plan *plan, cl_uint n_wait, const cl_eve
     clxent_error *err = &plan->ctx->error;
     if (event) *event = NULL;
     if ((n_wait == 0) != (wait == NULL))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "n_wait is %u and wait is %s; a wait list is both, none is 0 and NULL", n_wait,
-                        wait ? "not NULL" : "NULL");
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s; give both, or 0 and NULL",
+                        n_wait, wait ? "not NULL" : "NULL");
     const clxent_status status = clx_check_process(err);
     return status == CLXENT_OK ? check_wait_list(err, &plan->ctx->cl, n_wait, wait) : status;
 }
