@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the library knows of a device beyond what the device says of itself. */
+ * Facts that the library knows of a device, beyond the device's own description of itself. */
 #ifndef CLX_FACTS_H
 #define CLX_FACTS_H
 
