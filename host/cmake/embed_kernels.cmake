@@ -2,10 +2,10 @@
 # cmake -D FOLDER=kernels -D OUTPUT=kernel_sources.c [-D HEADER=kernel_sources.h -D PREFIX=clx]
 #       -P embed_kernels.cmake
 #
-# Writes every FOLDER/*.cl that holds a kernel, its `#include "..."` lines replaced by the files they name
-# (each once, unless branches need it that are compiled for different options), as bytes of a C array; a table
-# of names and arrays, PREFIX_kernel_sources, whose type HEADER declares; and a hash of it all. Bytes, since a
-# string literal over 4,095 characters is not portable C.
+# Writes a C file with an array of bytes for every FOLDER/*.cl that holds a kernel; a table of names and arrays,
+# PREFIX_kernel_sources, whose type HEADER declares; and a hash of it all. It replaces each `#include "..."` line by
+# the file that the line names. It does so once for each file, unless branches that are compiled for different options
+# need the file. The arrays are of bytes, since a string literal over 4,095 characters is not portable C.
 # `#line` says where each line comes from, so that a compiler's messages name a file and a line that exist.
 
 cmake_policy(VERSION 3.18)
@@ -14,11 +14,11 @@ if(NOT HEADER)
   set(PREFIX clx)
 endif()
 
-# As the messages name it: a path in the source tree, the same on every machine.
+# The folder as messages name it: a path in the source tree, the same on every machine.
 file(RELATIVE_PATH shown "${CMAKE_CURRENT_LIST_DIR}/../.." "${FOLDER}")
 
-# A `#line` in a branch that is not compiled counts for nothing. So one stands behind each directive, too, that
-# ends such a branch with an include in it.
+# A compiler ignores a `#line` in a branch that it does not compile. So flatten() also writes a `#line` behind each
+# directive that ends a branch with an include in it.
 function(flatten name out_text)
   get_property(seen GLOBAL PROPERTY flattened)
   if(name IN_LIST seen)
@@ -27,7 +27,7 @@ function(flatten name out_text)
   endif()
   set_property(GLOBAL APPEND PROPERTY flattened ${name})
   file(READ "${FOLDER}/${name}" rest)
-  string(PREPEND rest "\n") # each line with the end of the one before it
+  string(PREPEND rest "\n") # each line begins with the end of the one before it
   set(text "\n#line 1 \"${shown}/${name}\"")
   set(line_number 0)
   set(depth 0)
@@ -55,7 +55,7 @@ function(flatten name out_text)
       get_property(seen GLOBAL PROPERTY flattened)
       flatten(${file} included)
       string(APPEND text "${included}${next_is}")
-      if(depth GREATER outermost) # other branches are without it
+      if(depth GREATER outermost) # other branches do not have it
         set_property(GLOBAL PROPERTY flattened ${seen})
         set(astray TRUE)
       endif()
@@ -90,7 +90,7 @@ foreach(path IN LISTS paths)
     string(HEX "${text}" hex)
     string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
     string(REPLACE "0x0a," "0x0a,
-" bytes "${bytes}") # a line of the file a line
+" bytes "${bytes}") # a line for each line of the file
     string(REPLACE ".cl" "" symbol ${path})
     string(APPEND arrays "static const unsigned char ${symbol}_cl[] = {\n${bytes}};\n")
     string(APPEND table "    {\"${symbol}\", (const char *)${symbol}_cl, sizeof ${symbol}_cl},\n")

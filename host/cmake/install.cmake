@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts where: headers, both libraries, the tool, and the files by which
-# find_package(clxent) and pkg-config find them. All of it may be moved afterwards. The kernels are inside
-# the libraries, and OpenCL itself is looked up at run time, so neither appears here.
+# `cmake --install` installs headers, both libraries, the tool, and the files by which find_package(clxent) and
+# pkg-config find them. A user may move the installed tree. The libraries contain the kernels and look up OpenCL at run
+# time, so neither appears here.
 
-# The default form. Programs name clxent::clxent, clxent::shared or clxent::static, installed or not.
+# The shared library is the default form. Programs name clxent::clxent, clxent::shared or clxent::static, whether clxent
+# is installed or not.
 add_library(clxent::clxent ALIAS clxent_shared)
 
 if(NOT CLXENT_INSTALL)
@@ -36,8 +37,8 @@ write_basic_package_version_file(${package_build}/clxentConfigVersion.cmake COMP
 install(FILES ${package_build}/clxentConfig.cmake ${package_build}/clxentConfigVersion.cmake
   DESTINATION ${package_folder})
 
-# pkg-config. The prefix is found from where the .pc file stands, however deep lib, lib64 or
-# lib/<architecture> is; a folder that was given as an absolute path stays absolute.
+# pkg-config. It finds the prefix from the place of the .pc file, however deep lib, lib64 or lib/<architecture> is. A
+# folder that was given as an absolute path stays absolute.
 set(pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR})
   set(pc_prefix ${CMAKE_INSTALL_PREFIX})
@@ -53,13 +54,14 @@ foreach(folder LIBDIR INCLUDEDIR)
     set(pc_${folder} "\${prefix}/${CMAKE_INSTALL_${folder}}")
   endif()
 endforeach()
-# What the static library needs is what the target says it needs.
+# The target says which libraries the static library needs.
 get_target_property(pc_needs clxent_static INTERFACE_LINK_LIBRARIES)
 list(TRANSFORM pc_needs PREPEND "-l")
 string(REPLACE ";" " " pc_needs "${pc_needs}")
-# With both libraries in one folder -lclxent is the shared one, unless the linker is told otherwise just before it:
-# by clxent.pc, whose flags pkg-config prints before those of what it requires. The state is put back behind it, as
-# the link may be a static or a dynamic one in all else. The linkers of ELF systems know these flags.
+# With both libraries in one folder -lclxent is the shared one, unless a flag just before it tells the linker otherwise.
+# clxent.pc has that flag: pkg-config prints the flags of a package before those of the packages that it requires.
+# A flag behind -lclxent restores the linker's state, as the rest of the link may be static or dynamic. The linkers of
+# ELF systems know these flags.
 set(pc_static_on "-Wl,--push-state,-Bstatic")
 set(pc_static_off "-Wl,--pop-state")
 if(APPLE)

@@ -14,7 +14,7 @@
 CLXENT_ARRAY_MAP(IN_ORDER)
 _Static_assert(CLXENT_A_COUNT <= 31, "a bit of an int32 for each array");
 
-/* What a desc computes, as far as arrays go: the table's columns. */
+/* The columns of the table: what a desc computes. */
 typedef enum column { CE, SOFT, SAVED, NLL, SM, LSM, COLUMNS } column;
 
 typedef enum shape { CLASSES, ROWS, MATRIX, PADDED, STATES, COUNTS, TOKENS, TARGETS, LOSS, GRADS, ONE } shape;
@@ -117,7 +117,7 @@ clxent_dtype clx_array_dtype(const clxent_desc *d, int array) {
 
 /* ---------------------------------------------------------------- shapes ------------------------------ */
 
-/* The array's shape under this desc: none of those that depend on it. */
+/* The array's shape for this desc; never TARGETS, LOSS or GRADS, which depend on the desc. */
 static shape shape_of(const clxent_desc *d, int array) {
     const shape by_reduction = d->reduction == CLXENT_NONE ? ROWS : ONE;
     switch (lines[array].shape) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each array of a call is for a desc, from the table of clxent_arrays.h: its name, whether the operation
- * takes or gives it, its type, and which of its elements belong to which rows. */
+ * Facts about each array of a call for a desc, from the table of clxent_arrays.h: its name, whether the
+ * operation takes or gives it, its type, and which of its elements belong to which rows. */
 #ifndef CLX_ARRAYS_H
 #define CLX_ARRAYS_H
 
@@ -25,7 +25,7 @@ bool clx_is_output(int array);
 /* The outputs that the operation gives: bits CLXENT_OUT_.... */
 uint32_t clx_possible_outputs(const clxent_desc *desc);
 
-/* The array whose rows are scored: logits; for nll log_probs, which the kernels are given as their logits. */
+/* The array whose rows are scored: logits; for nll log_probs, which the kernels take as their logits. */
 int clx_scored_array(const clxent_desc *desc);
 
 /* The kernels' argument for an array. */
@@ -38,7 +38,7 @@ static inline bool clx_uses_states(const clxent_desc *desc) {
     return (desc->outputs & CLXENT_OUT_STATE) || (desc->flags & CLXENT_FROM_STATE);
 }
 
-/* Whether the plan has a slice of its vocabulary, and nothing yet of the others. */
+/* Whether the plan has a slice of its vocabulary and no state that covers the other slices. */
 static inline bool clx_is_slice(const clxent_desc *desc) {
     return desc->classes < desc->classes_total && !(desc->flags & CLXENT_FROM_STATE);
 }
@@ -53,14 +53,15 @@ static inline clxent_dtype clx_real(const clxent_desc *desc) {
     return desc->logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
 }
 
-/* Elements that a call of so many rows touches. */
+/* The number of elements that a call of so many rows touches. */
 int64_t clx_array_elements(const clxent_desc *desc, int array, int64_t rows);
 
-/* Whether the array has something for each row: an (N,C) array, one number a row, or the tokens. The others
- * are for all rows: class_weight, counts, and a loss or grad_output of one element. */
+/* Whether the array has elements for each row: an (N,C) array, one number a row, or the tokens. All rows
+ * share the other arrays: class_weight, counts, and a loss or grad_output of one element. */
 bool clx_has_rows(const clxent_desc *desc, int array);
 
-/* The shape of an array of (N,C): elements between outer indices and within one. False for the others. */
+/* The shape of an (N,C) array: elements from one outer index to the next, and elements within one. Returns
+ * false for other arrays. */
 bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
 
 /* Elements [first, end) of an array. */
@@ -68,15 +69,15 @@ typedef struct clx_extent {
     int64_t first, end;
 } clx_extent;
 
-/* What rows [first, end) touch of an array that has rows; of an (N,C) array, first and end are multiples of
- * inner. The last row of a piece of a sequence takes the token behind it too. */
+/* The elements that rows [first, end) touch in an array that has rows. For an (N,C) array first and end are
+ * multiples of inner. The last row of a part of a sequence also takes the token behind it. */
 clx_extent clx_extent_of(const clxent_desc *desc, int array, int64_t first, int64_t end);
 
-/* Elements of the longest such extent of so many rows, whichever is the first. */
+/* The length of the longest extent of so many rows, whichever row is the first. */
 int64_t clx_longest_extent(const clxent_desc *desc, int array, int64_t rows);
 
-/* Rows [first, end) of one outer index: in an (N,C) array a run of elements for each class, one element a
- * row; in another that has rows one run, their extent. */
+/* Rows [first, end) of one outer index. An (N,C) array has a run of elements for each class, with one element
+ * for each row. Another array that has rows has one run, the extent of the rows. */
 typedef struct clx_piece {
     int64_t first;       /* the first run's first element */
     int64_t runs, apart; /* elements from a run's start to the next one's */

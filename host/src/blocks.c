@@ -34,7 +34,7 @@ clxent_status clx_blocks_begin(clx_blocks *b, int64_t first, int64_t end) {
     return b->submit(b->provider, &b->launch);
 }
 
-/* Rows [first, end) of one window, and the chunks that they complete. */
+/* Submits rows [first, end) of one window, then the sums of the chunks that they complete. */
 static clxent_status rows_in_window(clx_blocks *b, int64_t first, int64_t end) {
     const int64_t complete = end == b->call->rows ? end : end - end % CLX_CHUNK_ROWS;
     const int64_t first_kept = b->window ? first - first % b->window : 0;

@@ -23,7 +23,7 @@ static const char *slot_text(char text[SLOT_TEXT], const clx_slot *slot, size_t 
 
 /* ---------------------------------------------------------------- checks ------------------------------ */
 
-/* Why an array that is given cannot be part of a call of this plan. */
+/* Refuses a given array that cannot be part of a call of this plan. */
 static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int array) {
     const char *name = clx_array_name(array);
     const clx_use use = clx_use_of(d, array);
@@ -38,8 +38,7 @@ static clxent_status check_taken(clxent_error *err, const clxent_desc *d, int ar
     if (use == CLX_GIVE && array == CLXENT_A_state && d->outputs == 0)
         return clx_fail(
             err, CLXENT_ERR_ARGUMENT,
-            "state is given, must be NULL: the outputs of the plan's desc are 0, and state is one "
-            "that they must name");
+            "state is given, must be NULL: the outputs of the plan's desc are 0; they must name state");
     if (use == CLX_GIVE && d->outputs && !(d->outputs & (1u << array)))
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "%s is given, must be NULL: the outputs of the plan's desc do not name it", name);
@@ -56,7 +55,8 @@ static bool is_required(const clxent_desc *d, const clx_call *call, int array) {
     return call->rows > 0 && (use == CLX_TAKE || (use == CLX_GRAD && (call->outputs & CLXENT_OUT_GRAD)));
 }
 
-/* Whether the phase has no use for the array: those of a block are there with their rows. */
+/* Whether the phase ignores the array: begin and end ignore the (N,C) arrays, which come with the rows of a
+ * block. */
 static bool is_idle(const clxent_desc *d, const clx_call *call, int array) {
     int64_t stride = 0, elements = 0;
     return (call->phase == CLX_BEGIN || call->phase == CLX_END) &&
@@ -98,7 +98,7 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-/* Whether two arrays share bytes. One that is idle has none. */
+/* Whether two arrays share bytes. An idle array has no bytes. */
 static bool overlap(const clx_slot *a, const clx_slot *b) {
     if (!a->present || !b->present || a->mem != b->mem || a->bytes == 0 || b->bytes == 0) return false;
     const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
@@ -160,7 +160,7 @@ clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *d, const cl
     return CLXENT_OK;
 }
 
-/* Elements of an array that the call touches: of an (N,C) array the block's rows. */
+/* The number of elements that the call touches; of an (N,C) array it touches those of the block's rows. */
 static uint64_t elements_of(const clxent_desc *d, const clx_call *call, int array) {
     int64_t stride = 0, elements = 0;
     const bool in_block = clx_matrix_of(d, array, &stride, &elements);
@@ -225,7 +225,7 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
     clxent_arrays a;
     const clxent_status status = clx_read_struct(err, &clx_arrays_struct, arrays, &a);
     if (status != CLXENT_OK) return status;
-    const clxent_array *given = &a.logits; /* and on, in the table's order (arrays.c) */
+    const clxent_array *given = &a.logits; /* the first of all, in the table's order (arrays.c) */
     memset(out, 0, sizeof *out);
     for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (given[i].data)
@@ -236,7 +236,7 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
 clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
                                 int64_t first_row, int64_t end_row, clx_call *out) {
     clxent_error *err = &plan->ctx->error;
-    const clxent_buffer *given = &buffers->logits; /* and on, in the table's order (arrays.c) */
+    const clxent_buffer *given = &buffers->logits; /* the first of all, in the table's order (arrays.c) */
     *out = (clx_call){.phase = phase, .first_row = first_row, .end_row = end_row};
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         size_t size = 0;

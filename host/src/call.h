@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One call of a plan, from clxent_run or clxent_enqueue alike: which arrays there are, and what they must
- * hold. */
+ * One call of a plan, by clxent_run or clxent_enqueue: which arrays are given, and how large they must be. */
 #ifndef CLX_CALL_H
 #define CLX_CALL_H
 
@@ -12,7 +11,7 @@
 typedef struct clx_slot {
     bool present;
     void *host;       /* clxent_run: the array; enqueue: NULL */
-    cl_mem mem;       /* what the kernels are given */
+    cl_mem mem;       /* clxent_run: NULL; enqueue: the buffer */
     size_t offset;    /* bytes into mem */
     size_t available; /* bytes from there on */
     /* as the plan's desc says */
@@ -21,8 +20,8 @@ typedef struct clx_slot {
     size_t bytes; /* that the call touches */
 } clx_slot;
 
-/* What is asked of a call at a time: all of it, or one of its phases (phases.h). Of a phase, the (N,C) arrays
- * are those of a block of rows; the others have all rows of the call. */
+/* The part of a call to run: all of it, or one of its phases (phases.h). In a phase the (N,C) arrays are
+ * those of a block of rows; the other arrays have all rows of the call. */
 typedef enum clx_phase { CLX_ALL_PHASES, CLX_BEGIN, CLX_ROWS, CLX_END } clx_phase;
 
 typedef struct clx_call {
@@ -37,11 +36,11 @@ typedef struct clx_call {
 clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *arrays, clx_call *out);
 clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buffers, clx_call *out);
 
-/* A phase of it, for the rows [first_row, end_row), which are in range. */
+/* The same for one phase of a call, and for the rows [first_row, end_row), which are in range. */
 clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
                                 int64_t first_row, int64_t end_row, clx_call *out);
 
-/* The scalars of a call: those that are given, checked, or the plan's. */
+/* The scalars of a call: the given ones, which it checks, or the plan's. */
 clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *given,
                                clxent_scalars *out);
 

@@ -34,7 +34,7 @@ static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options
     return CLXENT_OK;
 }
 
-/* What follows from the device that the context has. */
+/* Sets what follows from the context's device. */
 static void take_device(clxent_ctx *ctx) {
     ctx->facts = clx_facts_of(&ctx->info);
     ctx->tuning = clx_tuning_of(&ctx->info);

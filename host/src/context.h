@@ -14,28 +14,28 @@ struct clx_program;
 
 struct clxent_ctx {
     clx_cl cl;
-    unsigned references; /* the caller's, and one a plan */
+    unsigned references; /* one of the caller, and one of each plan */
     cl_context context;
     cl_device_id device;
     cl_command_queue queue;
-    bool out_of_order;                   /* the queue: kernels are chained by events */
-    clx_held held;                       /* where the driver loses events */
-    cl_command_queue uploads, downloads; /* clxent_run's, in order, where it copies; NULL until then */
+    bool out_of_order;                   /* of `queue`: events chain the kernels */
+    clx_held held;                       /* used where the driver loses events */
+    cl_command_queue uploads, downloads; /* in-order queues for clxent_run's copies; NULL before the first */
     uint64_t memory_bytes;
     clxent_device_info info;
     clx_facts facts;
-    clxent_tuning tuning;          /* of plans to come; no field 0 */
+    clxent_tuning tuning;          /* for the plans to come; no field is 0 */
     struct clx_program *programs;  /* every program built so far */
     size_t programs_compiled;      /* how many of them from source */
-    clx_blob imported;             /* programs that need no compiler; no entries: none */
-    unsigned char *imported_bytes; /* theirs */
+    clx_blob imported;             /* programs that need no compiler; no entries: no import */
+    unsigned char *imported_bytes; /* the bytes of `imported` */
     char *build_log;               /* NULL: none */
     clxent_error error;            /* the last failure */
 };
 
 void clx_ctx_release(clxent_ctx *ctx);
 
-/* Where a function puts its message that changes nothing else of the context. */
+/* The place for the message of a function that changes nothing else of the context. */
 static inline clxent_error *clx_error_of(const clxent_ctx *ctx) {
     return &((clxent_ctx *)ctx)->error;
 }

@@ -45,9 +45,9 @@ static bool contains(const char *text, const char *part) {
     return length == 0;
 }
 
-/* Whether the functions of sub-groups are there: with OpenCL C 2.0 by an extension; a device of OpenCL 3.0
- * says how many sub-groups a work-group has at most, 0 (or that it does not know the question) where it has
- * none. Nothing older is asked for them. */
+/* Whether the device has the sub-group functions. With OpenCL C 2.0 an extension says so. A device of OpenCL
+ * 3.0 says how many sub-groups a work-group has at most; without sub-groups it says 0, or does not know the
+ * question. For any other device the answer is no. */
 static cl_int find_subgroups(const clx_cl *cl, cl_device_id device, const clxent_device_info *info,
                              const char *extensions, int32_t *out) {
     cl_uint most = 0;
@@ -139,7 +139,7 @@ const char *clx_device_lacks(const clxent_device_info *info) {
     return older ? "OpenCL 1.2" : info->compiler ? NULL : "a compiler for OpenCL C";
 }
 
-/* Which device is used when none is named. */
+/* The library prefers the device of the highest rank. */
 static int rank_of(const clxent_device_info *info) {
     if (clx_device_lacks(info)) return 0;
     if (clx_facts_of(info).is_emulated) return 1;
@@ -185,7 +185,7 @@ static clxent_status ask_platforms(const clx_cl *cl, device_list *list, clxent_e
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint platform_count = 0;
     char names[512] = "";
-    clxent_error first = {.status = CLXENT_OK}; /* failure of a driver */
+    clxent_error first = {.status = CLXENT_OK}; /* the first failure of a driver */
     list->count = 0;
 
     const cl_int code = cl->GetPlatformIDs(MAX_PLATFORMS, platforms, &platform_count);
@@ -209,13 +209,13 @@ static clxent_status ask_platforms(const clx_cl *cl, device_list *list, clxent_e
         if (found > MAX_DEVICES) found = MAX_DEVICES;
         for (cl_uint d = 0; d < found && list->count < MAX_DEVICES; d++) {
             list->ids[list->count] = ids[d];
-            /* One that cannot even describe itself is passed over. */
+            /* The list leaves out a device that cannot even describe itself. */
             clxent_error *unless_known = first.status == CLXENT_OK ? &first : NULL;
             if (clx_device_describe(cl, ids[d], &list->infos[list->count], unless_known) == CLXENT_OK)
                 list->count++;
         }
     }
-    if (list->count == 0 && first.status != CLXENT_OK) { /* not that there is no device: a driver failed */
+    if (list->count == 0 && first.status != CLXENT_OK) { /* a driver failed: that is not ERR_NO_DEVICE */
         if (err) *err = first;
         return first.status;
     }
@@ -224,8 +224,9 @@ static clxent_status ask_platforms(const clx_cl *cl, device_list *list, clxent_e
     return CLXENT_OK;
 }
 
-/* One thread at a time: drivers start up in these calls, and PoCL 3.1 crashes, or says that it has no device,
- * when two threads make the first of them together. OpenCL permits that; the library has no other lock. */
+/* Only one thread at a time asks the platforms: drivers start up in these calls. PoCL 3.1 crashes, or says
+ * that it has no device, when two threads make the first of these calls together, which OpenCL permits. The
+ * library has no other lock. */
 static clxent_status list_devices(const clx_cl *cl, device_list *list, clxent_error *err) {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&one_at_a_time);

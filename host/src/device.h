@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The devices there are, and the one to use. */
+ * The list of devices, and the choice of one. */
 #ifndef CLX_DEVICE_H
 #define CLX_DEVICE_H
 
@@ -7,11 +7,11 @@
 
 #include "opencl_api.h"
 
-/* What the device says of itself. */
+/* Describes the device from its own answers. */
 clxent_status clx_device_describe(const clx_cl *cl, cl_device_id device, clxent_device_info *out,
                                   clxent_error *err);
 
-/* What it lacks without which it cannot be used, "a compiler for OpenCL C"; NULL: nothing. */
+/* The necessary feature that the device lacks, "a compiler for OpenCL C"; NULL: it lacks none. */
 const char *clx_device_lacks(const clxent_device_info *info);
 
 /* The device that `spec` (see clxent_ctx_options.device) means. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Why there is no device, from what is on this machine: .icd files, the libraries they name, and vendors'
- * driver libraries that no .icd file names. */
+ * Finds out why there is no device, from the .icd files on this machine, the libraries that they name, and
+ * vendors' driver libraries that no .icd file names. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>
@@ -53,7 +53,7 @@ static void say_load_failure(text *t, const char *path, const char *library, con
     say(t, " %s names %s, which %s (%s): %s;", path, library, fault, message, cure);
 }
 
-/* Says what the .icd file names, and why that does not load. */
+/* Says which library the .icd file names, and why it does not load. */
 static void say_icd(text *t, const char *path) {
     char library[512] = "";
     FILE *file = fopen(path, "r");
@@ -86,7 +86,7 @@ static int say_folder(text *t, const char *folder) {
     return found;
 }
 
-/* Drivers that containers often bring without an .icd file. */
+/* Says which drivers are here although no .icd file names them. Containers often bring such drivers. */
 static void say_unnamed_drivers(text *t) {
     static const char *const drivers[] = {"libnvidia-opencl.so.1", "libamdocl64.so", "libigdrcl.so",
                                           "libpocl.so.2"};

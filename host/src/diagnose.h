@@ -5,7 +5,8 @@
 
 #include <clxent/clxent.h>
 
-/* Writes into err why there is no device and what to do. `platforms`: how many answered; `names`: theirs. */
+/* Writes into err why there is no device and what to do. `platforms`: the number of platforms that answered;
+ * `names`: their names. */
 clxent_status clx_no_device(clxent_error *err, unsigned platforms, const char *names);
 
 #endif

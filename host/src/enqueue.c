@@ -9,7 +9,7 @@
 #include "state.h"
 #include "structs.h"
 
-/* `given` NULL: the plan's own, made now if it is not there. */
+/* Sets the launch's workspace. `given` NULL: the plan's own, which this makes if it is not there yet. */
 static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *given) {
     clxent_plan *plan = launch->plan;
     clxent_ctx *ctx = plan->ctx;
@@ -40,9 +40,9 @@ static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *give
     return CLXENT_OK;
 }
 
-/* A command whose wait list has an event that failed fails as well, so that one failure would go on from call
- * to call; and it fails at once, though the call before it may still run. Where the call before has failed,
- * the next waits for all that is on the queue instead. */
+/* A command fails when an event of its wait list has failed, so one failure would pass from call to call. The
+ * command also fails at once, while the call before it may still run. So if the call before has failed, the
+ * next call waits for everything on the queue instead. */
 static clxent_status recover(clxent_ctx *ctx, cl_event *before) {
     cl_int state = CL_COMPLETE;
     cl_event all_before = NULL;
@@ -58,8 +58,9 @@ static clxent_status recover(clxent_ctx *ctx, cl_event *before) {
     return status;
 }
 
-/* On an out-of-order queue calls that share a workspace wait for each other: for *before, NULL for none,
- * which becomes this one's event, also for what one that failed had enqueued. */
+/* On an out-of-order queue calls that share a workspace wait for each other. This call waits for *before, the
+ * event of the call before (NULL: none), and sets *before to its own event. A failed call does so too, for
+ * the commands that it has enqueued. */
 static clxent_status submit_chained(clx_launch *launch, cl_event *before, cl_uint n_wait,
                                     const cl_event *wait, cl_event *event) {
     clxent_ctx *ctx = launch->plan->ctx;
@@ -90,8 +91,8 @@ static clxent_status submit_chained(clx_launch *launch, cl_event *before, cl_uin
     return status;
 }
 
-/* `before`: what the call is chained to; NULL: to nothing. The kernels of a call that failed have no event
- * that a caller could use. */
+/* `before`: the event that the call is chained to; NULL: to none. The caller gets no event of a failed
+ * call. */
 static clxent_status submit(clx_launch *launch, cl_event *before, cl_uint n_wait, const cl_event *wait,
                             cl_event *event) {
     const clx_cl *cl = &launch->plan->ctx->cl;
@@ -104,8 +105,7 @@ static clxent_status submit(clx_launch *launch, cl_event *before, cl_uint n_wait
     return status;
 }
 
-/* An event that has failed already is the caller's to know: its call could only fail, and PoCL's never ends.
- */
+/* Refuses an event that has already failed. The call could only fail, and with PoCL it would never end. */
 static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uint n_wait,
                                      const cl_event *wait) {
     for (cl_uint i = 0; i < n_wait; i++) {
@@ -121,19 +121,18 @@ static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uin
     return CLXENT_OK;
 }
 
-/* What every call begins with: *event is NULL, and what it waits for is there. */
+/* Every call begins with this. Sets *event to NULL, and checks the wait list. */
 static clxent_status check_waits(clxent_plan *plan, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     clxent_error *err = &plan->ctx->error;
     if (event) *event = NULL;
     if ((n_wait == 0) != (wait == NULL))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT,
-                        "n_wait is %u and wait is %s; a wait list is both, none is 0 and NULL", n_wait,
-                        wait ? "not NULL" : "NULL");
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s; give both, or 0 and NULL",
+                        n_wait, wait ? "not NULL" : "NULL");
     const clxent_status status = clx_check_process(err);
     return status == CLXENT_OK ? check_wait_list(err, &plan->ctx->cl, n_wait, wait) : status;
 }
 
-/* The same, of a call on buffers, which `b` becomes. */
+/* The same for a call on buffers, which it reads into `b`. */
 static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                const cl_event *wait, cl_event *event, clxent_buffers *b) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
@@ -143,7 +142,7 @@ static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers,
     return clx_read_struct(&plan->ctx->error, &clx_buffers_struct, buffers, b);
 }
 
-/* A launch with the call's workspace, the caller's or the plan's own, and no steps yet. */
+/* Makes a launch without steps, with the caller's workspace or the plan's own. */
 static clxent_status prepare(clx_launch *launch, clxent_plan *plan, const clx_call *call,
                              const clxent_buffers *b) {
     const clxent_buffer *given = b->workspace.mem ? &b->workspace : NULL;
@@ -175,7 +174,7 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     return submit(&launch, own_workspace ? &plan->workspace_user : NULL, n_wait, wait, event);
 }
 
-/* A buffer of so many states: its bytes from the offset on. */
+/* Checks a buffer of states: it must have `needed` bytes from its offset on. */
 static clxent_status check_states(clxent_plan *plan, const char *name, const clxent_buffer *b,
                                   uint64_t needed) {
     clxent_error *err = &plan->ctx->error;
@@ -261,7 +260,7 @@ clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buff
     return status;
 }
 
-/* What the phases of a call must have in common. */
+/* Checks what the phases of a call must have in common. */
 static clxent_status check_phase(clxent_plan *plan, const char *phase, const clxent_buffers *b,
                                  const clx_call *call) {
     const clx_open_call *open = &plan->open;

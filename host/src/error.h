@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How a failure is put into words. */
+ * The messages of failures. */
 #ifndef CLX_ERROR_H
 #define CLX_ERROR_H
 
@@ -16,7 +16,8 @@ clxent_status clx_fail(clxent_error *err, clxent_status status, const char *form
 clxent_status clx_fail_cl(clxent_error *err, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A number as messages show it: printf gives a NaN the sign that its bits have, which means nothing. */
+/* A number as messages show it. printf prints the sign bit of a NaN, which means nothing, so this drops
+ * it. */
 static inline double clx_shown(double x) {
     return isnan(x) ? (double)NAN : x;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one place that decides by the kind of a device or by its driver; but for numbers that cut rows, which
- * are in tuning_table.h. What a driver gets wrong and the kernels can avoid at no cost stands in the kernels,
- * where it says so: a barrier in a function that is not inlined ends llvmpipe of Mesa 25 (team.cl), a tail
- * behind a loop is wrong in PoCL 3.1 (row_at.cl). */
+ * Only this file decides by the kind of a device or by its driver, with two exceptions. tuning_table.h has
+ * the numbers that cut rows. The kernels themselves avoid a driver's fault where that costs nothing, and say
+ * so there: a barrier in a function that is not inlined ends the process with llvmpipe of Mesa 25 (team.cl);
+ * PoCL 3.1 gets a tail behind a loop wrong (row_at.cl). */
 #include "facts.h"
 
 #include <stdlib.h>
@@ -12,31 +12,32 @@
 
 enum { ANY = 1000000 };
 
-/* What is known of a driver: every line that is the device's counts. */
+/* The known drivers. Every line that matches a device applies to it. */
 static const struct known {
     const char *device; /* as clxent_ctx_options.device names one */
     long from, to;      /* the driver's major versions */
     clx_facts facts;
 } known[] = {
-    /* Its interpreter does not know an intrinsic that clang leaves where it inlined functions, so it gets
-     * them not inlined; for the other options see number.cl and team.cl. */
+    /* Oclgrind's interpreter does not know an intrinsic that clang leaves where it has inlined functions. So
+     * clang must not inline; number.cl and team.cl explain the other options. */
     {"oclgrind",
      0,
      ANY,
      {.is_emulated = true,
       .language = "-cl-std=CL1.2 -cl-opt-disable -DLANES_IN_MEMORY=1 -DBARRIERS_INLINE=0 "}},
-    /* Seen in 6.0: in a work-group of 1 or 2 items a function of sub-groups is an undefined symbol
-     * (__pocl_work_group_alloca), and the process ends. 4.0 brought these functions; 7.0 has no compilation
-     * of its own for small groups. */
+    /* Seen in PoCL 6.0: in a work-group of 1 or 2 items a sub-group function leaves an undefined symbol
+     * (__pocl_work_group_alloca), and the process ends. PoCL 4.0 introduced these functions. PoCL 7.0 does
+     * not compile small groups on their own. */
     {"pocl", 4, 6, {.no_subgroups = true}},
-    /* Seen in 3.1. Holding events costs little, so newer ones are not told apart. */
+    /* Seen in PoCL 3.1. Holding events costs little, so this line also covers newer versions. */
     {"pocl", 0, ANY, {.loses_events = true}},
     {"llvmpipe", 0, ANY, {.is_emulated = true}},
-    /* Seen in 25.0 and before. */
+    /* Seen in Mesa 25.0 and before. */
     {"rusticl / llvmpipe", 0, ANY, {.loop_limit = 65535}},
-    /* Its fma() is libclc's, a routine of integers that is compiled anew for each lane of each call: seen in
-     * 22.3, WIDE took minutes and 8 GB to compile, and takes seconds without. In 26.2 that of LLVM 22 calls
-     * what is nowhere ("nir_shader not fully linked"). */
+    /* rusticl's fma() is libclc's, a routine of integers that the compiler expands for each lane of each
+     * call. Seen in Mesa 22.3: WIDE took minutes and 8 GB to compile, and takes seconds without fma(). Seen
+     * in Mesa 26.2: the fma() of LLVM 22 calls a function that does not exist ("nir_shader not fully
+     * linked"). */
     {"rusticl", 0, ANY, {.options = "-DFMA=0 "}},
 };
 

@@ -23,7 +23,7 @@ void clx_held_release_completed(clx_held *held, const clx_cl *cl) {
 clxent_status clx_held_reserve(clx_held *held, size_t more, const clx_cl *cl, clxent_error *err) {
     if (held->capacity - held->count >= more) return CLXENT_OK;
     clx_held_release_completed(held, cl);
-    /* Half is to be free, so that the events are not looked through at every call. */
+    /* Keep half of it free, so that most calls need not look through the events. */
     size_t capacity = held->capacity ? held->capacity : LEAST_CAPACITY;
     while (capacity < 2 * (held->count + more)) capacity *= 2;
     if (capacity == held->capacity) return CLXENT_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kernels as the build embedded them: one entry a .cl file with kernels, its includes in place. */
+ * The kernels as the build embeds them: an entry for each .cl file with kernels, its includes in place. */
 #ifndef CLX_KERNEL_SOURCES_H
 #define CLX_KERNEL_SOURCES_H
 
@@ -12,6 +12,6 @@ typedef struct clx_kernel_source {
 } clx_kernel_source;
 
 extern const clx_kernel_source clx_kernel_sources[]; /* ends with name NULL */
-extern const char clx_kernel_sources_hash[];         /* of all of them; programs made from others differ */
+extern const char clx_kernel_sources_hash[];         /* of all of them; any change in a source changes it */
 
 #endif

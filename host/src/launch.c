@@ -21,7 +21,7 @@ SAME(CLX_INT_I32, CLXENT_I32);
 SAME(CLX_INT_U16, CLXENT_U16);
 SAME(CLX_INT_U8, CLXENT_U8);
 
-/* ---------------------------------------------------------------- what the kernels are told ----------- */
+/* ---------------------------------------------------------------- the kernels' parameters ------------- */
 
 static clx_bits bits_of(const clxent_desc *d, double x) {
     clx_bits bits = 0;
@@ -84,13 +84,13 @@ static clx_params params_of(const clxent_plan *plan, const clx_call *call) {
         const clx_slot *slot = &call->slots[i];
         if (!slot->present) continue;
         const int argument = clx_argument_of(d, i);
-        int64_t stride = 0, elements = 0; /* of an (N,C) array, whose first row is the block's */
+        int64_t stride = 0, elements = 0; /* of an (N,C) array: its first row is the block's first */
         clx_matrix_of(d, i, &stride, &elements);
         p.present |= 1 << argument;
         p.at[argument] =
             (clx_i64)(slot->offset / clxent_dtype_size(slot->dtype)) - call->first_row / d->inner * stride;
     }
-    p.at[CLXENT_A_class_weight] += d->class_begin; /* of this slice's first class */
+    p.at[CLXENT_A_class_weight] += d->class_begin; /* the place of the slice's first class */
     return p;
 }
 
@@ -101,7 +101,7 @@ void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call
 }
 
 void clx_pack_piece(clx_params *p, int64_t rows) {
-    p->inner = rows; /* and with strides of the same, row r begins r elements behind row 0 */
+    p->inner = rows; /* with strides of the same length, row r begins r elements behind row 0 */
     p->logits_stride = p->grad_stride = p->targets_stride = rows;
     p->log_probs_stride = p->grad_output_stride = rows;
 }
@@ -119,9 +119,9 @@ void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_works
 
 /* ---------------------------------------------------------------- steps ------------------------------- */
 
-/* Sets the kernel's arguments, but for those that are as the call before left them. An array that is there is
- * set always: a handle may have come to mean another buffer. One that is not is NULL, and set once, so that
- * no kernel holds on to a buffer that was released. */
+/* Sets the kernel's arguments, except those that the call before has set to the same value. It sets a present
+ * array at every call: the same handle may name another buffer by now. It sets an absent array to NULL if the
+ * call before had the array, so that the kernel does not keep a released buffer. */
 static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     const clx_cl *cl = &launch->plan->ctx->cl;
     clx_kernel *k = step->kernel;
@@ -167,7 +167,7 @@ void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_
     launch->steps[launch->count++] = (clx_step){enqueue_kernel, kernel, groups, local_size, scratch_bytes};
 }
 
-/* So many events more are to be held. */
+/* Makes room to hold so many more events. */
 static clxent_status reserve_events(clxent_ctx *ctx, size_t count) {
     return ctx->facts.loses_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
 }
@@ -176,7 +176,7 @@ static clxent_status hold_event(clxent_ctx *ctx, cl_event event) {
     return ctx->facts.loses_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
 }
 
-/* There is room for its event. */
+/* The caller has made room for the marker's event. */
 static clxent_status enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     const cl_int code = ctx->cl.EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, event);
     return code == CL_SUCCESS ? hold_event(ctx, *event)
@@ -193,7 +193,7 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
     const clx_cl *cl = &ctx->cl;
     const int count = launch->count;
     const bool each_event = ctx->out_of_order || ctx->facts.loses_events;
-    cl_event previous = NULL; /* out of order: each step waits for it */
+    cl_event previous = NULL; /* the last step's; out of order, the next step waits for it */
     launch->count = 0;
     clxent_status status = reserve_events(ctx, CLX_MAX_STEPS);
     if (status != CLXENT_OK) return status;

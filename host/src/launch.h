@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A launch: a list of steps on its way to the queue, and what all of them are told of the call. */
+ * A launch: a list of steps to enqueue, and the parameters of the call that all steps share. */
 #ifndef CLX_LAUNCH_H
 #define CLX_LAUNCH_H
 
@@ -13,9 +13,10 @@
 typedef struct clx_launch clx_launch;
 typedef struct clx_step clx_step;
 
-/* A step is what can be enqueued behind events, and has an event: a kernel of ours (clx_enqueue_kernel), or,
- * by a function of its own, a copy, a library's matrix product, a callback. The function enqueues on the
- * context's queue. *event, when event is not NULL, is that of its last command. */
+/* A step can be enqueued behind events, and has an event. It is a kernel of this library (clx_add_kernel()),
+ * or a command with an enqueue function of its own: a copy, a library's matrix product, a callback. The
+ * function enqueues on the context's queue, and sets *event, when event is not NULL, to the event of its last
+ * command. */
 struct clx_step {
     clxent_status (*enqueue)(clx_launch *launch, const clx_step *step, cl_uint n_wait, const cl_event *wait,
                              cl_event *event);
@@ -28,7 +29,7 @@ enum { CLX_MAX_STEPS = 6 };
 struct clx_launch {
     clxent_plan *plan;
     clx_params params;
-    cl_mem arrays[CLXENT_A_COUNT]; /* by the kernels' arguments; NULL: absent */
+    cl_mem arrays[CLXENT_A_COUNT]; /* in the order of the kernels' arguments; NULL: absent */
     cl_mem workspace;
     clx_step steps[CLX_MAX_STEPS];
     int count; /* of steps not yet enqueued */
@@ -37,12 +38,13 @@ struct clx_launch {
 /* Fills all but the steps and the workspace. */
 void clx_launch_init(clx_launch *launch, clxent_plan *plan, const clx_call *call);
 
-/* Tells the kernels that the (N,C) arrays hold so many rows of one outer index and no other: those rows' runs
- * one after another. Row 0 would be at the place of the first of them, less its number. */
+/* Tells the kernels that the (N,C) arrays hold only so many rows of one outer index, one class's run of rows
+ * after another. If the first of these rows is row f, the caller places row 0 f elements before the
+ * buffer. */
 void clx_pack_piece(clx_params *params, int64_t rows);
 
-/* Tells the kernels where the scratch is: `layout`, at an offset of the workspace, its places for rows
- * beginning with row first_kept and row first_split. */
+/* Tells the kernels where the scratch is: at `offset` in the workspace, in this layout. The places for kept
+ * rows begin with row first_kept, those for split rows with row first_split. */
 void clx_place_workspace(clx_params *params, const clxent_plan *plan, const clx_workspace *layout,
                          size_t offset, int64_t first_kept, int64_t first_split);
 
@@ -50,12 +52,13 @@ void clx_place_workspace(clx_params *params, const clxent_plan *plan, const clx_
 void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,
                     size_t scratch_bytes);
 
-/* Enqueues the steps, one after the other, and empties the list. *event, when event is not NULL, is that of
- * the last one (a marker's, when there is none). On failure, of the last one that was enqueued, on an
- * out-of-order queue, else NULL: the launch's memory is in use until then. */
+/* Enqueues the steps one after the other, and empties the list. Sets *event, when event is not NULL, to the
+ * event of the last step, or of a marker when there is no step. After a failure *event is that of the last
+ * step that was enqueued, if that step has an event (on an out-of-order queue each has one), else NULL. The
+ * launch's memory is in use until that event. */
 clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event);
 
-/* A marker behind all that is on the queue. */
+/* Enqueues a marker behind the events of `wait`, or, without them, behind all that is on the queue. */
 clxent_status clx_enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event);
 
 #endif

@@ -24,8 +24,9 @@ static const char *const entry_names[] = {
 };
 enum { ENTRY_COUNT = sizeof entry_names / sizeof entry_names[0] };
 
-/* The process that filled the first table; 0: none has. Drivers start threads, and a child process gets none
- * of its parent's threads. Read without a lock, which another thread may have held at the fork. */
+/* The process that filled the first table; 0: no process. A driver starts threads, and a child process gets
+ * none of its parent's threads. The number is read without a lock, since another thread may hold a lock at
+ * the fork. */
 static atomic_long opened_by;
 
 clxent_status clx_check_process(clxent_error *err) {
@@ -47,8 +48,8 @@ static void note_process(void) {
     atomic_compare_exchange_strong(&opened_by, &nobody, (long)getpid());
 }
 
-/* How dlopen() names the file that it failed on: as it was asked for where it did not find it, by its path
- * where it did, and another library's name where that one is missing. */
+/* dlopen()'s message names the file that it failed on: as the caller named it if dlopen() did not find it, by
+ * its path if dlopen() found it. If another library is missing, the message names that library. */
 clx_load_failure clx_load_failure_of(const char *library, const char *message) {
     const char *named = strstr(message, library);
     if (strchr(library, '/'))

@@ -60,22 +60,22 @@ typedef struct clx_cl {
 } clx_cl;
 
 /* Fills the table from the OpenCL library that the program already has, else from libOpenCL.so.1
- * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE with what was tried; ERR_FORK. */
+ * (CLXENT_OPENCL_LIBRARY names another). ERR_NO_DEVICE: the message says what was tried. ERR_FORK. */
 clxent_status clx_cl_load(clx_cl *cl, clxent_error *err);
 
-/* Why dlopen(library) failed, by dlerror()'s message. */
+/* Why dlopen(library) failed, read from dlerror()'s message. */
 typedef enum clx_load_failure {
     CLX_LIBRARY_MISSING,       /* there is no such file */
     CLX_LIBRARY_NEEDS_ANOTHER, /* another library, which it needs, is missing or broken */
-    CLX_LIBRARY_BROKEN         /* it is there, and itself at fault */
+    CLX_LIBRARY_BROKEN         /* it is there, and the fault is its own */
 } clx_load_failure;
 clx_load_failure clx_load_failure_of(const char *library, const char *message);
 
-/* ERR_FORK where a table was filled in a process that this one was forked from: the driver may be called in
- * that one alone. */
+/* ERR_FORK if a table was filled in a process that this one was forked from: only that process may call the
+ * driver. */
 clxent_status clx_check_process(clxent_error *err);
 
-/* Whether the driver's objects can be given back to it: not in a fork. */
+/* Whether this process may release the driver's objects: a forked one may not. */
 bool clx_can_release(void);
 
 #endif

@@ -7,8 +7,8 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Adds a kernel of so many teams, one a work-group. `wanted`, a power of two, is lowered to what the kernel
- * and local memory allow. */
+/* Adds a kernel of so many teams; each work-group is a team. It lowers `wanted`, a power of two, to what the
+ * kernel and local memory allow. */
 static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t wanted,
                       size_t scratch_bytes) {
     size_t size = least(wanted, kernel->work_group_limit);
@@ -16,10 +16,10 @@ static void add_teams(clx_launch *launch, clx_kernel *kernel, size_t groups, siz
     if (groups > 0) clx_add_kernel(launch, kernel, groups, size, size * scratch_bytes);
 }
 
-/* Local memory behind the scratch of the last step, for so many vectors of a row, each of `width` elements of
- * `size` bytes: all of them, so that the second pass reads no logit again, or none. Half of what the device
- * has at most: while one group waits at a barrier another reads, and on a CPU a row stays in the caches
- * beside it. */
+/* Adds local memory behind the scratch of the last step, for so many vectors of a row, each of `width`
+ * elements of `size` bytes. It has room for all of them, so that the second pass reads no logit again, or for
+ * none. It takes at most half of the device's local memory: then one group reads while another waits at a
+ * barrier, and on a CPU a row stays in the caches beside it. */
 static void hold_vectors(clx_launch *launch, int64_t vectors, int64_t width, size_t size) {
     enum { ALIGNMENT = 128 }; /* of the largest vector */
     clx_step *step = &launch->steps[launch->count - 1];
@@ -31,8 +31,8 @@ static void hold_vectors(clx_launch *launch, int64_t vectors, int64_t width, siz
     step->scratch_bytes = (size_t)bytes;
 }
 
-/* Gives a row's second pass local memory: in schedule group for the logits that registers do not hold, in
- * wide for exponentials that do not fit where a gradient of 16 bits is to stand. */
+/* Gives a row's second pass local memory. Schedule group keeps there the logits that registers do not hold.
+ * Schedule wide keeps there the exponentials, since they do not fit the place of a 16-bit gradient. */
 static void hold_row(clx_launch *launch, const clx_call *call) {
     const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
     const clxent_plan *plan = launch->plan;
@@ -63,8 +63,9 @@ static void set_rows(clx_launch *launch, int64_t first, int64_t end) {
     launch->params.end_row = end;
 }
 
-/* reduce.cl's kernels: a team a chunk of rows and, where there are several and these are the last, one team
- * over them. A team is a group, or a work-item with rows side by side. */
+/* Adds two kernels of reduce.cl. The first has a team for each chunk of rows. The second has one team over
+ * all chunks; it is left out where there is one chunk, or where these are not the last rows. A team is a
+ * work-group, or a work-item with rows side by side. */
 static void add_reduction(clx_launch *launch, int first_kernel, int64_t first, int64_t end) {
     const clx_facts *facts = &launch->plan->ctx->facts;
     const size_t team = facts->runs_rows_in_vectors ? 1 : facts->runs_items_in_turn ? 16 : 128;
@@ -90,7 +91,7 @@ static void add_parts(clx_launch *launch, clx_kernel *kernel, size_t rows, size_
 
 bool clx_counts_first(const clx_launch *launch, const clx_call *call) {
     const uint32_t divided = CLXENT_OUT_LOSS | CLXENT_OUT_GRAD;
-    /* a phase does not know what those after it ask for */
+    /* a phase does not know what the later phases ask for */
     const bool may_divide = call->phase != CLX_ALL_PHASES || (call->outputs & divided);
     const bool mean = launch->params.reduction == CLX_MEAN && may_divide;
     return !clx_is_softmax(&launch->plan->desc) &&

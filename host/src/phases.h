@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The three phases of a call, as steps of a launch: begin, from the targets alone, counts the rows and makes
- * the divisors; rows, from the logits, gives each row's outputs and its finished gradient; end adds the
- * losses up. */
+ * The three phases of a call, as steps of a launch. Begin counts the rows and makes the divisors, from
+ * targets and weights alone. Rows gives each row's outputs and its finished gradient, from the logits. End
+ * adds up the losses. */
 #ifndef CLX_PHASES_H
 #define CLX_PHASES_H
 
@@ -11,9 +11,9 @@
 bool clx_counts_first(const clx_launch *launch, const clx_call *call);
 bool clx_reads_rows(const clx_call *call);
 
-/* Add a phase's steps for the rows [first, end); all steps between two submits are for the same rows. Begin
- * and end: `first` is a chunk's first row, `end` one chunk's or the call's last, and with that the sums over
- * all rows are finished. */
+/* Each adds a phase's steps for the rows [first, end). All steps between two submits are for the same rows.
+ * In begin and end, `first` is the first row of a chunk; `end` is the end of a chunk or of the call, and at
+ * the end of the call these steps finish the sums over all rows. */
 void clx_add_begin(clx_launch *launch, const clx_call *call, int64_t first, int64_t end);
 clxent_status clx_add_rows(clx_launch *launch, const clx_call *call, int64_t first, int64_t end);
 void clx_add_end(clx_launch *launch, const clx_call *call, int64_t first, int64_t end);

@@ -17,7 +17,7 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
-        outputs = d->outputs; /* one kernel for all that calls may ask: it looks for what is there */
+        outputs = d->outputs; /* one kernel for all that calls may ask for: it looks which are there */
     const bool softmax = clx_is_softmax(d);
     const bool probability = d->targets == CLXENT_TARGETS_PROBABILITY;
     const bool grad = (outputs & CLXENT_OUT_GRAD) != 0;
@@ -83,7 +83,7 @@ clxent_status clxent_plan_create_scheduled(clxent_plan **out, clxent_ctx *ctx, c
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
     clx_kernel *rows = NULL;
     status = clx_plan_row_kernels(plan, plan->desc.outputs, &scalars, &rows);
-    if (status == CLXENT_OK) /* and for calls that leave the gradient out */
+    if (status == CLXENT_OK) /* and the kernels of calls without the gradient */
         status = clx_plan_row_kernels(plan, plan->desc.outputs & ~(uint32_t)CLXENT_OUT_GRAD, &scalars, &rows);
     if (status != CLXENT_OK) goto fail;
     *out = plan;

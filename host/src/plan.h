@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A validated loss, and what is fixed with it: schedule, kernels, scratch. */
+ * A validated loss with its schedule, kernels and scratch. */
 #ifndef CLX_PLAN_H
 #define CLX_PLAN_H
 
@@ -26,7 +26,8 @@ typedef struct clx_open_call {
     cl_mem workspace; /* the caller's; NULL: the plan's own */
     size_t workspace_offset;
     clx_rows_done done;
-    cl_event last; /* out-of-order queue, the caller's workspace: the phase before; NULL: none */
+    cl_event last; /* the event of the phase before, on an out-of-order queue with the caller's workspace;
+                    * NULL: none */
 } clx_open_call;
 
 struct clxent_plan {
@@ -39,7 +40,7 @@ struct clxent_plan {
     clx_plan_row rows[CLX_PLAN_ROWS]; /* the row kernels met so far */
     int row_count;
     cl_mem workspace;        /* the plan's own; NULL until it is needed */
-    cl_event workspace_user; /* out-of-order queue: the last call that uses it; NULL: none */
+    cl_event workspace_user; /* out-of-order queue: the event of the last call that uses it; NULL: none */
     clx_open_call open;
 };
 

@@ -27,7 +27,7 @@ static void keep_build_log(clxent_ctx *ctx, cl_program program) {
         ctx->cl.GetProgramBuildInfo(program, ctx->device, CL_PROGRAM_BUILD_LOG, size, ctx->build_log, NULL);
 }
 
-/* Lets the driver's objects go. */
+/* Releases the driver's objects. */
 static void unbuild(const clxent_ctx *ctx, clx_program *p) {
     const bool release = clx_can_release();
     for (int i = 0; i < CLX_MAX_KERNELS; i++)
@@ -77,8 +77,8 @@ static clxent_status create_kernels(const clxent_ctx *ctx, clx_program *p, const
     return status;
 }
 
-/* Builds p from the binary that was imported for it. False: there is none, or the driver does not take it;
- * the source is compiled then, and nobody is told. */
+/* Builds p from its imported binary. False: there is no such binary, or the driver refuses it. The caller
+ * then compiles the source, and reports nothing. */
 static bool load(const clxent_ctx *ctx, clx_program *p, const char *options,
                  const char *const *kernel_names) {
     clx_blob_entry entry;
@@ -121,8 +121,8 @@ static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_s
     return create_kernels(ctx, p, kernel_names, &ctx->error);
 }
 
-/* The program of kernels/NAME.cl with these options and kernels (NULL at the end): from the context's list,
- * else from the imported ones, else compiled. */
+/* The program of kernels/NAME.cl with these options and kernels (NULL at the end). It comes from the
+ * context's list, else from an imported binary, else from the compiler. */
 static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const char *options,
                                  const char *const *kernel_names, clx_program **out) {
     char key[512];
@@ -152,12 +152,11 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
     return CLXENT_OK;
 }
 
-/* Where a CPU has no AVX-512, PoCL's clang warns of the ABI of vectors that the kernels hand to their own
- * functions, and writes to standard error how often. */
+/* On a CPU without AVX-512 PoCL's clang warns of the ABI of vectors that the kernels pass to their own
+ * functions, and writes the number of warnings to standard error. */
 #define QUIET "-w "
 
-/* OpenCL C 1.2 is what the kernels are written in. Sub-groups came with OpenCL C 2.0, and are a part of 3.0.
- */
+/* The kernels are written in OpenCL C 1.2. Sub-groups need OpenCL C 2.0 or 3.0. */
 static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
     if (ctx->facts.language) return ctx->facts.language;
     if (!subgroups) return "-cl-std=CL1.2 ";
@@ -165,7 +164,8 @@ static const char *language_option(const clxent_ctx *ctx, bool subgroups) {
                                                                       : "-cl-std=CL3.0 -DSUBGROUPS=1 ";
 }
 
-/* For a device that runs rows in vectors: several rows at once where a row is not vectors itself. */
+/* For a device that runs rows in vectors. Where a row itself has no vectors, the kernel takes several rows at
+ * once. */
 static const char *vector_option(const clx_facts *facts, clxent_schedule schedule) {
     if (!facts->runs_rows_in_vectors) return "";
     return schedule == CLXENT_SCHEDULE_LANE ? " -DROWS=16" : clx_is_wide(facts, schedule) ? " -DCPU=1" : "";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Built kernels: loaded or compiled once a context for each set of build options, found again by them. */
+ * Built kernels. A context loads or compiles a program once for each set of build options, and finds it again
+ * by these options. */
 #ifndef CLX_PROGRAM_H
 #define CLX_PROGRAM_H
 
@@ -7,25 +8,25 @@
 
 enum { CLX_MAX_KERNELS = 4 };
 
-/* What each class brings beside its logit: option U of row.cl. */
+/* The value that each class has beside its logit: option U of row.cl. */
 #define CLX_U_MAP(X) X(NONE) X(WEIGHT) X(PROBABILITY) X(GRAD_OUTPUT)
 #define CLX_U_(name) CLX_U_##name,
 typedef enum clx_u { CLX_U_MAP(CLX_U_) } clx_u;
 
-/* What a kernel is built for. The defaults of kernels/ are all zero. */
+/* The build options of a kernel. */
 typedef struct clx_build {
     clxent_op op;
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
     int softcap, scaled, stats, strided, from_lse, from_state;
     clx_u u;
-    int width, tile;
+    int width, tile; /* 0: the kernel's own */
 } clx_build;
 
 typedef struct clx_kernel {
     cl_kernel kernel;
     const char *name;
     size_t work_group_limit; /* a power of two */
-    /* What its arguments are, for enqueue.c. */
+    /* The arguments that launch.c has set. */
     bool is_set;
     int32_t present; /* bit i: array i is not NULL */
     size_t scratch_bytes;
@@ -34,7 +35,7 @@ typedef struct clx_kernel {
 typedef struct clx_program {
     struct clx_program *next;
     char *key;     /* the source's name and the options */
-    bool compiled; /* from source; else it was imported */
+    bool compiled; /* compiled from source; else imported */
     cl_program program;
     clx_kernel kernels[CLX_MAX_KERNELS];
 } clx_program;

@@ -7,7 +7,7 @@
 static const char magic[8] = {'c', 'l', 'x', 'e', 'n', 't', 'P', 'C'};
 static const uint32_t version = 1;
 
-/* FNV-1a, 64 bits. Every step can be undone, so no change of a single byte goes unseen. */
+/* FNV-1a, 64 bits. Every step is invertible, so a change of a single byte always changes the checksum. */
 static uint64_t checksum(const unsigned char *data, size_t bytes) {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < bytes; i++) hash = (hash ^ data[i]) * 0x100000001b3u;
@@ -16,7 +16,7 @@ static uint64_t checksum(const unsigned char *data, size_t bytes) {
 
 /* ---------------------------------------------------------------- reading ----------------------------- */
 
-/* The next `bytes` of the `*left` at `*at`, which shrink by them; NULL when there are not so many. */
+/* Takes `bytes` bytes off the `*left` bytes at `*at`. NULL: there are not so many. */
 static const void *take(const unsigned char **at, size_t *left, uint64_t bytes) {
     const void *taken = *at;
     if (bytes > *left) return NULL;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Compiled programs as one run of bytes that can be stored: read with suspicion, written in one pass. Nothing
- * here knows OpenCL; what the bytes of a program mean is the driver's business.
+ * Compiled programs as one run of bytes for storage. The reader trusts no byte; the writer takes one pass.
+ * Nothing here knows OpenCL: only the driver knows the meaning of a program's bytes.
  *
- * Layout, integers in the machine's own byte order (a blob of another order has another version):
+ * Layout. Integers have the machine's own byte order; with the other order the version reads as another one:
  *
  *     "clxentPC"  u32 version  u32 identity_bytes  identity
  *     each entry: u32 key_bytes  u64 binary_bytes  key  binary
  *     u64 FNV-1a of all that stands before it
  *
- * The identity says for what the binaries were made, down to the driver's version: they are of use where it
- * is the same. A key says what a binary is. Both are plain text without a NUL. */
+ * The identity names the clxent, the device and the driver version that the binaries were made for. They are
+ * valid only where it is the same. A key names a program. Both are plain text without a NUL. */
 #ifndef CLX_PROGRAM_BLOB_H
 #define CLX_PROGRAM_BLOB_H
 
@@ -31,15 +31,15 @@ typedef struct clx_blob_entry {
     size_t binary_bytes; /* not 0 */
 } clx_blob_entry;
 
-/* Whether these bytes are a whole, undamaged blob, every length in it checked. Reads nothing outside them,
- * whatever they hold; allocates nothing. */
+/* Whether these bytes are a whole, undamaged blob. Checks every length in it. Reads nothing outside the
+ * bytes, whatever they hold, and allocates nothing. */
 bool clx_blob_open(clx_blob *out, const void *data, size_t bytes);
 
-/* Takes the next entry off the blob (a copy of it, to be able to begin anew). False: there is none. */
+/* Takes the next entry off the blob. To read a blob again, pass a copy. False: there is no entry. */
 bool clx_blob_next(clx_blob *blob, clx_blob_entry *out);
 
-/* Writes begin, add ..., end. What does not fit into `capacity` is counted only: with data NULL, that is the
- * way to learn the size. */
+/* Writes a blob by begin, add ..., end. It only counts what does not fit into `capacity`: with data NULL it
+ * gives the size of the blob. */
 typedef struct clx_blob_writer {
     unsigned char *data;
     size_t capacity;

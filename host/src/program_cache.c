@@ -9,7 +9,7 @@
 #include "kernel_sources.h"
 #include "program.h"
 
-/* For what this context's binaries are good: these kernels, compiled by this driver for this device. */
+/* The identity of this context's binaries: these kernels, compiled by this driver for this device. */
 typedef struct identity {
     char text[1024];
 } identity;
@@ -56,14 +56,14 @@ clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size
     if (bytes == 0) return CLXENT_OK;
     const clxent_status status = identify(ctx, &own, &ctx->error);
     if (status != CLXENT_OK) return status;
-    /* The copy is checked, not the original: that may be a file which somebody still writes to. */
+    /* Check the copy, not the original: that may be a file to which somebody still writes. */
     unsigned char *copy = malloc(bytes);
     if (copy == NULL)
         return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for programs of %zu bytes", bytes);
     memcpy(copy, data, bytes);
     if (!clx_blob_open(&blob, copy, bytes) || blob.identity_bytes != strlen(own.text) ||
         memcmp(blob.identity, own.text, blob.identity_bytes) != 0) {
-        free(copy); /* damaged, or made for another device, driver or version: it is as if there were none */
+        free(copy); /* damaged, or made for another device, driver or version: ignore it */
         return CLXENT_OK;
     }
     ctx->imported = blob;
@@ -71,9 +71,9 @@ clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size
     return CLXENT_OK;
 }
 
-/* The program was built for one device alone, though a caller's cl_context may have several: of the binaries,
- * one a device, its is the one that there is. (Not found by CL_PROGRAM_DEVICES: PoCL lists the context's
- * devices there, but has sizes of those only that it built for.) */
+/* The program was built for one device alone, though a caller's cl_context may have several. OpenCL lists a
+ * binary for each device; only that of our device has a size. (CL_PROGRAM_DEVICES does not help: PoCL lists
+ * the context's devices there, but has sizes only of those that it built for.) */
 static clxent_status add_program(clxent_ctx *ctx, const clx_program *program, clx_blob_writer *writer) {
     enum { MAX_DEVICES = 128 };
     size_t sizes[MAX_DEVICES] = {0}, bytes = 0, index = 0;
@@ -104,7 +104,7 @@ static clxent_status add_program(clxent_ctx *ctx, const clx_program *program, cl
     return status;
 }
 
-/* An imported program that the driver refused was compiled anew. */
+/* Whether the driver refused this imported program, so that it was compiled anew. */
 static bool is_replaced(const clxent_ctx *ctx, const clx_blob_entry *entry) {
     for (const clx_program *p = ctx->programs; p; p = p->next)
         if (p->compiled && has_key(entry, p->key)) return true;
@@ -128,7 +128,7 @@ clxent_status clxent_ctx_export_programs(clxent_ctx *ctx, void *data, size_t cap
     while (clx_blob_next(&rest, &entry))
         if (!is_replaced(ctx, &entry)) clx_blob_add(&writer, &entry);
     for (const clx_program *p = ctx->programs; p; p = p->next) {
-        if (!p->compiled && clx_imported_program(ctx, p->key, &entry)) continue; /* it is there already */
+        if (!p->compiled && clx_imported_program(ctx, p->key, &entry)) continue; /* the import above has it */
         status = add_program(ctx, p, &writer);
         if (status != CLXENT_OK) return status;
     }

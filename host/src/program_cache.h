@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Programs that a context was given ready-made, and those it can give to others. What their bytes look like
- * is program_blob.h's, when one is asked for is program.c's. */
+ * Import and export of a context's programs. program_blob.h defines their bytes; program.c decides when to
+ * use an imported one. */
 #ifndef CLX_PROGRAM_CACHE_H
 #define CLX_PROGRAM_CACHE_H
 

@@ -10,7 +10,7 @@
 
 #include "error.h"
 
-/* FNV-1a, 64 bits, going on from `hash`. */
+/* FNV-1a, 64 bits, continued from `hash`. */
 static uint64_t hash_on(uint64_t hash, const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
     return hash;

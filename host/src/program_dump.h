@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Programs as they are compiled, for who wants to read them or compile them elsewhere. */
+ * Writes programs as they are compiled, for people who want to read them or compile them elsewhere. */
 #ifndef CLX_PROGRAM_DUMP_H
 #define CLX_PROGRAM_DUMP_H
 
@@ -7,9 +7,9 @@
 
 #include "kernel_sources.h"
 
-/* Where the environment has CLXENT_DUMP=FOLDER: writes FOLDER/NAME-HASH.cl, the source's text below a comment
- * with its options. ERR_ARGUMENT where that cannot be written: who asks for the text is told that there is
- * none. */
+/* If the environment has CLXENT_DUMP=FOLDER, writes FOLDER/NAME-HASH.cl: a comment with the options, and
+ * below it the source's text. ERR_ARGUMENT: the file cannot be written. This is an error, since the user has
+ * asked for the text. */
 clxent_status clx_dump_program(clxent_error *err, const clx_kernel_source *source, const char *options);
 
 #endif

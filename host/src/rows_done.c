@@ -14,7 +14,7 @@ bool clx_rows_reserve(clx_rows_done *d) {
     return true;
 }
 
-/* How many ranges begin before the row. */
+/* The number of ranges that begin before the row. */
 static size_t ranges_before(const clx_rows_done *d, int64_t row) {
     size_t i = 0;
     while (i < d->count && d->ranges[i].first < row) i++;

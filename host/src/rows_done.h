@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which rows of a call have been enqueued, when they come in blocks of any order. */
+ * The rows of a call that have been enqueued, for blocks in any order. */
 #ifndef CLX_ROWS_DONE_H
 #define CLX_ROWS_DONE_H
 
@@ -20,7 +20,7 @@ typedef struct clx_rows_done {
 /* Makes room for one range more. False: no memory. */
 bool clx_rows_reserve(clx_rows_done *done);
 
-/* Adds rows that none of the ranges has; there is room. */
+/* Adds rows that no range has. The caller has made room. */
 void clx_rows_add(clx_rows_done *done, int64_t first, int64_t end);
 
 /* The first rows of [first, end) that are done already; none: first == end. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clxent_run: a call on host arrays, and what is said of bad targets. */
+ * clxent_run: a call on host arrays, and the message about bad targets. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ static clxent_status report_bad_targets(clxent_plan *plan, const clx_call *call,
     int64_t at = row;
     char more[48] = "", token[80] = "";
     if (counts[2] == 0) return CLXENT_OK;
-    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN) { /* not the row's own, but the token behind it */
+    if (d->targets == CLXENT_TARGETS_NEXT_TOKEN) { /* the target is the token behind the row's own */
         const int64_t sequence = row / d->sequence_length, next = row % d->sequence_length + 1;
         at = sequence * d->tokens_per_sequence + next;
         snprintf(token, sizeof token, " (sequence %" PRId64 ", token %" PRId64 ")", sequence, next);
@@ -53,7 +53,7 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
 
     clx_slot *counts_slot = &call.slots[CLXENT_A_counts];
     const bool has_loss = !clx_is_softmax(&plan->desc);
-    if (has_loss && !counts_slot->present) { /* bad targets are to be reported all the same */
+    if (has_loss && !counts_slot->present) { /* clxent_run reports bad targets in any case */
         counts_slot->present = true;
         counts_slot->host = counts;
         call.outputs |= CLXENT_OUT_COUNTS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The one place that chooses how rows are spread over the device. */
+ * Chooses how rows are spread over the device. No other file does. */
 #include "schedule.h"
 
 #include <inttypes.h>
@@ -16,10 +16,10 @@ clxent_schedule clxent_device_schedule(const clxent_device_info *info) {
     return clx_long_row_schedule(&facts);
 }
 
-/* Rows that stand side by side: enough for neighbouring work-items to read neighbouring memory. */
+/* So many adjacent rows are enough for neighbouring work-items to read neighbouring memory. */
 enum { ADJACENT_ROWS = 16 };
 
-/* Parts of a row, at most: each reads what all have found. */
+/* The most parts of a row. Each part reads the results of all parts. */
 enum { MOST_PARTS = 64 };
 
 /* Teams that keep the device busy. */
@@ -27,9 +27,10 @@ static int64_t busy_teams(const clxent_ctx *ctx) {
     return (int64_t)ctx->info.compute_units * ctx->tuning.teams_per_unit;
 }
 
-/* As many parts as keep the device busy. Forced: two or more where there are classes for them. */
+/* Cuts a row into as many parts as keep the device busy. A forced split has two parts or more, if there are
+ * enough classes. */
 static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, bool forced) {
-    enum { WIDTH = 16 }; /* parts are whole vectors, of any width */
+    enum { WIDTH = 16 }; /* a part is a number of whole vectors, of any width up to this */
     const int64_t rows = desc->rows > 0 ? desc->rows : 1;
     const int64_t most = desc->classes / (forced ? WIDTH : ctx->tuning.split_part_classes);
     int64_t parts = clx_divided_up(2 * busy_teams(ctx), rows);
@@ -42,15 +43,15 @@ static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, bool f
     return split;
 }
 
-/* What has no sums over a row's classes is not split. */
+/* An operation without sums over a row's classes cannot be split. */
 static bool can_split(const clxent_desc *desc) {
     return desc->op != CLXENT_NLL && !(desc->flags & CLXENT_GRAD_FROM_LSE);
 }
 
-/* Loop iterations of a work-item, at most: five passes over its vectors (sum_row.cl, score_row.cl), and some
- * for the rest. */
+/* The most loop iterations of a work-item: five passes over its vectors (sum_row.cl, score_row.cl), and some
+ * for everything else. */
 static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, const clxent_desc *desc) {
-    enum { SMALLEST_TEAM = 32 }; /* that a device lowers a work-group to */
+    enum { SMALLEST_TEAM = 32 }; /* to which a device lowers a work-group */
     const clxent_tuning *t = &ctx->tuning;
     const int64_t team = clx_group_size(t, desc->classes);
     const int64_t classes_at_once = schedule == CLXENT_SCHEDULE_LANE ? 1
@@ -66,7 +67,7 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
     const uint64_t limit = ctx->facts.loop_limit;
     clxent_schedule schedule = asked;
     *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
-    if (clx_uses_states(desc)) { /* they are what schedule split has of the parts of rows */
+    if (clx_uses_states(desc)) { /* a state has the sums that schedule split makes of a part of a row */
         if (schedule != CLXENT_SCHEDULE_AUTO && schedule != CLXENT_SCHEDULE_SPLIT)
             return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
                             "schedule %s: a plan with state has schedule split; auto takes it",

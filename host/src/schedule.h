@@ -7,13 +7,13 @@
 
 #include "context.h"
 
-/* Schedule split: teams a row, and the classes of each but the last. */
+/* Schedule split: the teams of a row, and the classes of each team but the last. */
 typedef struct clx_split {
     int64_t parts, part_classes;
 } clx_split;
 
-/* The schedule of this desc on this device: `asked`, or its own choice. Refuses one that the
- * device would get wrong. */
+/* The schedule of this desc on this device: `asked`, or for AUTO the library's choice. Refuses a schedule
+ * that the device would run wrong. */
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
                                   clxent_schedule *out, clx_split *split);
 

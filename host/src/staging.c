@@ -31,8 +31,8 @@ clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch)
     cl_int code = CL_SUCCESS;
     if (launch->count == 0) return CLXENT_OK;
     if (transfers->uploaded) {
-        wait[waits++] = transfers->uploaded; /* the last of an in-order queue */
-        code = ctx->cl.Flush(ctx->uploads);  /* or no other queue may wait for it */
+        wait[waits++] = transfers->uploaded; /* the last event of an in-order queue */
+        code = ctx->cl.Flush(ctx->uploads);  /* else no other queue may wait for it */
         if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clFlush(uploads)");
     }
     if (transfers->computed) wait[waits++] = transfers->computed;
@@ -44,7 +44,7 @@ clxent_status clx_transfers_launch(clx_transfers *transfers, clx_launch *launch)
 }
 
 clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, clxent_status status) {
-    /* In this order each waits for nothing that is not submitted. */
+    /* In this order each queue waits only for commands that are submitted. */
     struct {
         const char *name;
         cl_command_queue queue;
@@ -53,7 +53,7 @@ clxent_status clx_transfers_finish(clxent_ctx *ctx, clx_transfers *transfers, cl
                {"kernels", ctx->queue, &transfers->computed},
                {"downloads", ctx->downloads, &transfers->downloaded}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        /* clFinish alone will not do: rusticl (Mesa 22.3) does not wait there for what was flushed. */
+        /* clFinish alone is not enough: in rusticl (Mesa 22.3) it does not wait for flushed commands. */
         cl_int code = *all[i].last ? ctx->cl.WaitForEvents(1, all[i].last) : CL_SUCCESS;
         if (code != CL_SUCCESS && status == CLXENT_OK)
             status = clx_fail_cl(&ctx->error, code, "clWaitForEvents(%s)", all[i].name);
@@ -108,13 +108,14 @@ static clxent_status upload(clxent_ctx *ctx, clx_transfers *transfers, const clx
 clxent_status clx_stage(clxent_ctx *ctx, clx_transfers *transfers, clx_staged *staged, size_t room) {
     const bool copied = staged->is_copied;
     clxent_status status = CLXENT_OK;
-    if (!copied) clx_stage_release(ctx, staged); /* it is of other host memory */
+    if (!copied) clx_stage_release(ctx, staged); /* the old buffer is of other host memory */
     if (staged->mem == NULL) status = make_buffer(ctx, staged, copied ? room : staged->bytes);
     return status == CLXENT_OK && copied && staged->is_read ? upload(ctx, transfers, staged) : status;
 }
 
-/* A map makes the device's writes visible in the host's memory, which is the buffer's own. It blocks: rusticl
- * (Mesa 22.3) refuses to unmap what a map that does not block gave, and there is no copy to overlap. */
+/* A map makes the device's writes visible in the host's memory, which the buffer uses. The map blocks:
+ * rusticl (Mesa 22.3) refuses to unmap the result of a map that does not block, and there is no copy to
+ * overlap. */
 static clxent_status map_and_unmap(clxent_ctx *ctx, clx_transfers *transfers, const clx_staged *staged) {
     const clx_cl *cl = &ctx->cl;
     const cl_event *after = transfers->computed ? &transfers->computed : NULL;

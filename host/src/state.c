@@ -24,7 +24,7 @@ clxent_status clx_check_has_states(const clxent_plan *plan, const char *function
 
 /* ---------------------------------------------------------------- one state --------------------------- */
 
-/* An array of states, as doubles: every f32 is one. */
+/* An array of states, read as doubles: a double holds every f32. */
 typedef struct state_array {
     const void *data;
     bool f64;
@@ -35,7 +35,7 @@ static double column_of(const state_array *s, int64_t state, int column) {
     return s->f64 ? ((const double *)s->data)[at] : (double)((const float *)s->data)[at];
 }
 
-/* A number in two columns; -1: it is none. */
+/* The number in two columns; -1: they hold no valid number. */
 static int64_t number_of(const state_array *s, int64_t state, int high) {
     const double number = 65536 * column_of(s, state, high) + column_of(s, state, high + 1);
     return number >= 0 && number <= INT32_MAX ? (int64_t)number : -1;
@@ -54,7 +54,7 @@ static double kind_of(const clxent_plan *plan, const clxent_scalars *scalars) {
     return scalars->label_smoothing > 0 ? CLXENT_STATE_OF_WEIGHTS : CLXENT_STATE_PLAIN;
 }
 
-/* `which`: its place in the messages. */
+/* `which`: the number of the array in messages. */
 static clxent_status check_kind(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
                                 int64_t state, int64_t row, size_t which) {
     const double kind = column_of(s, state, CLXENT_STATE_KIND), expected = kind_of(plan, scalars);
@@ -89,9 +89,9 @@ clxent_status clx_check_whole_states(const clxent_plan *plan, const clxent_scala
     return CLXENT_OK;
 }
 
-/* ---------------------------------------------------------------- several as one ---------------------- */
+/* ---------------------------------------------------------------- merging ----------------------------- */
 
-/* What two states of neighbouring slices amount to; see CLXENT_STATE_MAP. */
+/* The sums of a state, which merge with those of a neighbouring slice; see CLXENT_STATE_MAP. */
 typedef struct sums {
     double ref, own, others, u, dot, entropy, best, target;
     int64_t best_at;
@@ -174,7 +174,7 @@ static void store(void *out, bool f64, int64_t row, double kind, slice c, const 
             ((float *)out)[row * COLUMNS + i] = (float)columns[i];
 }
 
-/* All classes of the states of a row, which must be side by side. */
+/* Finds the classes that the states of a row cover together. Their slices must be side by side. */
 static clxent_status join_slices(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
                                  int64_t row, int64_t rows, size_t count, slice *all) {
     clxent_error *err = &plan->ctx->error;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arrays that have something for each row go through the device a block of rows at a time. The others, and
- * the workspace, stay for the whole call. What fits as one block is one launch, as an enqueued call is. Else
- * there are two passes: one counts, from targets and row weights alone, in blocks of whole chunks; one
- * computes the rows, in blocks of whole outer indices; where not even one of those fits, in pieces of one. In
- * the caller's (N,C) arrays a piece is a run of rows for each class. It is copied, one run after another, and
- * the kernels are told that these are the array. */
+ * Arrays with elements for each row go through the device a block of rows at a time. The other arrays and the
+ * workspace stay on the device for the whole call. A call that fits as one block is one launch, like an
+ * enqueued call. Otherwise there are two passes. The first counts, from targets, segments and row weights
+ * alone, in blocks of whole chunks. The second computes the rows, in blocks of whole outer indices; where not
+ * even one outer index fits, in pieces of one. In the caller's (N,C) arrays a piece is a run of rows for each
+ * class. The library copies a piece one run after another, and tells the kernels that these runs are the
+ * whole array. */
 #include "stream.h"
 
 #include <assert.h>
@@ -14,14 +15,14 @@
 #include "error.h"
 #include "staging.h"
 
-/* A block that is copied has about so many bytes: enough for a copy to run at full speed, few enough for the
- * first upload and the last download, which nothing overlaps, not to matter, and for a CPU device's caches.
- */
+/* A copied block has about so many bytes. They are enough for a copy to run at full speed. They are few
+ * enough for a CPU device's caches, and for the first upload and the last download, which nothing overlaps,
+ * to cost little. */
 #define COPIED_BLOCK_BYTES (UINT64_C(8) << 20)
 
 enum { MAX_SLOTS = 2 }; /* one block is copied while one is computed */
 
-/* Device memory for a block, and who uses it. */
+/* Device memory for a block, and the event of its last use. */
 typedef struct block_slot {
     clx_staged staged[CLXENT_A_COUNT];
     cl_event done; /* the block's last command; NULL: none */
@@ -33,18 +34,18 @@ typedef struct stream {
     const clx_call *call;
     clx_transfers *transfers;
     int scored;                        /* the array of the logits */
-    bool in_place;                     /* grad is their own memory */
-    uint32_t row_arrays, count_arrays; /* those that have rows, bit i for array i; of them what is counted */
+    bool in_place;                     /* grad is the logits' own memory */
+    uint32_t row_arrays, count_arrays; /* bit i: array i has rows; array i has rows and is read to count */
     uint64_t whole_bytes;              /* of the arrays that stay */
     clx_staged whole[CLXENT_A_COUNT], workspace;
     block_slot slots[MAX_SLOTS];
 } stream;
 
-/* All rows of the call, a block at a time. */
+/* A pass over all rows of the call, a block at a time. */
 typedef struct pass {
-    bool counts; /* before the rows; else it is theirs */
+    bool counts; /* the pass that counts, before the rows' pass */
     uint32_t arrays;
-    bool in_pieces; /* of outer indices, which none of its blocks goes beyond */
+    bool in_pieces; /* blocks are pieces of an outer index, and none crosses its end */
     int64_t unit;   /* rows that stay together */
     clxent_status (*work)(clx_blocks *, int64_t first, int64_t end);
     int64_t block; /* rows */
@@ -59,14 +60,15 @@ static uint64_t most(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
-/* ---------------------------------------------------------------- what there is ----------------------- */
+/* ---------------------------------------------------------------- the arrays -------------------------- */
 
 static bool is_in_place(const clx_call *call, int scored) {
     const clx_slot *logits = &call->slots[scored], *grad = &call->slots[CLXENT_A_grad];
     return logits->present && grad->present && logits->host == grad->host;
 }
 
-/* What the array's memory is used as: in place the gradient's padding is written too. */
+/* The array whose shape the memory has: in place the logits' memory has the gradient's shape, since the
+ * gradient's padding is written too. */
 static int shape_of(const stream *s, int array) {
     return s->in_place && array == s->scored ? CLXENT_A_grad : array;
 }
@@ -91,9 +93,9 @@ static void sort_arrays(stream *s) {
     if (d->targets == CLXENT_TARGETS_PROBABILITY) s->count_arrays &= ~(1u << CLXENT_A_targets);
 }
 
-/* ---------------------------------------------------------------- how large a block ------------------- */
+/* ---------------------------------------------------------------- the size of blocks ------------------ */
 
-/* Bytes of an array for any block of so many rows. */
+/* The bytes of an array that are enough for any block of so many rows. */
 static uint64_t room_of(const stream *s, int array, bool in_pieces, int64_t block) {
     const clxent_desc *d = &s->plan->desc;
     const int shape = shape_of(s, array);
@@ -110,12 +112,14 @@ static uint64_t room_of_block(const stream *s, uint32_t arrays, bool in_pieces, 
     return bytes;
 }
 
-/* That of the rows' pass is chosen with its block, and stays. */
+/* The workspace of a pass. The rows' pass chooses it together with its block; the pass that counts uses the
+ * same. */
 static clx_workspace workspace_of_pass(const stream *s, const pass *p, int64_t block) {
     return p->counts ? s->blocks.layout : clx_blocks_workspace(&s->blocks, block);
 }
 
-/* All that is on the device during the pass. That of the rows leaves enough to count before. */
+/* The bytes on the device during the pass. Those of the rows' pass are enough for the pass that counts before
+ * it. */
 static uint64_t memory_for(const stream *s, const pass *p, int64_t block, int slots) {
     const uint64_t stays = s->whole_bytes + (uint64_t)workspace_of_pass(s, p, block).bytes;
     const uint64_t blocks = (uint64_t)slots * room_of_block(s, p->arrays, p->in_pieces, block);
@@ -138,12 +142,12 @@ static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint6
            memory_for(s, p, block, slots) <= budget_of(ctx);
 }
 
-/* The rows that blocks divide: all, or those of an outer index. */
+/* The rows that blocks divide: those of the call, or those of an outer index. */
 static int64_t whole_of(const stream *s, const pass *p) {
     return p->in_pieces ? s->plan->desc.inner : s->call->rows;
 }
 
-/* The largest block that fits so often, of up to block_bytes bytes; 0: none does. */
+/* The largest block of up to block_bytes bytes that fits so many times; 0: none fits. */
 static int64_t largest_block(const stream *s, const pass *p, int slots, uint64_t block_bytes) {
     const int64_t whole = whole_of(s, p);
     int64_t fitting = 0, beyond = clx_divided_up(whole, p->unit) + 1; /* in units */
@@ -158,7 +162,8 @@ static int64_t largest_block(const stream *s, const pass *p, int slots, uint64_t
     return (int64_t)least((uint64_t)(fitting * p->unit), (uint64_t)whole);
 }
 
-/* A buffer that is too large by itself is refused where it is made. */
+/* Refuses a call whose smallest block does not fit. make_buffer() (staging.c) refuses a single buffer that is
+ * too large. */
 static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
     clxent_ctx *ctx = s->plan->ctx;
     const unsigned long long needed = memory_for(s, p, unit, 1);
@@ -177,7 +182,7 @@ static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
         ctx->info.name, (unsigned long long)ctx->info.global_memory_bytes, needed, (long long)unit, plural);
 }
 
-/* Whether the pass's blocks are copied to the device; else they are used where they stand. */
+/* Whether the pass's blocks are copied to the device; else the device uses them in place. */
 static bool is_copied(const stream *s, const pass *p) {
     return p->in_pieces || !s->plan->ctx->info.unified_memory;
 }
@@ -208,11 +213,11 @@ static clxent_status divide(const stream *s, pass *p) {
     if (block >= whole) return CLXENT_OK;
     const int64_t units = clx_divided_up(whole, unit);
     const int64_t blocks = clx_divided_up(whole, block);
-    p->block = clx_divided_up(units, blocks) * unit; /* of about one size */
+    p->block = clx_divided_up(units, blocks) * unit; /* all blocks have about one size */
     return CLXENT_OK;
 }
 
-/* Where the block ends that begins with row `first`. */
+/* The end of the block that begins with row `first`. */
 static int64_t end_of_block(const stream *s, const pass *p, int64_t first) {
     const int64_t whole = whole_of(s, p);
     const int64_t left = p->in_pieces ? whole - first % whole : whole - first;
@@ -233,13 +238,13 @@ static clxent_status wait_for(stream *s, block_slot *slot, int64_t first) {
                        (long long)first);
 }
 
-/* An output that leaves gaps between its rows. */
+/* Whether an output has gaps between its rows. */
 static bool has_gaps(const stream *s, int array) {
     int64_t stride = 0, touched = 0;
     return clx_matrix_of(&s->plan->desc, shape_of(s, array), &stride, &touched) && stride > touched;
 }
 
-/* What the block is of one array: where it is in the caller's, and its form there. */
+/* The block's part of one array: its place and its form in the caller's array. */
 static clx_piece piece_of(const stream *s, const pass *p, int array, int64_t first, int64_t end) {
     const clxent_desc *d = &s->plan->desc;
     if (p->in_pieces) return clx_piece_of(d, shape_of(s, array), first, end);
@@ -271,7 +276,7 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
         if (status != CLXENT_OK) return status;
         const int argument = clx_argument_of(&launch->plan->desc, i);
         launch->arrays[argument] = staged->mem;
-        int64_t stride = 0, elements = 0; /* of an (N,C) array: a piece has a row's classes `rows` apart */
+        int64_t stride = 0, elements = 0; /* of an (N,C) array; in a piece a row's classes are `rows` apart */
         const bool packed = p->in_pieces && clx_matrix_of(&launch->plan->desc, i, &stride, &elements);
         launch->params.at[argument] = packed ? -first : -piece.first;
     }
@@ -282,7 +287,7 @@ static clxent_status stage(stream *s, const pass *p, block_slot *slot, int64_t f
     return CLXENT_OK;
 }
 
-/* Enqueues the way back of the block's outputs; the slot is in use until that is done. */
+/* Enqueues the transfer of the block's outputs to the host. The slot is in use until that is done. */
 static clxent_status collect(stream *s, block_slot *slot) {
     clxent_ctx *ctx = s->plan->ctx;
     cl_event *last = &s->transfers->computed;
@@ -314,7 +319,7 @@ static clxent_status submit(void *transfers, clx_launch *launch) {
 
 static void release_slots(stream *s) {
     clxent_ctx *ctx = s->plan->ctx;
-    for (int i = 0; i < MAX_SLOTS; i++) { /* what is enqueued keeps the buffers that it uses */
+    for (int i = 0; i < MAX_SLOTS; i++) { /* enqueued commands keep the buffers that they use */
         for (int array = 0; array < CLXENT_A_COUNT; array++)
             clx_stage_release(ctx, &s->slots[i].staged[array]);
         if (s->slots[i].done) ctx->cl.ReleaseEvent(s->slots[i].done);
@@ -322,8 +327,8 @@ static void release_slots(stream *s) {
     }
 }
 
-/* Enqueues all blocks, waits for them, and gives their memory back. Without rows there is one block, of none.
- */
+/* Enqueues all blocks, waits for them, and releases their memory. A call without rows has one block without
+ * rows. */
 static clxent_status run_pass(stream *s, const pass *p) {
     const int64_t rows = s->call->rows;
     clxent_status status = CLXENT_OK;

@@ -16,7 +16,7 @@ const clx_struct clx_arrays_struct = STRUCT(clxent_arrays, CLXENT_ARRAYS_INIT, s
 const clx_struct clx_buffers_struct = STRUCT(clxent_buffers, CLXENT_BUFFERS_INIT, state);
 const clx_struct clx_device_info_struct = STRUCT(clxent_device_info, CLXENT_DEVICE_INFO_INIT, why);
 
-/* No version's struct is so much larger: the size was never set. */
+/* No later version adds so many bytes to a struct. A larger size means that the caller has never set it. */
 enum { MOST_GROWTH = 4096 };
 
 static size_t size_of(const void *given) {

@@ -23,7 +23,7 @@ clxent_tuning clx_tuning_of(const clxent_device_info *info) {
     return clx_tuning_in(clx_tuned_devices, info);
 }
 
-/* 0 passes: the table's value. */
+/* Accepts 0: it stands for the table's value. */
 static clxent_status check(const char *name, int32_t value, int32_t least, int32_t most, bool power,
                            clxent_error *err) {
     const bool in_range = value >= least && value <= most && (!power || (value & (value - 1)) == 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a desc may be. Everything that can be refused is refused here, before anything is compiled. */
+ * Checks a desc. Everything that can be refused is refused here, before anything is compiled. */
 #include "validate.h"
 
 #include <inttypes.h>
@@ -12,8 +12,8 @@
 #include "structs.h"
 
 #define MAX_CLASSES INT32_MAX
-/* A row has less than 8 KiB of scratch (clx_workspace_of(); most where it has 64 parts), which is a sum of 64
- * bits for as many as these. */
+/* A row has less than 8 KiB of scratch (clx_workspace_of()); it has most with 64 parts. So the scratch of
+ * this many rows fits 64 bits. */
 #define MAX_ROWS (INT64_MAX / 8192)
 
 typedef enum dtype_kind { NO_KIND, FLOATING, INTEGER } dtype_kind;
@@ -113,10 +113,10 @@ static clxent_status check_dtypes(clxent_error *err, const clxent_device_info *d
     return CLXENT_OK;
 }
 
-/* Elements that an (N,C) array may span: its bytes fit an int64. */
+/* The most elements that an (N,C) array may span, so that its bytes fit an int64. */
 #define MOST_ELEMENTS (INT64_MAX / 16)
 
-/* Whether one of this stride does not span more. */
+/* Whether an (N,C) array of this stride spans no more. */
 static bool span_fits(const clxent_desc *d, int64_t stride, int64_t classes) {
     int64_t end = 0, last = 0;
     const int64_t outer = d->rows / d->inner;
@@ -245,7 +245,7 @@ static clxent_status check_outputs(clxent_error *err, const clxent_desc *d) {
     return CLXENT_OK;
 }
 
-/* Options that an operation does not have. */
+/* Refuses options that an operation does not have. */
 static clxent_status check_combination(clxent_error *err, const clxent_device_info *device,
                                        const clxent_desc *d) {
     const char *op = clxent_op_name(d->op);
@@ -308,7 +308,7 @@ clxent_scalars clx_desc_scalars(const clxent_desc *desc) {
     return s;
 }
 
-/* As the kernels will hold it: a double that an f32 cannot tell from 0 or from infinity is refused. */
+/* The scalar as the kernels hold it: in f32 a large double is infinite. */
 static double as_real(const clxent_desc *d, double x) {
     return clx_real(d) == CLXENT_F64 ? x : (double)(float)x;
 }
@@ -332,8 +332,8 @@ clxent_status clx_check_scalars(clxent_error *err, const clxent_desc *d, const c
     if (s->z_loss < 0) return clx_fail(err, CLXENT_ERR_ARGUMENT, "z_loss %g is less than 0", s->z_loss);
     if (s->softcap < 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than 0 (0 is off)", s->softcap);
-    /* Subnormal in f32 may be flushed to 0 by the device, and has fewer digits where it is not. The kernels
-     * hold the softcap, the scale, their quotient, and the inverse of the softcap. */
+    /* A device may flush a subnormal f32 to 0, and a subnormal has fewer digits, so these numbers must be
+     * normal. The kernels hold the softcap, the scale, their quotient, and the inverse of the softcap. */
     const double smallest = clx_real(d) == CLXENT_F64 ? 2.3e-308 : 1.2e-38, largest = 1 / smallest;
     if (s->softcap != 0 && s->softcap < smallest)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "softcap %g is less than %g, the smallest (0 is off)",

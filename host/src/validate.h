@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a desc and a call's scalars may be. */
+ * Checks of a desc, and of a call's scalars. */
 #ifndef CLX_VALIDATE_H
 #define CLX_VALIDATE_H
 

@@ -21,7 +21,7 @@ clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t k
     clx_workspace w = {.bytes = 0};
     add(&w, CLX_TOTALS, sizeof(clx_totals));
     add(&w, CLX_COUNT_PARTIALS, chunks * (int64_t)sizeof(clx_counts));
-    /* all is counted, and the counts added up, before a loss is */
+    /* all rows are counted, and the counts added up, before there is any loss */
     w.at[CLX_LOSS_PARTIALS] = w.at[CLX_COUNT_PARTIALS];
     _Static_assert(sizeof(clx_loss_sums) <= sizeof(clx_counts), "in the place of the counts");
     add(&w, CLX_ROW_CE, kept_bytes);

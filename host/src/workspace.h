@@ -9,9 +9,9 @@ typedef enum clx_span {
     CLX_TOTALS,         /* a clx_totals */
     CLX_COUNT_PARTIALS, /* a clx_counts for each chunk of rows */
     CLX_LOSS_PARTIALS,  /* a clx_loss_sums for each chunk, in the place of the counts */
-    CLX_ROW_CE,         /* a real for each row that is kept until its chunk is added up: its cross entropy, */
-    CLX_ROW_Z,          /* and its z-loss */
-    CLX_ROW_PARTS,      /* what schedule split knows of the parts of each row */
+    CLX_ROW_CE,         /* the cross entropy of each kept row, a real, until its chunk is added up */
+    CLX_ROW_Z,          /* the z-loss of each kept row, likewise */
+    CLX_ROW_PARTS,      /* the sums that schedule split makes of the parts of each row */
     CLX_SPANS
 } clx_span;
 
@@ -20,18 +20,19 @@ typedef struct clx_workspace {
     int64_t bytes;
 } clx_workspace;
 
-/* What schedule split keeps of a row. */
+/* The bytes that schedule split keeps of a row. */
 static inline int64_t clx_part_bytes(const clxent_plan *plan) {
     return plan->split.parts * CLX_PART_REALS * (int64_t)clxent_dtype_size(clx_real(&plan->desc));
 }
 
-/* Of a call of so many rows, of which `kept` are kept at a time and `split` are split at a time. */
+/* The workspace of a call of so many rows. It has room for the losses of `kept` rows and for the parts of
+ * `split` rows at a time. */
 clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t kept, int64_t split);
 
-/* For all of the plan's rows at once. */
+/* The workspace for all of the plan's rows at once. */
 clx_workspace clx_workspace_of(const clxent_plan *plan);
 
-/* Its bytes. ERR_MEMORY where the host has no buffer of that size. */
+/* The bytes of that workspace. ERR_MEMORY: the host's size_t does not hold them. */
 clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes);
 
 #endif

@@ -6,8 +6,8 @@
  *   1. the simple way: a context, a plan, clxent_run() on plain arrays;
  *   2. the options: clxent_desc, clxent_arrays, field by field;
  *   3. devices and details.
- * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h. What is for tests and
- * tuning is in clxent_experimental.h, which may change in any version.
+ * Programs that own an OpenCL queue and cl_mem buffers also read clxent_opencl.h. clxent_experimental.h has
+ * the functions for tests and tuning; it may change in any version.
  *
  *     clxent_ctx *ctx;  clxent_plan *plan;  clxent_error err;
  *     clxent_ctx_create(&ctx, NULL, &err);
@@ -20,19 +20,19 @@
  *     a.loss    = CLXENT_ARRAY(&loss, sizeof loss);
  *     clxent_run(plan, &a);
  *
- * Errors: every function that can fail returns a clxent_status. The message, which names the field,
- * its value and the limit, is in clxent_ctx_last_error() (or in the clxent_error argument where no
- * context exists yet). The library never prints, never exits, and has no global state but one lock,
- * around looking for devices, and the number of the process that opened OpenCL.
+ * Errors: every function that can fail returns a clxent_status. clxent_ctx_last_error() gives the message,
+ * which names the field, its value and the limit; where no context exists yet, the clxent_error argument has
+ * it. The library never prints and never exits. Its only global state is a lock around the search for
+ * devices, and the number of the process that opened OpenCL.
  *
  * Threads: a clxent_ctx, its plans and its messages belong to one thread at a time. Different
  * contexts may be opened and used from different threads at once.
  *
- * fork(): open contexts, and list devices, after it. A driver has threads, which a child process does not
- * get; what the parent opened would wait for them for ever. So in a child of a process that has opened OpenCL
- * (by this library) every function that would call the driver returns ERR_FORK, and the destroy functions
- * free the child's memory alone. The parent is not concerned. A child that calls exec may use the library.
- */
+ * fork(): call fork() first, then open contexts and list devices. A driver starts threads, and a child
+ * process does not get them: a call of the driver in the child would wait for them for ever. So in a child of
+ * a process that has opened OpenCL through this library, every function that would call the driver returns
+ * ERR_FORK, and the destroy functions free only the child's memory. The parent goes on as before. A child
+ * that calls exec may use the library. */
 #ifndef CLXENT_CLXENT_H
 #define CLXENT_CLXENT_H
 
@@ -77,28 +77,30 @@ extern "C" {
 
 typedef enum clxent_status { CLXENT_STATUS_MAP(CLXENT_ENUM_) } clxent_status;
 
-/* "CLXENT_ERR_TARGET" and "a target is not a class"; for a value not in the list, "CLXENT_UNKNOWN"
- * and "unknown status". Static strings. Any thread. */
+/* The name and the text of a status: "CLXENT_ERR_TARGET" and "a target is not a class"; for a value that is
+ * not in the list "CLXENT_UNKNOWN" and "unknown status". The strings are static. Any thread may call. */
 CLXENT_API const char *clxent_status_name(clxent_status status);
 CLXENT_API const char *clxent_status_text(clxent_status status);
 
-/* "0.1.0", of the library that is linked (the macros are those it was compiled with). */
+/* The version of the library that is linked, "0.1.0". The macros are the version of the headers that the
+ * program was compiled with. */
 CLXENT_API const char *clxent_version(void);
 
-/* A struct that begins with struct_size grows in later versions, at its end. Set it by its CLXENT_..._INIT
- * macro or by its clxent_..._init() function, which says how large it is to this program; the library then
- * takes what this program knows of, and the defaults of what it does not. So a program runs with libraries of
- * any later version, and of an earlier one as long as it sets nothing that that one lacks (ERR_ARGUMENT).
- * Other languages call clxent_..._init_sized(), with the size of the struct as they know it. NULL is fine. */
+/* A struct that begins with struct_size gets new fields at its end in later versions. Set it with its
+ * CLXENT_..._INIT macro or its clxent_..._init() function: both store the size that this program knows. The
+ * library reads the fields within that size, and takes the defaults for the fields behind it. So a program
+ * runs with a library of any later version. It also runs with an earlier library as long as it sets no field
+ * that this library lacks (ERR_ARGUMENT). Other languages call clxent_..._init_sized() with the size of the
+ * struct as they know it. All these functions accept NULL. */
 #define CLXENT_INLINE_INIT_(type)                                 \
     static inline void clxent_##type##_init(clxent_##type *out) { \
         clxent_##type##_init_sized(out, sizeof *out);             \
     }
 
-/* What went wrong. It never grows. The message is always NUL-terminated. */
+/* A failure. This struct never grows. The message is always NUL-terminated. */
 typedef struct clxent_error {
     clxent_status status;
-    int32_t opencl_code; /* the OpenCL error, 0 when it was not OpenCL's */
+    int32_t opencl_code; /* the OpenCL error code; 0: the error is not OpenCL's */
     char message[2040];
 } clxent_error;
 
@@ -107,19 +109,20 @@ typedef struct clxent_plan clxent_plan; /* one validated, compiled loss; belongs
 
 typedef struct clxent_ctx_options {
     size_t struct_size;
-    /* Which device: NULL or "" (the environment variable CLXENT_DEVICE, else the best one there),
-     * "gpu", "cpu", "accelerator", a number of clxent_list_devices() ("0"), or any part of
-     * "platform / device" as that lists it ("pocl", "H200"), case not minded. */
+    /* The device to open. NULL or "": the one that the environment variable CLXENT_DEVICE names, else the
+     * best one. Otherwise "gpu", "cpu", "accelerator", a number in the list of clxent_list_devices() ("0"),
+     * or any part of "platform / device" in that list ("pocl", "H200"), in upper or lower case. */
     const char *device;
-    /* Bytes of device buffers that one clxent_run() may hold at a time; 0: what the device has. Every
-     * array that has something for each row is streamed in blocks that fit, with the bits of all at once: of
-     * whole outer indices (clxent_desc: Shape), and where one does not fit, of some of its `inner` rows, down
-     * to one; such blocks are copied, on every device. There for the whole call are class_weight, single
-     * numbers, and scratch: 96 bytes for every 1024 rows of the call, 8 (f64: 16) for each row of a block,
-     * but of 1024 rows at least, and where the library splits rows what their parts need. Arrays
-     * count also where the device uses them where they stand; the workspace that a plan keeps for
-     * clxent_enqueue() does not. When no row fits beside that: ERR_MEMORY, and the message says how many
-     * bytes would do. */
+    /* The most bytes of device buffers that one clxent_run() may hold at a time; 0: all memory of the device.
+     * The library streams each array that has elements for each row through the device, in blocks that fit.
+     * Results have the same bits as without blocks. A block is some whole outer indices (clxent_desc: Shape).
+     * Where one outer index does not fit, a block is some of its `inner` rows, down to one; the library
+     * copies such blocks on every device. For the whole call the device holds class_weight, single numbers
+     * and scratch. Scratch has 96 bytes for every 1024 rows of the call, and 8 (f64: 16) for each row of a
+     * block, but for 1024 rows at least; where the library splits rows, it also has the parts of rows. Arrays
+     * count even where the device uses them in place. The workspace that a plan keeps for clxent_enqueue()
+     * does not count. When no row fits beside all this, the call returns ERR_MEMORY, and the message says how
+     * many bytes are enough. */
     uint64_t memory_bytes;
 } clxent_ctx_options;
 
@@ -129,37 +132,39 @@ CLXENT_API void clxent_ctx_options_init_sized(clxent_ctx_options *out, size_t st
 CLXENT_INLINE_INIT_(ctx_options)
 
 /* Opens a device. options may be NULL. On failure *out is NULL and err (which may be NULL) says why:
- * ERR_NO_DEVICE (no loader, no driver, no device, none that matches; the message says what to do),
+ * ERR_NO_DEVICE (no loader, driver, device, or device that matches; the message says what to do),
  * ERR_ARGUMENT, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_create(clxent_ctx **out, const clxent_ctx_options *options,
                                            clxent_error *err);
 
-/* Closes it. NULL is fine. Plans that still exist keep the device open until they are destroyed. */
+/* Closes a context. NULL is fine. Plans that still exist keep the device open until they are destroyed. */
 CLXENT_API void clxent_ctx_destroy(clxent_ctx *ctx);
 
 /* The message of the last failure on this context or one of its plans; "" when there was none.
  * Valid until the next call on the context. */
 CLXENT_API const char *clxent_ctx_last_error(const clxent_ctx *ctx);
 
-/* All of the last failure: status, OpenCL's code, message. status is CLXENT_OK when there was none; a call
- * that succeeds does not change it. NULL for NULL. Same lifetime. */
+/* The last failure: its status, OpenCL's code and the message. The status is CLXENT_OK when there was no
+ * failure; a call that succeeds does not change it. Valid until the next call on the context. NULL for
+ * NULL. */
 CLXENT_API const clxent_error *clxent_ctx_error(const clxent_ctx *ctx);
 
-/* The compiler's log of the last ERR_BUILD on this context; "" when there was none. Same lifetime. */
+/* The compiler's log of the last ERR_BUILD on this context; "" when there was none. Valid until the next call
+ * on the context. */
 CLXENT_API const char *clxent_ctx_build_log(const clxent_ctx *ctx);
 
-/* Validates desc against this device. The plan copies desc. On failure *out is NULL. The kernels for
- * desc->outputs are compiled here; see there. How rows are spread over the device is the library's choice, by
- * device and shape; clxent_experimental.h can force it.
+/* Validates desc against this device, copies it, and compiles the kernels for desc->outputs (see there). On
+ * failure *out is NULL. The library chooses by device and shape how to spread rows over the device;
+ * clxent_experimental.h has a function that forces the choice.
  * ERR_ARGUMENT, ERR_SHAPE, ERR_DTYPE, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_desc clxent_desc;
 CLXENT_API clxent_status clxent_plan_create(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc);
 CLXENT_API void clxent_plan_destroy(clxent_plan *plan); /* NULL is fine */
 
-/* Computes every output that is not NULL from host arrays, and waits for it. The arrays stay the
- * caller's. Returns ERR_TARGET, with "row 17: target 50257 is not in [0, 50257)" (of next-token targets
- * "row 17 (sequence 2, token 2): ..."), when a target is neither a class nor ignored; all outputs are
- * written then, those rows counting nothing.
+/* Computes every output that is not NULL from host arrays, and waits until it is written. The arrays stay the
+ * caller's. Returns ERR_TARGET when a target is neither a class nor ignored, with the message "row 17: target
+ * 50257 is not in [0, 50257)" (for next-token targets "row 17 (sequence 2, token 2): ..."). It writes all
+ * outputs even then, and does not count the rows with such a target.
  * ERR_BUFFER, ERR_ARGUMENT, ERR_SHAPE (rows), ERR_UNSUPPORTED (scalars), ERR_TARGET, ERR_OPENCL, ERR_BUILD,
  * ERR_MEMORY, ERR_FORK. */
 typedef struct clxent_arrays clxent_arrays;
@@ -195,11 +200,11 @@ typedef enum clxent_dtype { CLXENT_DTYPE_MAP(CLXENT_DTYPE_ENUM_) } clxent_dtype;
 /* Bytes of one element; 0 for CLXENT_DTYPE_DEFAULT and for a value not in the list. */
 CLXENT_API size_t clxent_dtype_size(clxent_dtype dtype);
 
-#define CLXENT_REDUCTION_MAP(X)                                                                 \
-    X(0, MEAN, "mean") /* sum over rows, divided by the sum of w_y over the counted rows (for   \
-                        * probability targets by N; z-loss by the number of counted rows; each  \
-                        * row's share times its row_weight), as PyTorch's cross_entropy does */ \
-    X(1, SUM, "sum")                                                                            \
+#define CLXENT_REDUCTION_MAP(X)                                                                           \
+    X(0, MEAN, "mean") /* the sum over rows, divided by the sum of w_y over the counted rows, as in       \
+                        * PyTorch's cross_entropy. Probability targets are divided by N, z-loss by the    \
+                        * number of counted rows. row_weight multiplies each row's share of a divisor. */ \
+    X(1, SUM, "sum")                                                                                      \
     X(2, NONE, "none") /* loss is (N) */
 typedef enum clxent_reduction { CLXENT_REDUCTION_MAP(CLXENT_ENUM_) } clxent_reduction;
 
@@ -216,8 +221,8 @@ typedef enum clxent_targets { CLXENT_TARGETS_MAP(CLXENT_ENUM_) } clxent_targets;
     X(1, EMPTY_MEAN_ZERO, "zero") /* ... is 0 */
 typedef enum clxent_empty_mean { CLXENT_EMPTY_MEAN_MAP(CLXENT_ENUM_) } clxent_empty_mean;
 
-/* The names of these values, as messages have them: "cross-entropy", "f32", "mean". "unknown" for a value
- * not in the list. Static strings. Any thread. */
+/* The names of these values in messages: "cross-entropy", "f32", "mean". "unknown" for a value that is not in
+ * the list. The strings are static. Any thread may call. */
 CLXENT_API const char *clxent_op_name(clxent_op op);
 CLXENT_API const char *clxent_dtype_name(clxent_dtype dtype);
 CLXENT_API const char *clxent_reduction_name(clxent_reduction reduction);
@@ -226,15 +231,15 @@ CLXENT_API const char *clxent_empty_mean_name(clxent_empty_mean empty_mean);
 
 /* Bits of clxent_desc.flags. */
 enum {
-    /* loss (mean, sum) by one atomic addition a row: one pass less, order and so last bits not
-     * fixed. Default: the same input gives the same bits on the same device, every run. */
+    /* Each row adds to the loss (mean, sum) by one atomic addition. That saves a pass. The order of the
+     * additions, and so the last bits of the loss, may change from run to run. Without this flag the same
+     * input gives the same bits on the same device in every run. */
     CLXENT_ATOMIC = 1u << 0,
-    /* A cross-entropy plan whose `lse` is an input: writes grad without reading the logits twice.
-     * `lse_residual`, when also given, keeps the gradient as accurate as in the forward pass;
-     * without it a probability's relative error grows by 6e-8 * |lse|. Only grad and counts can be
-     * asked for. */
+    /* A cross-entropy plan that takes `lse` as an input and writes grad without reading the logits twice.
+     * `lse_residual`, when also given, keeps the gradient as accurate as in the forward pass; without it a
+     * probability's relative error grows by 6e-8 * |lse|. Such a plan gives grad and counts only. */
     CLXENT_GRAD_FROM_LSE = 1u << 1,
-    /* A cross-entropy plan whose `state` is an input: the sums of each row, of all classes. See
+    /* A cross-entropy plan that takes `state` as an input: the sums of each row over all classes. See
      * clxent_merge_states(). */
     CLXENT_FROM_STATE = 1u << 2
 };
@@ -256,13 +261,13 @@ struct clxent_desc {
     clxent_targets targets;
     clxent_empty_mean empty_mean;
     uint32_t flags;
-    /* The outputs that calls will ask for. 0: any; kernels for a combination not met before are
-     * compiled by the first call that asks for it. Not 0: all are compiled by clxent_plan_create(),
-     * and a call that asks for another output is refused. */
+    /* The outputs that calls will ask for. 0: any but `state`; the first call that asks for a new combination
+     * compiles kernels for it. Not 0: clxent_plan_create() compiles all kernels, and a call that asks for
+     * another output is refused. */
     uint32_t outputs;
 
     clxent_dtype logits_dtype;  /* of logits, and of NLL's log_probs; arithmetic is in f32, f64 for f64 */
-    clxent_dtype grad_dtype;    /* of grad; f64 only with f64 logits, and then only f64 */
+    clxent_dtype grad_dtype;    /* of grad; f64 with f64 logits, and only then */
     clxent_dtype targets_dtype; /* i64, i32, u16, u8; for probabilities a floating type
                                  * (default: the logits' type), f64 only with f64 logits */
     clxent_dtype segment_dtype; /* i64, i32, u16, u8 */
@@ -273,8 +278,8 @@ struct clxent_desc {
     int64_t rows;           /* the most that a call may have; 0 is legal */
     int64_t classes;        /* 1 to 2^31 - 1 */
     int64_t inner;          /* 1 or more */
-    int64_t classes_padded; /* classes with padding behind, of logits and grad; 0: none. What the padding
-                             * holds does not matter; grad's is written 0. */
+    int64_t classes_padded; /* classes with padding behind, of logits and grad; 0: none. The contents of the
+                             * logits' padding do not matter. The library writes 0 to grad's. */
     /* Elements from one outer index to the next (inner = 1: from row to row). 0: dense. */
     int64_t row_stride;             /* of logits (NLL: of log_probs); dense: classes_padded * inner */
     int64_t grad_row_stride;        /* of grad; dense: classes_padded * inner */
@@ -282,20 +287,20 @@ struct clxent_desc {
     int64_t log_probs_row_stride;   /* of the output log_probs or probs; dense: classes * inner */
     int64_t grad_output_row_stride; /* of an (N,C) grad_output; dense: classes * inner */
 
-    /* Next token: T, the logits' positions in a sequence (rows is a multiple of it), and the tokens
-     * stored for a sequence: T + 1 or T. */
+    /* Next-token targets. sequence_length is T, the number of positions in a sequence of logits; rows is a
+     * multiple of it. tokens_per_sequence is the number of tokens stored for a sequence, T + 1 or T. */
     int64_t sequence_length;
     int64_t tokens_per_sequence;
 
-    /* A slice of a larger vocabulary, which is split over devices or machines: the logits are the classes
-     * class_begin, ..., class_begin + classes - 1 of classes_total. 0 and 0: they are all classes. Such a
-     * plan gives `state` alone (and counts), or, with CLXENT_FROM_STATE, everything; see
-     * clxent_merge_states(). A target of another slice counts like any other. class_weight has the weights of
-     * all classes_total. */
+    /* A slice of a larger vocabulary that is split over devices or machines: the logits are those of the
+     * classes class_begin, ..., class_begin + classes - 1 of classes_total. 0 and 0: the logits are those of
+     * all classes. A plan with a slice gives only `state` and counts; with CLXENT_FROM_STATE it gives every
+     * output. See clxent_merge_states(). A row whose target is in another slice counts like any other row.
+     * class_weight has the weights of all classes_total classes. */
     int64_t class_begin;
     int64_t classes_total;
 
-    /* An ignored row adds nothing, has gradient 0, and never leaks a NaN that stands in it. */
+    /* An ignored row adds nothing to the loss and has gradient 0, even where its logits have a NaN. */
     int32_t use_ignore_index; /* 0: off */
     int32_t reserved_;        /* 0 */
     int64_t ignore_index;     /* any value; one that no target can hold matches nothing */
@@ -310,8 +315,8 @@ struct clxent_desc {
     double grad_output;     /* multiplies the gradient */
 };
 
-/* Macro and function set the same: zero but for struct_size, inner = 1, logit_scale = 1,
- * grad_output = 1. */
+/* The macro and the function set the same values: struct_size, inner = 1, logit_scale = 1, grad_output = 1,
+ * and 0 for all other fields. */
 #define CLXENT_DESC_INIT                                                                                     \
     {                                                                                                        \
         sizeof(clxent_desc), CLXENT_CROSS_ENTROPY, CLXENT_MEAN, CLXENT_TARGETS_CLASS, CLXENT_EMPTY_MEAN_NAN, \
@@ -321,9 +326,9 @@ struct clxent_desc {
 CLXENT_API void clxent_desc_init_sized(clxent_desc *out, size_t struct_size);
 CLXENT_INLINE_INIT_(desc)
 
-/* The scalars of one call, in place of the plan's, which clxent_plan_scalars() gives. softcap can change, but
- * not from or to 0. The first call with label smoothing, or a logit_scale other than 1, of a plan without it
- * compiles a kernel. */
+/* The scalars of one call. They replace the plan's, which clxent_plan_scalars() gives. A call may change
+ * softcap, but not from or to 0. The first call with label smoothing compiles a kernel if the plan has none.
+ * Without softcap, the first call with a logit_scale other than 1 also compiles one if the plan has 1. */
 typedef struct clxent_scalars {
     size_t struct_size;
     double label_smoothing, z_loss, softcap, logit_scale, grad_output;
@@ -332,7 +337,7 @@ typedef struct clxent_scalars {
     { sizeof(clxent_scalars), 0.0, 0.0, 0.0, 1.0, 1.0 }
 CLXENT_API void clxent_scalars_init_sized(clxent_scalars *out, size_t struct_size);
 CLXENT_INLINE_INIT_(scalars)
-/* The plan's own. out->struct_size must be set. ERR_ARGUMENT. */
+/* Gives the plan's own scalars. The caller sets out->struct_size. ERR_ARGUMENT. */
 CLXENT_API clxent_status clxent_plan_scalars(const clxent_plan *plan, clxent_scalars *out);
 
 /* A host array and its size in bytes; data NULL: absent. */
@@ -342,7 +347,7 @@ typedef struct clxent_array {
 } clxent_array;
 
 #ifdef __cplusplus
-} /* a template helper cannot stand in extern "C" */
+} /* the helper has the linkage of C++ */
 inline clxent_array clxent_array_of(const void *data, size_t bytes) {
     clxent_array a = {const_cast<void *>(data), bytes};
     return a;
@@ -355,8 +360,8 @@ extern "C" {
 
 #define CLXENT_ALL_ROWS ((int64_t)-1)
 
-/* The arrays of one call. An output that is NULL is not computed. Sizes are checked; an array may be
- * larger than needed. Inputs are never written, but for a grad that is the logits.
+/* The arrays of one call. The library computes the outputs that are not NULL. It checks sizes; an array may
+ * be larger than needed. It never writes an input, except logits whose memory is also grad's.
  * Type "real": f32, or f64 when the logits are f64. */
 struct clxent_arrays {
     size_t struct_size;
@@ -369,8 +374,8 @@ struct clxent_arrays {
     clxent_array class_weight; /* (C) real, optional; any finite number */
     clxent_array row_weight;   /* (N) real, optional; any finite number: multiplies the row's loss and its
                                 * share of the mean's divisor. Cross entropy only. */
-    clxent_array segment;      /* the tokens' shape, segment_dtype, optional, next-token only: a row
-                                * whose next token is of another segment is not scored (ignored) */
+    clxent_array segment;      /* the tokens' shape, segment_dtype, optional, next-token only: a row is
+                                * ignored if its next token is of another segment */
     clxent_array grad_output;  /* real, optional: 1 element for mean and sum, (N) for none, (N,C) for
                                 * SOFTMAX and LOG_SOFTMAX, which need it for grad. Multiplied by the
                                 * scalar grad_output. */
@@ -381,20 +386,20 @@ struct clxent_arrays {
     clxent_array row_loss;     /* (N) real: weighted, with its z-loss, not divided */
     clxent_array log_prob;     /* (N) real: z_y - lse, of the target; class targets only */
     clxent_array lse;          /* (N) real, in nats; an input with CLXENT_GRAD_FROM_LSE */
-    clxent_array lse_residual; /* (N) real: what rounding took off lse; likewise */
+    clxent_array lse_residual; /* (N) real: what lse lost by rounding; an input likewise */
     clxent_array argmax;       /* (N) i64: the first maximum; a NaN wins */
-    clxent_array rank;         /* (N) i64: how many classes stand before the target when sorted: a NaN
-                                * before every number, of equals the smaller class first. 0 exactly where
-                                * argmax is the target. */
+    clxent_array rank;         /* (N) i64: the number of classes before the target, in descending order of
+                                * logits. A NaN comes before every number; of equal logits the smaller class
+                                * comes first. 0 if and only if argmax is the target. */
     clxent_array entropy;      /* (N) real: of the softmax, in nats */
     clxent_array log_probs;    /* (N,C) real; NLL's input, there of logits_dtype */
     clxent_array probs;        /* (N,C) real; SOFTMAX only */
     clxent_array grad;         /* (N,C) grad_dtype. May be the logits' own memory when type and stride
                                 * are the same; any other overlap is refused. */
     clxent_array counts;       /* 4 i64: counted, ignored, bad rows; first bad row or -1 */
-    clxent_array state; /* (N, CLXENT_STATE_COLUMNS) real: what is known of each row from these classes;
-                         * clxent_arrays.h has the columns. Cross entropy only. clxent_desc.outputs must
-                         * name it. An input with CLXENT_FROM_STATE. */
+    clxent_array state;        /* (N, CLXENT_STATE_COLUMNS) real: a summary of each row over these classes;
+                                * clxent_arrays.h has the columns. Cross entropy only.
+                                * clxent_desc.outputs must name it. An input with CLXENT_FROM_STATE. */
 };
 #define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) {NULL, 0},
 #define CLXENT_ARRAYS_INIT \
@@ -404,42 +409,49 @@ CLXENT_INLINE_INIT_(arrays)
 
 /* A vocabulary in slices, each on its own device or machine:
  *
- * First each slice gives the state of its rows, (N, CLXENT_STATE_COLUMNS): its plan has class_begin,
- * classes_total and outputs CLXENT_OUT_STATE. Then the states of all slices come to each (an all-gather), and
- * clxent_merge_states() makes one of them. Then each slice takes that: a plan with CLXENT_FROM_STATE gives
- * the loss, the outputs of rows, and the slice's classes of log_probs and of the gradient, of the softmax
- * over all.
+ * First, each slice computes the state of its rows, (N, CLXENT_STATE_COLUMNS). Its plan has class_begin,
+ * classes_total and outputs CLXENT_OUT_STATE.
  *
- * The outputs of rows are those of all classes, argmax counts from class 0 of all; `rank` counts the classes
- * of the slice alone: add it up over the slices. label_smoothing is over classes_total. All slices have the
- * same targets, weights and scalars. Results keep to the bounds of one call; the same states in the same
- * order give the same bits.
+ * Second, the caller brings the states of all slices to each slice (an all-gather), and clxent_merge_states()
+ * merges them into one array of states.
  *
- * clxent_state_columns(): the columns of the states of such a plan; 0 where desc is NULL or its operation has
- * none.
+ * Third, each slice takes the merged states: a plan with CLXENT_FROM_STATE gives the loss, the outputs of
+ * rows, and the slice's classes of log_probs and of the gradient, by the softmax over all classes.
  *
- * clxent_merge_states(): `states` has `count` arrays of states, (N, columns) each, one behind the other, of
- * slices in any order that leave no gap and do not overlap; the result is of all of their classes, and may be
- * merged again. out may be the first of them. No device works. The plan is that of any slice; scalars NULL:
- * the plan's. ERR_ARGUMENT: count is 0, or a state is of another kind (version; no label smoothing, weights
- * or probabilities), or slices overlap or leave a gap. ERR_BUFFER, ERR_SHAPE (rows). */
+ * The outputs of rows are those of all classes, and argmax counts from the first class of all. Only `rank`
+ * counts the classes of the slice alone: add it up over the slices. Label smoothing is over classes_total.
+ * All slices must have the same targets, weights and scalars. Results keep to the error bounds of one call.
+ * The same states in the same order give the same bits.
+ *
+ * clxent_state_columns(): the number of columns in the states of such a plan; 0 where desc is NULL or its
+ * operation has no states.
+ *
+ * clxent_merge_states(): merges states on the host, without the device. `states` has `count` arrays of
+ * states, (N, columns) each, one behind the other. Their slices may stand in any order; they must not overlap
+ * or leave a gap. The result covers all their classes, and may be merged again. `out` may be the first array
+ * of `states`. `plan` is the plan of any slice; scalars NULL: the plan's.
+ * ERR_ARGUMENT: count is 0 or above 4096, a state's KIND is not the plan's (clxent_arrays.h), or slices
+ * overlap or leave a gap. ERR_UNSUPPORTED: the plan has no states. ERR_BUFFER, ERR_SHAPE (rows). */
 CLXENT_API int64_t clxent_state_columns(const clxent_desc *desc);
 CLXENT_API clxent_status clxent_merge_states(const clxent_plan *plan, const clxent_scalars *scalars,
                                              int64_t rows, size_t count, clxent_array states,
                                              clxent_array out);
 
 /* Where options meet:
- * - A logit of -inf is a masked class: probability 0, gradient 0, also under softcap. A masked target:
- *   loss +inf, the other gradients p_c. Label smoothing over a masked class of weight not 0: loss +inf.
- * - A counted row that has a NaN, a +inf (without softcap), or nothing but -inf: NaN loss, NaN gradient.
- * - Weights, probability targets and grad_output are to be finite. They are not looked at: what one that is
- *   not enters is NaN or infinite.
- * - Beyond the type's largest number may be: the sum of the rows' losses or weights under a mean, the
- * distance of two logits under label smoothing or probability targets, 2 s lse of z-loss. A result that fits
- * is a number all the same. Within the type's normal numbers, or 0, must be: a row's weighted loss,
- * grad_output times weights times logit_scale, the sum of a row's probabilities or of its grad_output.
- * - A weight of 0 times inf is 0. A divisor that is 0 while rows were counted: NaN loss and gradient.
- * - No row counted: loss by empty_mean for a mean, 0 for a sum; gradient 0.
+ * - A logit of -inf masks its class: probability 0, gradient 0, also under softcap. If the target is masked,
+ *   the loss is +inf and the other gradients are p_c. If label smoothing covers a masked class of a weight
+ *   other than 0, the loss is +inf.
+ * - A counted row with a NaN, with a +inf (without softcap), or with nothing but -inf has NaN as loss and
+ *   gradient.
+ * - Weights, probability targets and grad_output must be finite. The library does not check them: a result
+ *   that depends on a value that is not finite is NaN or infinite.
+ * - These may exceed the type's largest number: the sum of the rows' losses or weights under a mean, the
+ *   distance of two logits under label smoothing or probability targets, 2 s lse of z-loss. A result that
+ *   fits the type is still a number. These must be within the type's normal numbers, or 0: a row's weighted
+ *   loss, grad_output times weights times logit_scale, the sum of a row's probabilities or of its
+ *   grad_output.
+ * - A weight of 0 times inf is 0. If the divisor is 0 although rows were counted, loss and gradient are NaN.
+ * - If no row is counted, a mean is as empty_mean says, a sum is 0, and the gradient is 0.
  * - Probability targets refuse ignore_index, log_prob and rank; NLL refuses every option but
  *   class_weight, ignore_index, reduction, grad_output; next-token refuses inner > 1.
  * - 16-bit outputs are rounded to nearest even and overflow to inf. */
@@ -471,11 +483,11 @@ typedef struct clxent_device_info {
     int32_t fp64;           /* f64 logits */
     int32_t fp16;           /* half arithmetic; f16 logits work without it */
     int32_t atomics_64;     /* CLXENT_ATOMIC with f64 logits */
-    int32_t subgroups;      /* work-groups add up within sub-groups, else through local memory alone */
-    int32_t unified_memory; /* host arrays are used where they stand */
+    int32_t subgroups;      /* work-groups add up within sub-groups; 0: through local memory alone */
+    int32_t unified_memory; /* the device uses host arrays in place */
     int32_t compiler;       /* 0: the device cannot be used */
     int32_t is_default;     /* the one clxent_ctx_create() opens when none is named */
-    char why[128];          /* why it is, or is not */
+    char why[128];          /* why it is the default, or is not */
 } clxent_device_info;
 #define CLXENT_DEVICE_INFO_INIT                                                                             \
     {                                                                                                       \
@@ -486,36 +498,38 @@ CLXENT_API void clxent_device_info_init_sized(clxent_device_info *out, size_t st
 CLXENT_INLINE_INIT_(device_info)
 
 /* Writes the first `capacity` devices to `out`, an array of structs of struct_size bytes (sizeof *out), and
- * the number of all to *count. out may be NULL when capacity is 0. A device that fails to describe itself is
- * left out; when that leaves none, its failure is returned (ERR_OPENCL, ERR_MEMORY). When there is none:
- * ERR_NO_DEVICE, and err (which may be NULL) says what is missing and what to do. ERR_ARGUMENT, ERR_FORK. Any
- * thread. */
+ * the number of all devices to *count. out may be NULL when capacity is 0. The list leaves out a device that
+ * fails to describe itself. When that leaves no device, the call returns the first such failure (ERR_OPENCL,
+ * ERR_MEMORY). When there is no device at all, it returns ERR_NO_DEVICE, and err (which may be NULL) says
+ * what is missing and what to do.
+ * ERR_ARGUMENT, ERR_FORK. Any thread may call. */
 CLXENT_API clxent_status clxent_list_devices(clxent_device_info *out, size_t struct_size, size_t capacity,
                                              size_t *count, clxent_error *err);
 
-/* Compiled programs, to be kept by the caller for the next start: compiling takes longer than most losses.
- * Where they are kept is the caller's business; `clxent` (the tool) has a file in the user's cache folder.
+/* Compiled programs, which the caller keeps for the next start: compiling takes longer than most losses. The
+ * caller decides where to keep them; `clxent` (the tool) keeps them in a file in the user's cache folder.
  *
- * Export, when all that is wanted has been run once: the programs of this context, those imported before
- * included, as one blob. *bytes is its size; data NULL and capacity 0 only ask for that. capacity too small:
- * ERR_BUFFER, *bytes set. With some drivers (PoCL) the first export of a program compiles it once more and
- * takes as long. ERR_ARGUMENT, ERR_BUFFER, ERR_OPENCL, ERR_MEMORY, ERR_FORK.
+ * Export: call it after everything wanted has run once. Writes the programs of this context, including the
+ * imported ones, as one blob, and sets *bytes to its size. With data NULL and capacity 0 it only sets *bytes.
+ * When capacity is too small, it sets *bytes and returns ERR_BUFFER. With some drivers (PoCL) the first
+ * export of a program compiles it once more and takes as long.
+ * ERR_ARGUMENT, ERR_BUFFER, ERR_OPENCL, ERR_MEMORY, ERR_FORK.
  *
- * Import, before plans are created: plans of this context take their programs from the blob where it has
- * them. A blob that is damaged, or of another device, driver or version of clxent, changes nothing: what is
- * missing is compiled. So does a program in it that the driver refuses. The bytes are copied. An earlier
- * import is forgotten, but for the programs that plans have taken from it. A checksum finds damage, not
- * malice: a program is code, import only what nobody else could have written. ERR_ARGUMENT, ERR_OPENCL,
- * ERR_MEMORY, ERR_FORK. */
+ * Import: call it before plans are created. Plans of this context then take their programs from the blob, and
+ * compile those that it lacks. The library ignores a blob that is damaged, or of another device, driver or
+ * version of clxent; it also compiles a program that the driver refuses. The library copies the bytes. It
+ * forgets an earlier import, except the programs that plans have taken from it. A checksum finds damage, not
+ * malice: a program is code, so import only what nobody else could have written.
+ * ERR_ARGUMENT, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_export_programs(clxent_ctx *ctx, void *data, size_t capacity,
                                                     size_t *bytes);
 CLXENT_API clxent_status clxent_ctx_import_programs(clxent_ctx *ctx, const void *data, size_t bytes);
 
-/* How many programs this context has compiled from source: 0 when all came from an import, and then an export
- * says nothing new. 0 for NULL. */
+/* How many programs this context has compiled from source. 0 when all came from an import: a new export has
+ * nothing new then. 0 for NULL. */
 CLXENT_API size_t clxent_ctx_programs_compiled(const clxent_ctx *ctx);
 
-/* The context's device. out->struct_size must be set. */
+/* Describes the context's device. The caller sets out->struct_size. */
 CLXENT_API clxent_status clxent_ctx_device(const clxent_ctx *ctx, clxent_device_info *out);
 
 #ifdef __cplusplus

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of a call's arrays: one line an array. clxent.h explains the arrays to callers. All that the
- * library, its kernels and its tests know of an array they take from here: the order of the members of
- * clxent_arrays and clxent_buffers, their initial values, the bits of clxent_desc.outputs, the arguments of
- * the kernels, shapes, types, and which operation takes or gives which array.
+ * The table of a call's arrays, one line for each array. clxent.h explains the arrays to callers. The
+ * library, its kernels and its tests take from this table: the order of the members of clxent_arrays and
+ * clxent_buffers, their initial values, the bits of clxent_desc.outputs, the arguments of the kernels,
+ * shapes, types, and which operation takes or gives which array.
  *
  * C, C++ and OpenCL C include this file. */
 #ifndef CLXENT_CLXENT_ARRAYS_H
@@ -19,9 +19,10 @@
  *         LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax (N,C).
  * type    LOGITS, GRAD, TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits; I64.
  *
- * The rest is a column an operation: cross-entropy; with probability targets; from a saved lse; nll; softmax;
- * log-softmax. TAKE: it needs the array. GRAD: it needs it for `grad`. MAY: it takes the array where there is
- * one. GIVE: it computes the array. NO: the array is refused. (With CLXENT_FROM_STATE the state is taken.) */
+ * Each further column is an operation: cross-entropy; cross-entropy with probability targets; cross-entropy
+ * from a saved lse; nll; softmax; log-softmax. TAKE: it needs the array. GRAD: it needs the array for `grad`.
+ * MAY: it takes the array if there is one. GIVE: it computes the array. NO: it refuses the array. (With
+ * CLXENT_FROM_STATE cross-entropy takes the state.) */
 #define CLXENT_ARRAY_MAP(X) \
     /*  name          NAME          side    shape    type     ce    soft  saved nll   sm    lsm */ \
     X(0,  logits,       LOGITS,       INPUT,  MATRIX,  LOGITS,  TAKE, TAKE, TAKE, NO,   TAKE, TAKE) \
@@ -45,46 +46,46 @@
     X(18, state,        STATE,        OUTPUT, STATES,  REAL,    GIVE, GIVE, NO,   NO,   NO,   NO)
 /* clang-format on */
 
-/* The numbers: CLXENT_A_logits, ...; and how many there are. */
+/* The numbers of the arrays, CLXENT_A_logits and so on, and how many there are. */
 #define CLXENT_NUMBER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
     CLXENT_A_##name = number,
 enum { CLXENT_ARRAY_MAP(CLXENT_NUMBER_) CLXENT_A_COUNT };
 
-/* The state of a row: what is known of it from some of its classes, a slice [begin, end) of all. X(column,
- * name). Integers that one f32 may not hold stand in two columns: 65536 HIGH + LOW. z = logit_scale x, or the
- * capped logit; w the smoothing's weights (class_weight, or 1), or the weighted, smoothed probability
- * targets; unit the power of two at or below 1 / (2 classes_total).
+/* The state of a row: a summary of the row over some of its classes, a slice [begin, end) of all. X(column,
+ * name). An integer that one f32 may not hold has two columns: 65536 HIGH + LOW. z is logit_scale x, or the
+ * capped logit; w is the smoothing's weights (class_weight, or 1), or the weighted, smoothed probability
+ * targets; unit is the largest power of two below 1 / (2 classes_total).
  *
- * Two states, of slices side by side, become one. The reference R of both is the larger one. The sums of the
- * other, whose reference r is smaller by d = z(R) - z(r), become, with f = exp(-d):
+ * Two states of neighbouring slices merge into one. Its reference R is the larger of their two references.
+ * The state with the smaller reference r changes its sums first. With d = z(R) - z(r) and f = exp(-d):
  *
  *     OTHERS' = f (OTHERS + OWN)    OWN' = 0    ENTROPY' = f ENTROPY + d OTHERS'    DOT' = DOT + (R - r) U
  *
- * Then OWN, OTHERS, U, DOT, ENTROPY are added. BEST is the larger one; of equals the one of the smaller
- * class. After all slices: S = OWN + OTHERS, lse = z(R) + log S, entropy = log S + ENTROPY / S, and sum_c w_c
- * (lse - z_c) = (U log S + logit_scale DOT) / unit. (The online softmax of Milakov and Gimelshein, 2018, on
- * sums that other sums follow.) */
+ * Then OWN, OTHERS, U, DOT and ENTROPY are added. BEST is the larger of the two; of equal ones it is that of
+ * the smaller class. After all slices: S = OWN + OTHERS, lse = z(R) + log S, entropy = log S + ENTROPY / S,
+ * and sum_c w_c (lse - z_c) = (U log S + logit_scale DOT) / unit. (This is the online softmax of Milakov and
+ * Gimelshein, 2018, with more sums.) */
 #define CLXENT_STATE_MAP(X)                                                                                 \
-    X(0, KIND)       /* 64 times the version, 1, and what U is of: 0 nothing, 1 weights, 2 probabilities */ \
+    X(0, KIND)       /* 64 times the version, 1; plus what U sums: 0 nothing, 1 weights, 2 probabilities */ \
     X(1, BEGIN_HIGH) /* the slice's first class */                                                          \
     X(2, BEGIN_LOW)                                                                                         \
-    X(3, END_HIGH) /* the class behind its last */                                                          \
+    X(3, END_HIGH) /* the class behind the slice's last */                                                  \
     X(4, END_LOW)                                                                                           \
-    X(5, REFERENCE)  /* a logit, or a capped one, of about the largest; -inf: all classes are masked */     \
-    X(6, OWN)        /* how many classes have the reference's logit, where the reference is among them */   \
-    X(7, OTHERS)     /* sum of exp(z_c - z(REFERENCE)) over the others */                                   \
+    X(5, REFERENCE)  /* a logit or a capped logit, about the largest; -inf: all classes are masked */       \
+    X(6, OWN)        /* how many classes at the reference's logit are counted here, not in OTHERS */        \
+    X(7, OTHERS)     /* sum of exp(z_c - z(REFERENCE)) over the classes not counted in OWN */               \
     X(8, U)          /* sum of unit w_c */                                                                  \
-    X(9, DOT)        /* sum of unit w_c (REFERENCE - x_c); under a softcap of the capped logits */          \
+    X(9, DOT)        /* sum of unit w_c (REFERENCE - x_c); with a softcap x_c is the capped logit */        \
     X(10, ENTROPY)   /* sum of exp(z_c - z(REFERENCE)) (z(REFERENCE) - z_c) */                              \
-    X(11, NANS)      /* 1: with a reference of +inf there is a NaN */                                       \
-    X(12, BEST)      /* the largest logit, a NaN if there is one */                                         \
-    X(13, BEST_HIGH) /* the first class that has it */                                                      \
+    X(11, NANS)      /* 1: the reference is +inf, and a logit is a NaN */                                   \
+    X(12, BEST)      /* the largest logit; a NaN if there is one */                                         \
+    X(13, BEST_HIGH) /* the first class with that logit */                                                  \
     X(14, BEST_LOW)                                                                                         \
     X(15, TARGET) /* the target's logit, where HERE is 1, else 0 */                                         \
-    X(16, HERE)   /* 1: the target's class is in the slice; 0: it is not, or the row has none */
+    X(16, HERE)   /* 1: the target's class is in the slice; 0: it is not, or the row has no target class */
 #define CLXENT_STATE_COLUMN_(column, name) CLXENT_STATE_##name = column,
 enum { CLXENT_STATE_MAP(CLXENT_STATE_COLUMN_) CLXENT_STATE_COLUMNS };
-/* Values of KIND: 64 times the version of the columns, and what U is of. */
+/* Values of KIND. */
 enum { CLXENT_STATE_PLAIN = 64, CLXENT_STATE_OF_WEIGHTS = 65, CLXENT_STATE_OF_PROBABILITIES = 66 };
 
 #endif

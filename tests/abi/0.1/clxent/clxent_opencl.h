@@ -4,7 +4,7 @@
  * Read clxent.h first; everything there about shapes, types and options holds here.
  *
  * Define CL_TARGET_OPENCL_VERSION as your own program needs it (120 or more) before this header.
- * The OpenCL library is looked up at run time: the one your program has linked, else libOpenCL.so.1.
+ * clxent looks up the OpenCL library at run time: the one that your program has linked, else libOpenCL.so.1.
  */
 #ifndef CLXENT_CLXENT_OPENCL_H
 #define CLXENT_CLXENT_OPENCL_H
@@ -21,10 +21,10 @@
 extern "C" {
 #endif
 
-/* A context on the caller's queue, in-order or out-of-order, of an OpenCL 1.2 device or later. The
- * queue is retained. options->device is not used. Errors as clxent_ctx_create(): ERR_FORK when this library
- * opened OpenCL in a process that this one was forked from. (A queue that the program itself brought along
- * through fork() is not seen, and is as unusable.) */
+/* Creates a context on the caller's queue, in-order or out-of-order, of a device of OpenCL 1.2 or later.
+ * Retains the queue. Ignores options->device. Errors as of clxent_ctx_create(). ERR_FORK: this library opened
+ * OpenCL in a process that this one was forked from. (The library does not notice a queue that the program
+ * itself brought along through fork(); such a queue is just as unusable.) */
 CLXENT_API clxent_status clxent_ctx_create_from_queue(clxent_ctx **out, cl_command_queue queue,
                                                       const clxent_ctx_options *options, clxent_error *err);
 
@@ -37,16 +37,16 @@ typedef struct clxent_buffer {
     size_t offset;
 } clxent_buffer;
 
-/* The buffers of one call: after `workspace` the members of clxent_arrays (logits, targets, ..., counts), and
- * the same rules. */
+/* The buffers of one call. After `workspace` come the members of clxent_arrays (logits, targets, ..., state),
+ * with the same rules. */
 #define CLXENT_BUFFER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
     clxent_buffer name;
 typedef struct clxent_buffers {
     size_t struct_size;
     int64_t rows;
     const clxent_scalars *scalars;
-    /* Scratch of clxent_workspace_bytes(), offset a multiple of 8, for this call alone until its event
-     * completes. Absent: the plan's own, which the plan's calls use one after the other. */
+    /* Scratch of clxent_workspace_bytes(); its offset is a multiple of 8. No other call may use it until this
+     * call's event completes. Absent: the plan's own, which the plan's calls use one after the other. */
     clxent_buffer workspace;
     CLXENT_ARRAY_MAP(CLXENT_BUFFER_)
 } clxent_buffers;
@@ -55,29 +55,31 @@ typedef struct clxent_buffers {
 CLXENT_API void clxent_buffers_init_sized(clxent_buffers *out, size_t struct_size);
 CLXENT_INLINE_INIT_(buffers)
 
-/* Enqueues the kernels on the context's queue after the events of `wait`, and returns: it never blocks
- * or finishes the queue, and allocates device memory only on its first call for a plan (none when
- * buffers->workspace is given). *event (when event is not NULL) completes with the last kernel; the
- * caller releases it. Buffers must stay alive until then. Bad targets are reported in `counts`, which
- * the caller reads when it likes; their rows count nothing. On failure *event is NULL and nothing that
- * the call enqueued may be relied on; it may still run: finish the queue before the buffers are read or
- * given back. The context and the plan remain usable.
+/* Enqueues the kernels on the context's queue after the events of `wait`, and returns. It never blocks and
+ * never finishes the queue. It allocates device memory only on the first call of a plan, and none when
+ * buffers->workspace is given. *event (when event is not NULL) completes with the last kernel; the caller
+ * releases it. Buffers must stay alive until then. `counts` reports bad targets, and the caller reads it when
+ * it likes; rows with a bad target are not counted. On failure *event is NULL, and the caller must not rely
+ * on anything that the call enqueued. Those commands may still run: finish the queue before you read or
+ * release the buffers. The context and the plan remain usable.
  *
- * Profiling: a call is several kernels, and *event is the last one's alone. Its CL_PROFILING_COMMAND_END is
- * the end of the call; its QUEUED, SUBMIT and START are that kernel's. For the time of the call enqueue a
- * marker before it, put the marker's event into `wait`, and subtract the marker's END from that of *event.
+ * Profiling: a call has several kernels, and *event is the event of the last one alone. Its
+ * CL_PROFILING_COMMAND_END is the end of the call; its QUEUED, SUBMIT and START are those of that kernel. To
+ * time the call, enqueue a marker before it, put the marker's event into `wait`, and subtract the marker's
+ * END from that of *event.
  *
- * An event of `wait` that has failed (a negative status) is refused with ERR_OPENCL. One that fails later
- * makes the call fail: *event gets a negative status, nothing is written that may be relied on, and a later
- * call is as good as if this one had not been. What drivers add to that: host/doc/manual/threading.md.
- * ERR_BUFFER (sizes are checked by CL_MEM_SIZE; overlaps within one cl_mem are seen, those between
- * sub-buffers of one parent are not), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD,
- * ERR_MEMORY, ERR_FORK. */
+ * The call refuses an event of `wait` that has failed (a negative status), with ERR_OPENCL. An event that
+ * fails later makes the call fail: *event gets a negative status, and the caller must not rely on the
+ * outputs. A later call works as if this one had not been made. host/doc/manual/threading.md says where
+ * drivers differ.
+ * ERR_BUFFER (the library checks sizes by CL_MEM_SIZE; it sees overlaps within one cl_mem, but not between
+ * sub-buffers of one parent), ERR_ARGUMENT, ERR_SHAPE, ERR_UNSUPPORTED, ERR_OPENCL, ERR_BUILD, ERR_MEMORY,
+ * ERR_FORK. */
 CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                         const cl_event *wait, cl_event *event);
 
-/* The same call in phases, for logits that never exist all at once: an output layer that is computed in
- * blocks, a pipeline.
+/* The same call in phases, for logits that never exist all at once, as in an output layer that is computed in
+ * blocks, or in a pipeline.
  *
  *     clxent_enqueue_begin(plan, &b, ...);                    from the targets: counts, divisors
  *     for each block of rows {
@@ -87,23 +89,25 @@ CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers 
  *     }
  *     clxent_enqueue_end(plan, &b, ...);                      the loss
  *
- * The results have the bits of one clxent_enqueue() of all rows, whatever the blocks and their order. Each
- * row is in one block. b->rows is the number of all rows, and of `inner` a block has whole multiples.
+ * The results have the same bits as one clxent_enqueue() of all rows, whatever the blocks and their order.
+ * Each row must be in exactly one block. b->rows is the number of all rows. A block has a multiple of `inner`
+ * rows and begins at one.
  *
  * The (N,C) members of `b` (logits, grad, log_probs, probs; probability targets; a softmax's grad_output)
- * hold the block alone: their first row is row first_row. Begin and end do not look at them. All other
- * members have something for all rows of the call, and are the same in each phase: targets, weights, segment,
- * outputs of a number a row. Their contents must not change between the phases. `loss` and `counts` are given
- * in all phases or in none; workspace and scalars are those of begin.
+ * hold the block alone: their first row is row first_row. Begin and end ignore them. All other members
+ * (targets, weights, segment, outputs of a number a row) have something for all rows of the call. The caller
+ * gives the same ones in each phase, and does not change their contents between the phases. It gives `loss`
+ * and `counts` in all phases or in none. It gives the workspace and the scalars of begin in each phase.
  *
- * A plan has one such call open at a time. Begin opens it, and forgets one that was not ended; end closes it.
- * While it is open, clxent_enqueue() on the plan needs that one of the two has a workspace of its own. On an
- * out-of-order queue each phase waits for the one before. A phase that fails may be tried again; after a
- * failed begin no call is open.
+ * A plan has at most one such call open at a time. Begin opens it, and drops an open call that was not ended;
+ * end closes it. While a call is open, clxent_enqueue() on the plan needs a workspace of its own, unless the
+ * open call has one. On an out-of-order queue each phase waits for the phase before. A phase that fails may
+ * be tried again; after a failed begin no call is open.
  *
- * All that clxent_enqueue() says of events, failures and errors holds for each phase. ERR_ARGUMENT too: rows
- * or end without begin, a row in two blocks, end with rows missing, other scalars. ERR_SHAPE: a block out of
- * range, other rows. ERR_BUFFER: another workspace, `loss` or `counts` in one phase and not in another. */
+ * The rules of clxent_enqueue() for events, failures and errors hold for each phase. In addition,
+ * ERR_ARGUMENT: rows or end without begin, a row in two blocks, end with rows missing, other scalars.
+ * ERR_SHAPE: a block out of range, another number of rows. ERR_BUFFER: another workspace, or `loss` or
+ * `counts` in one phase and not in another. */
 CLXENT_API clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buffers,
                                               cl_uint n_wait, const cl_event *wait, cl_event *event);
 CLXENT_API clxent_status clxent_enqueue_rows(clxent_plan *plan, int64_t first_row, int64_t rows,
@@ -112,16 +116,17 @@ CLXENT_API clxent_status clxent_enqueue_rows(clxent_plan *plan, int64_t first_ro
 CLXENT_API clxent_status clxent_enqueue_end(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                             const cl_event *wait, cl_event *event);
 
-/* clxent_merge_states() on device buffers, enqueued like a call: `count` arrays of states in `states`, the
- * result in `out`, another buffer or another part of it. Nobody looks at the states: where they are not of
- * this plan's kind, or not of slices side by side, the result is of no kind, and a loss from it NaN. */
+/* clxent_merge_states() on device buffers, enqueued like a call. `states` has `count` arrays of states. The
+ * result goes to `out`, another buffer or another part of the same one. The host does not check the states:
+ * where they are not of this plan's kind, or their slices are not side by side, the result has no valid KIND,
+ * and a loss from it is NaN. */
 CLXENT_API clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalars *scalars,
                                                      int64_t rows, size_t count, clxent_buffer states,
                                                      clxent_buffer out, cl_uint n_wait, const cl_event *wait,
                                                      cl_event *event);
 
-/* Bytes of scratch that a call of this plan needs (its largest number of rows). ERR_ARGUMENT; ERR_MEMORY
- * where a size_t of 32 bits does not hold them. */
+/* Bytes of scratch that a call of all the plan's rows needs.
+ * ERR_ARGUMENT. ERR_MEMORY: a size_t of 32 bits does not hold that number. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);
 
 #ifdef __cplusplus
