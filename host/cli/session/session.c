@@ -76,7 +76,7 @@ void session_advise(const session *s, clxent_status status) {
         fprintf(stderr, "see clxent devices for other devices (--device SPEC)\n");
     else if (status == CLXENT_ERR_MEMORY)
         fprintf(stderr, "see clxent devices for the memory of each device (--device SPEC)%s\n",
-                s->command->bit & CACHED_COMMANDS ? "; --memory BYTES is what is used of it" : "");
+                s->command->bit & CACHED_COMMANDS ? "; --memory BYTES limits what is used" : "");
 }
 
 int session_failed(const session *s, clxent_status status) {

@@ -45,7 +45,7 @@ int output_name_check(const char *path, const char *format, const char *option, 
     const char *ending = find_ending(path);
     const size_t length = ending ? strcspn(ending, ":") : 0; /* without a tensor's name */
     if (ending && strncasecmp(ending, format, length + 1) != 0)
-        return tool_error(command, EXIT_USAGE, "--%s %s: what is written is %s, not %.*s; name it %.*s%s",
+        return tool_error(command, EXIT_USAGE, "--%s %s: the tool writes %s, not %.*s; name it %.*s%s",
                           option, path, format, (int)length, ending, (int)(ending - path), path, format);
     const bool is_output = is_stream(path, STDOUT_FILENO);
     if (is_output || is_stream(path, STDERR_FILENO))
