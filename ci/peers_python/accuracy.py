@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch's cross entropy on the inputs of `test_accuracy print`, which come on standard input: its errors in units
-of the bounds that clxent is held to, in the same table.
+"""Measures the errors of PyTorch's cross entropy and prints them in the table that `test_accuracy` prints for clxent.
+The inputs come on standard input, from `test_accuracy print`. The unit of an error is the bound that the tests set for
+clxent.
 
-16-bit logits are given to PyTorch as f32 (logits.float()), which is the more accurate of its ways; their gradient is
-rounded to 16 bits by autograd. PyTorch has no lse or entropy beside its loss: lse is torch.logsumexp's."""
+PyTorch gets 16-bit logits as f32 (logits.float()), because that is its more accurate way. Autograd rounds their
+gradient to 16 bits. PyTorch's loss returns no lse or entropy, so lse comes from torch.logsumexp, and entropy is left
+out."""
 
 import math
 import sys
@@ -22,7 +24,7 @@ OUTPUTS = ("loss", "row_loss", "log_prob", "lse", "grad")
 
 
 def take(dtype, *shape):
-    """The next array of standard input."""
+    """Returns the next array of standard input."""
     count = math.prod(shape) * numpy.dtype(dtype).itemsize
     data = sys.stdin.buffer.read(count)
     if len(data) != count:
@@ -42,7 +44,7 @@ def errors(got, exact, bound):
 
 
 def run(name, rows, classes):
-    """What PyTorch makes of the next case: errors by output."""
+    """Runs PyTorch on the next case and returns its errors by output."""
     numpy_type, torch_type, precision, least_exponent = TYPES[name]
     logits = torch.from_numpy(take(numpy_type, rows, classes)).view(torch_type).requires_grad_()
     targets = torch.from_numpy(take(numpy.int64, rows))
@@ -88,7 +90,8 @@ def main():
     if not cases:
         sys.exit("accuracy.py: no case on standard input")
 
-    print(f"PyTorch {torch.__version__}: of clxent's bound (16-bit gradients: and half a unit), the largest error, the mean")
+    print(f"PyTorch {torch.__version__}: the largest and the mean error, as parts of clxent's bound (of 16-bit "
+          "gradients: of the bound and half a unit)")
     last, values, outside = None, 0, 0
     for (name, spread), sums in table.items():
         if name != last:

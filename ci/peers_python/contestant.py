@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared: a contestant and its operations, each a call that computes and waits for the result.
+"""A contestant of the comparison, and its operations. An operation is a call that computes and waits for the result.
 
-The operations are FORWARD: the mean loss; GRADIENT: and its gradient in memory of its own; IN_PLACE: and the
-gradient where the logits were."""
+FORWARD computes the mean loss. GRADIENT also computes the gradient, in its own memory. IN_PLACE also computes the
+gradient, but overwrites the logits with it."""
 
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Optional
@@ -16,9 +16,9 @@ OPERATIONS = (FORWARD, GRADIENT, IN_PLACE)
 @dataclass
 class Operation:
     call: Callable[[], Any]
-    # (loss, gradient as f32 (N,C) or None) of what call() returned.
+    # Takes the value that call() returned, and returns (loss, gradient). The gradient is f32 (N,C) or None.
     read: Callable[[Any], tuple]
-    # Puts the logits back that the call before has overwritten; never timed.
+    # Restores the logits that the last call has overwritten. It is never timed.
     restore: Optional[Callable[[], None]] = None
 
 
@@ -31,7 +31,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Problem:
-    """Logits (N,C), f32 or, for bf16, their bits as int16; targets (N) int64. Aligned to 4096 bytes."""
+    """Logits (N,C) are f32, or the bits of bf16 as int16. Targets (N) are int64. Both are aligned to 4096 bytes."""
 
     dtype: str
     logits: Any

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""clxent through its C interface: clxent_enqueue() on device buffers that are filled once, then clFinish(),
-as a program does that keeps its logits on the device.
+"""Calls clxent through its C interface, like a program that keeps its logits on the device. It fills device buffers
+once; an operation is clxent_enqueue() and then clFinish().
 
 The structs below are those of clxent.h and clxent_opencl.h."""
 
@@ -67,7 +67,7 @@ class ClxentError(Exception):
 
 
 class Clxent:
-    """A context on the device that clxent chooses (CLXENT_DEVICE in the environment says which)."""
+    """A context on the device that clxent chooses (the environment's CLXENT_DEVICE can name another)."""
 
     def __init__(self, library):
         p, size = c.c_void_p, c.c_size_t
@@ -154,7 +154,7 @@ class Clxent:
         return plan
 
     def contestant(self, problem):
-        """Everything it holds is on the device until close()."""
+        """Returns a contestant that keeps its arrays on the device until close()."""
         rows, classes = problem.shape
         result = Contestant("clxent")
         mems, plans = [], []

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The comparison behind ci/peers: makes the problems, checks that all agree, times them in turn, prints a table.
+"""The comparison behind ci/peers: makes the problems, checks that the results agree, times the contestants in turn and
+prints a table.
 
-Clxent's side is in ours.py, the others' in theirs.py."""
+ours.py calls clxent, and theirs.py calls the others."""
 
 import argparse
 import ctypes
@@ -22,26 +23,27 @@ SHAPES = {
     "cuda": ["16384x32000", "10240x50257", "4096x128256", "524288x1000", "8x50257"],
 }
 NOTES = """\
-Milliseconds a call: medians of {pairs}, taken in turn (A B C A B C ...) in one process, after an untimed call
-each; before that, losses and gradients were found to agree. In brackets: how many times longer than clxent,
-the median over the turns. clxent: clxent_enqueue() on device buffers, then clFinish(). Peers allocate the
-gradient on each call, clxent writes to memory that it is given. A peer without an in-place form is compared
-there by its forward + gradient. A problem that fits the caches stays in them."""
+Times are milliseconds a call, medians of {pairs} turns. The contestants take turns (A B C A B C ...) in one process,
+and an untimed call precedes each sample. Losses and gradients were compared first, and they agree. A number in brackets
+says how many times longer the peer takes than clxent; it is the median over the turns. clxent's call is
+clxent_enqueue() on device buffers, and then clFinish(). Peers allocate the gradient on each call, while clxent writes
+to memory that it gets. If a peer has no in-place form, its forward + gradient stands in that line. A problem that fits
+the caches stays in them."""
 
-# How far two results may lie apart: the loss, relative to max(1, |loss|), and a probability, relative to itself.
-# A gradient is p/N, but (p - 1)/N at the target, where p may be near 1. In bf16 the peers also keep
-# log-probabilities as bf16: one of magnitude 16 to 32 is off by up to 2^-4, so its probability is off by a factor
-# of up to exp(2^-4), and is rounded to 2^-9 several times on its way to the gradient; the losses are added up
-# in bf16.
+# The largest difference of two results: of the loss, relative to max(1, |loss|), and of a probability, relative to
+# itself. A gradient is p/N, but (p - 1)/N at the target, where p may be near 1. In bf16 the peers also keep
+# log-probabilities as bf16. A log-probability of magnitude 16 to 32 is off by up to 2^-4, so its probability is off by
+# a factor of up to exp(2^-4). The peers round a probability to 2^-9 several times before it becomes a gradient, and
+# they add up the losses in bf16.
 BOUNDS = {
     "f32": {"loss": 1e-5, "probability": 1e-5},
     "bf16": {"loss": 2.0**-5, "probability": 2.0**-4 + 2.0**-5},
 }
-SMALLEST_SAMPLE = 0.02  # seconds; shorter calls are timed several at a time
+SMALLEST_SAMPLE = 0.02  # seconds; a sample of shorter calls has several of them
 
 
 class Failure(Exception):
-    """A message for the user: what is wrong with the request or the machine, or two results differ."""
+    """A message for the user about a wrong request, the machine, or two results that differ."""
 
 
 def shape_of(text):
@@ -72,8 +74,8 @@ def parse(arguments):
                         help="may be repeated (default: all that are there)")
     parser.add_argument("--pairs", type=count_of, default=9, metavar="N", help="turns (default 9)")
     parser.add_argument("--keep-memory", action="store_true",
-                        help="malloc keeps what is freed. Else large arrays are returned to the system at once, and "
-                        "the page faults of new ones are a large part of what peers take on a CPU (glibc)")
+                        help="malloc keeps freed memory. By default glibc returns large arrays to the system at once, "
+                        "and on a CPU the page faults of new arrays are a large part of a peer's time")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
     parser.add_argument("--library", metavar="FILE", default="build/host/src/libclxent.so",
                         help="clxent's shared library (default: %(default)s)")
@@ -94,7 +96,7 @@ def first_line(error):
 
 
 def aligned_copy(array):
-    """At a page, as a device's memory is: a vector load then never crosses a cache line."""
+    """Copies the array to the start of a page, like a device's memory: no vector load crosses a cache line."""
     import numpy as np
 
     raw = np.empty(array.nbytes + 4096, np.uint8)
@@ -119,7 +121,7 @@ def make_problem(rows, classes, dtype):
 
 
 def check(name, operation, problem, ours, theirs):
-    """Raises Failure where two (loss, gradient) are further apart than BOUNDS says."""
+    """Raises Failure if two (loss, gradient) differ by more than BOUNDS allows."""
     import numpy as np
 
     bounds, rows = BOUNDS[problem.dtype], problem.shape[0]
@@ -130,7 +132,7 @@ def check(name, operation, problem, ours, theirs):
                       f"{limit:.3g}")
     if ours[1] is None:
         return
-    step = max(1, (1 << 22) // problem.shape[1])  # rows at a time, to keep the temporaries small
+    step = max(1, (1 << 22) // problem.shape[1])  # rows at a time; this keeps the temporaries small
     for first in range(0, rows, step):
         a, b = ours[1][first : first + step], theirs[1][first : first + step]
         limits = bounds["probability"] * np.abs(a)
@@ -143,7 +145,7 @@ def check(name, operation, problem, ours, theirs):
 
 
 def enlist(problem, clxent, peers, device):
-    """clxent first, then the peers that can do this problem, each agreeing with clxent."""
+    """Returns clxent, and then the peers that can do this problem. It has checked that each agrees with clxent."""
     from contestant import FORWARD, GRADIENT, IN_PLACE
     from theirs import PEERS
 
@@ -161,7 +163,7 @@ def enlist(problem, clxent, peers, device):
             try:
                 peer = PEERS[key](problem, device)
                 results = {name: result_of(operation) for name, operation in peer.operations.items()}
-            except Exception as e:  # whatever a package raises, the others are still to be compared
+            except Exception as e:  # a package may raise anything; the comparison goes on with the others
                 say_once(f"{key} is left out: {type(e).__name__}: {first_line(e)}")
                 continue
             for name, result in results.items():
@@ -175,7 +177,8 @@ def enlist(problem, clxent, peers, device):
 
 
 def sample(operation, repeats):
-    """Seconds a call, after an untimed one that meets what the contestant before left in caches and threads."""
+    """Returns seconds a call. An untimed call comes first: it finds the caches and threads as the last contestant left
+    them."""
     operation.call()
     if operation.restore:
         operation.restore()
@@ -183,12 +186,12 @@ def sample(operation, repeats):
     for _ in range(repeats):
         result = operation.call()
     seconds = time.perf_counter() - start
-    del result  # giving the last one's memory back is not timed
+    del result  # this frees the memory of the last result, untimed
     return seconds / repeats
 
 
 def measure(contestants, pairs):
-    """{operation: {name: [seconds, turn by turn]}}"""
+    """Returns {operation: {name: [seconds of each turn]}}."""
     from contestant import OPERATIONS
 
     turns = [(name, c.name, c.operations[name]) for name in OPERATIONS for c in contestants if name in c.operations]
@@ -229,7 +232,7 @@ def number(value):
 
 
 def table(results):
-    """Markdown."""
+    """Returns the results as Markdown."""
     names = list(dict.fromkeys(name for r in results for name in r["ratio"]))
     lines = ["| shape | dtype | | clxent | " + " | ".join(names) + " |", "|---|---|---|---" + "|---" * len(names) + "|"]
     for r in results:
@@ -241,7 +244,7 @@ def table(results):
 
 
 def keep_memory():
-    """For the whole process: clxent allocates nothing in a timed call, so the peers alone are helped."""
+    """Makes malloc keep freed memory in this process. Only the peers gain: timed calls of clxent allocate nothing."""
     M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None or not (mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1)):
@@ -310,7 +313,8 @@ def free_bytes(device):
 
 
 def refusal(clxent, device, rows, classes, dtype):
-    """Why this problem does not fit, or None. 8: the problem, clxent's two, and a peer's most."""
+    """Returns why this problem does not fit, or None. It needs memory for 8 arrays: the problem, clxent's two, and the
+    most that a peer needs."""
     logits = rows * classes * (4 if dtype == "f32" else 2)
     if logits > clxent.info.largest_buffer_bytes:
         return f"{logits} bytes of logits; the device's largest buffer has {clxent.info.largest_buffer_bytes}"
@@ -368,12 +372,12 @@ def run(options):
 
 def main():
     options = parse(sys.argv[1:])
-    # JAX looks for accelerators when it is imported, and complains when there is none.
+    # Without this, JAX looks for accelerators when it is imported, and complains if there is none.
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     from ours import ClxentError
 
     try:
-        # Opened first: a name that cannot be written is not found out after an hour.
+        # It opens the file first, so that a bad name fails now and not after an hour.
         with open(options.json or os.devnull, "w", encoding="utf-8") as f:
             facts, results = run(options)
             json.dump({"machine": facts, "results": results}, f, indent=1)

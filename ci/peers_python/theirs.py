@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peers: what PyTorch, JAX, Liger and QuACK call a cross-entropy loss, used as their documents use it.
+"""The peers: the cross-entropy losses of PyTorch, JAX, Liger and QuACK, called as their documents call them.
 
-Each function makes one contestant for one problem. It raises when its package or compiler is not there."""
+Each function makes one contestant for one problem. It raises if its package or compiler is missing."""
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ def _tensors(problem, device):
 
 def _torch_operation(loss_of, logits, targets, with_gradient, restore=None):
     synchronize = torch.cuda.synchronize if logits.is_cuda else (lambda: None)
-    plain = logits.detach()  # same memory; Liger makes a gradient for what requires one, no_grad or not
+    plain = logits.detach()  # the same memory; if logits require a gradient, Liger computes it even under no_grad
 
     def forward():
         with torch.no_grad():
@@ -53,7 +53,7 @@ def eager(problem, device):
 def compiled(problem, device):
     if not hasattr(torch, "compile"):
         raise RuntimeError(f"PyTorch {torch.__version__} has none")
-    torch._dynamo.reset()  # or many shapes count as recompilations, which have a limit
+    torch._dynamo.reset()  # else each shape counts as a recompilation, and PyTorch limits those
 
     def loss_of(logits, targets):
         return F.cross_entropy(logits, targets)
@@ -87,7 +87,7 @@ def jax_jit(problem, device):
 
 
 def _gpu_contestant(name, forward, gradient, in_place, problem, device):
-    """Losses whose gradient may stand where the logits were (gradient None: it always does)."""
+    """Makes a contestant whose gradient can overwrite the logits. If `gradient` is None, it always does."""
     if device == "cpu":
         raise RuntimeError("has no CPU form")
     logits, targets = _tensors(problem, device)

@@ -14,25 +14,25 @@
 #define FILES                                                                                 \
     "F is x.npy (versions 1 to 3, C order) or x.safetensors:TENSOR, where it has one tensor " \
     "x.safetensors.\n"                                                                        \
-    "Outputs are .npy; none is computed that is not asked for, and none takes an input's place.\n"
+    "Outputs are .npy. Only those that you name are computed, and none replaces an input.\n"
 
 static const tool_command commands[] = {
-    {"devices", COMMAND_DEVICES, "what there is to compute on, and which is used",
-     "Lists the OpenCL devices, what each supports, which one is used and why; where there is none, why,\n"
-     "and what to do.\n",
+    {"devices", COMMAND_DEVICES, "the OpenCL devices, and which one is used",
+     "Lists the OpenCL devices, what each supports, which one is used and why. If there is none, it says\n"
+     "why, and what to do.\n",
      devices_run},
     {"demo", COMMAND_DEMO, "the loss of a language model in four steps, computed on the device",
-     "Shows on a small example what the loss is made of. Every figure comes from the device and stands\n"
-     "beside the one expected; exit status 1 when one differs.\n",
+     "Shows on a small example how the loss is computed. The device computes every figure, and the demo\n"
+     "prints it beside the expected one. The exit status is 1 if one differs.\n",
      demo_run},
     {"loss", COMMAND_LOSS, "cross entropy of logits and targets: loss, perplexity, gradient, ...",
      "The cross-entropy loss of the rows of logits.\n" FILES "\n"
      "--json prints loss (a number; for reduction none an array, a row each), reduction, rows, counted,\n"
      "ignored, bad_targets, perplexity, bits_per_token, accuracy, device, platform, seconds. JSON has no "
      "NaN\n"
-     "and no infinity: null stands for both, and for what is not defined (probability targets have no\n"
+     "and no infinity: null stands for both, and for undefined values (probability targets have no\n"
      "perplexity and no accuracy). Perplexity is exp of the mean of -log p(target), without weights.\n"
-     "A target that is no class: exit status 3, with everything else computed and written.\n",
+     "If a target is no class, the exit status is 3, and everything else is computed and written.\n",
      loss_run},
     {"softmax", COMMAND_SOFTMAX, "probabilities of logits",
      "exp(logit) / sum of exp(logits), over one axis.\n" FILES, softmax_run},
@@ -42,38 +42,31 @@ static const tool_command commands[] = {
      "Minus the log-probability of each row's target.\n" FILES
      "\n--json prints what `clxent loss --json` does.\n",
      loss_run},
-    {"verify", COMMAND_VERIFY, "can the device be trusted? against a double-precision reference",
+    {"verify", COMMAND_VERIFY, "checks the device against a double-precision reference",
      "Runs shapes, types, options and schedules on the device and compares every output with a reference\n"
-     "in double precision, within proven error bounds. Exit status 1 when one is outside.\n",
+     "in double precision, within proven error bounds. The exit status is 1 if a value is outside.\n",
      verify_run},
-    {"bench", COMMAND_BENCH, "speed, against what the device's memory allows",
-     "Times operations on random logits, from enqueueing until the device is done, in turn with the best "
-     "read,\n"
-     "update or copy kernel that was found for the same buffers, and prints the ratio: the bytes that the "
-     "operation\n"
-     "cannot but move / its time / that limit. Results are checked before they are timed (exit status 1 "
-     "when\n"
-     "one is wrong), and so is what a limit kernel does (exit status 4). The loss's options are timed "
-     "beside\n"
-     "the same operation without them. What does not fit the device is skipped, and said.\n\n"
-     "--json prints device, platform, driver, date, pairs, context_seconds, results and skipped; a result, "
-     "as\n"
-     "a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device, and "
-     "more.\n",
+    {"bench", COMMAND_BENCH, "speed, compared with the limit of the device's memory",
+     "Times operations on random logits, from the enqueueing call until the device is done. It times them\n"
+     "in turn with the best read, update or copy kernel on the same buffers (the limit), and prints the\n"
+     "ratio: the bytes that the operation must move / its time / the limit. It checks the results before it\n"
+     "times them (exit status 1 if one is wrong), and the limit kernels too (exit status 4). With options of "
+     "the\n"
+     "loss, it also times the same operation without them. It skips a case that does not fit the device,\n"
+     "and says so.\n\n"
+     "--json prints device, platform, driver, date, pairs, context_seconds, results and skipped. A result,\n"
+     "like a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device,\n"
+     "and more.\n",
      bench_run},
-    {"tune", COMMAND_TUNE, "how rows are best cut for this device: sizes, widths, thresholds",
-     "Searches for the tuning that is fastest here: each value is timed in turn with the best so far, the "
-     "loss\n"
-     "and the loss with its gradient, on the same buffers. It is taken when it is faster by more than the "
-     "noise,\n"
-     "twice, and its results are within the bounds of a double-precision reference. Progress goes to "
-     "standard\n"
-     "error. Best on a machine that does nothing else; minutes.\n\n"
-     "Prints what was found, and a line for the library's table (host/src/tuning_table.h). --out writes it "
-     "for\n"
-     "--tuning and CLXENT_TUNING, --json prints the same: clxent, device, platform, driver, tuning, "
-     "measured; a\n"
-     "measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken, why.\n",
+    {"tune", COMMAND_TUNE, "searches for the fastest sizes, widths and thresholds on this device",
+     "Searches for the tuning that is fastest on this device. It times each value in turn with the best so\n"
+     "far, on the loss and on the loss with its gradient, with the same buffers. It takes a value that is\n"
+     "faster twice, by more than the noise, and whose results are within the bounds of a double-precision\n"
+     "reference. Progress goes to standard error. It takes minutes, and works best on an idle machine.\n\n"
+     "Prints the tuning, and a line for the library's table (host/src/tuning_table.h). --out writes it for\n"
+     "--tuning and CLXENT_TUNING, --json prints the same: clxent, device, platform, driver, tuning,\n"
+     "measured. A measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken,\n"
+     "why.\n",
      tune_run},
     {.name = NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The `clxent` tool: has the command line parsed and its outputs looked at, runs the command. It uses the
- * public headers alone.
+ * The `clxent` tool: parses the command line, checks its outputs and runs the command. The tool uses only the
+ * public headers of the library.
  */
 #include "command_line.h"
 #include "files/interrupt.h"
@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "clxent: no host memory for what --json prints\n");
         if (!code) code = EXIT_DEVICE;
     }
-    /* A full disk or a closed pipe under standard output is found out here at the latest. */
+    /* This is the last chance to notice a full disk or a closed pipe behind standard output. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "clxent: cannot write to standard output: %s\n", strerror(errno));
         return code ? code : EXIT_DATA;

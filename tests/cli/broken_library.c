@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three small libraries, by what is defined: one that another needs, that other, and one with a variable that
- * stands nowhere. nodevice.case has them for OpenCL loaders and drivers. */
+ * A macro chooses one of three small libraries: `needy` needs `needed`, and `unresolved` needs a variable
+ * that no library has. nodevice.case uses them as OpenCL loaders and drivers. */
 int clxent_needed(void);
 int clxent_needy(void);
 int clxent_unresolved(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tool's tests make files with and look into them with; see usage(). Written on the tool's file
- * layer, but for safetensors and broken files, which it writes byte by byte.
+ * The tests of the tool make files and look into them with this program; see usage(). It uses the tool's file
+ * layer, but writes safetensors and broken files byte by byte.
  */
 #include "files/dtype_values.h"
 #include "files/tensor.h"

@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh FILE.case: runs the tool's tests of one file, in an empty folder of their own.
+# run.sh FILE.case: runs the tests of one file, in a new empty folder.
 #
-#   + COMMAND     a preparation: must succeed
-#   $ COMMAND     starts a test. The lines after it say what is expected:
-#   exit N        the exit status (0 where this line is missing)
-#   out REGEX     a line of standard output matches (grep -E); no-out: none does
-#   err REGEX     a line of standard error matches. Where there is none, standard error must be empty
+#   + COMMAND     a preparation, which must succeed
+#   $ COMMAND     starts a test. The lines after it are its expectations:
+#   exit N        the exit status (default: 0)
+#   out REGEX     a line of standard output matches (grep -E); no-out: no line matches
+#   err REGEX     a line of standard error matches. Without an err line, standard error must be empty
 #   # ...         a comment
 #
-# The environment: PATH finds clxent and cli_files, CASES is the folder of the reference cases.
+# The environment: PATH finds clxent and cli_files, and CASES is the folder of the reference cases.
 set -u
 file=$1
-said=${CLXENT_TEST_MESSAGES:-} # what the tool said, for tests/messages
+said=${CLXENT_TEST_MESSAGES:-} # a file for the tool's messages, for tests/messages
 [ -z "$said" ] || : >"$said"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT INT TERM
@@ -34,13 +34,13 @@ check() { # KIND ARGUMENT
     esac
 }
 
-finish() { # runs the test that has been read, if there is one
+finish() { # runs the test that was read last, if any
     [ -n "$command" ] || return 0
     tests=$((tests + 1))
     (cd "$work/in" && sh -c "$command") >"$work/out" 2>"$work/err.all" </dev/null
     status=$?
     [ -z "$said" ] || cat "$work/err.all" >>"$said"
-    grep -v '^MESA: ' "$work/err.all" >"$work/err" # a driver that speaks for itself
+    grep -v '^MESA: ' "$work/err.all" >"$work/err" # Mesa's driver prints these
     wanted=$(sed -n 's/^exit //p' "$expectations")
     [ "$status" -eq "${wanted:-0}" ] || fail "exit status $status, expected ${wanted:-0}"
     if grep -q '^err ' "$expectations"; then

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every form of the kernels that measure memory does its work to the last word, not only the form that is
- * fastest here: any may be chosen on another device. Sizes with and without a rest, and smaller than one
- * work-item's share.
+ * Every form of the kernels that measure memory works to the last word. The test tries all forms, because
+ * another device may choose another form. There are sizes with and without a rest, and sizes that are smaller
+ * than the share of one work-item.
  */
 #include "bench/bench_limits.h"
 #include "leave.h"
@@ -37,7 +37,7 @@ static int close_all(void **state) {
     return 0;
 }
 
-/* The largest takes several work-items of every form, unless the test is to be small (device_test.cmake). */
+/* The largest size takes several work-items of every form. A small test (device_test.cmake) leaves it out. */
 static void check_kind(limit_kind kind) {
     const int small = getenv("CLXENT_TEST_EFFORT") != NULL;
     const size_t sizes[] = {64, 4096, small ? 20032 : 200000 / 64 * 64, (size_t)5 << 20};

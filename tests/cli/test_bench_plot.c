@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The picture of `clxent bench --plot`: well-formed whatever the device calls itself, a bar for each result,
- * none for what was skipped, nothing outside of the frame; and no file where it cannot be written.
+ * The picture of `clxent bench --plot`. It is well-formed for any name of the device. It has a bar for each
+ * result, none for a skipped case, and nothing outside of the frame. If it cannot be written, there is no
+ * file.
  */
 #include "bench/bench_plot.h"
 #include "xml_check.h"
@@ -34,7 +35,7 @@ static int remove_path(void **state) {
     return remove(path);
 }
 
-/* A result whose ratio is `ratio`. */
+/* Returns a result with this ratio. */
 static bench_result result(bench_op op, int64_t classes, clxent_dtype dtype, double ratio) {
     return (bench_result){.what = {op, 8, classes, dtype},
                           .seconds = 1,
@@ -69,7 +70,7 @@ static void test_bars(void **state) {
         result(BENCH_FORWARD, 1000, CLXENT_BF16, 2.3), result(BENCH_GRAD, 9, CLXENT_F32, 1)};
     strcpy(results[3].skipped, "too large");
     draw("A device", "", results, 4);
-    assert_int_equal(count_of("<rect"), 3 + 2); /* bars, and the legend of two operations */
+    assert_int_equal(count_of("<rect"), 3 + 2); /* three bars, and a legend of two operations */
     assert_int_equal(count_of(">8x1000 f32<"), 1);
     assert_int_equal(count_of(">8x1000 bf16<"), 1);
     assert_int_equal(count_of("8x9"), 0);
@@ -108,7 +109,7 @@ static void test_nothing(void **state) {
 static void test_unwritable(void **state) {
     (void)state;
     char beyond[sizeof path + 8];
-    snprintf(beyond, sizeof beyond, "%s/x.svg", path); /* in a folder that is a file */
+    snprintf(beyond, sizeof beyond, "%s/x.svg", path); /* the folder of this path is a file */
     assert_int_equal(bench_plot(beyond, "A device", "", "", NULL, 0), ENOTDIR);
     if (access("/dev/full", W_OK) == 0) {
         assert_int_equal(bench_plot("/dev/full", "A device", "", "", NULL, 0), ENOSPC);
@@ -116,7 +117,7 @@ static void test_unwritable(void **state) {
     }
 }
 
-/* A disk that fills up at each byte of the picture: what stood there still does. */
+/* A disk fills up at each byte of the picture: the old file stays. */
 static void test_full_disk(void **state) {
     (void)state;
     static const char old[] = "what stood there";
@@ -129,7 +130,7 @@ static void test_full_disk(void **state) {
     assert_int_equal(fwrite(old, 1, sizeof old, file), sizeof old);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    signal(SIGXFSZ, SIG_IGN); /* then a write beyond the limit is short, and the next one fails */
+    signal(SIGXFSZ, SIG_IGN); /* now a write beyond the limit is short, and the next one fails */
     for (size_t bytes = 0; bytes < whole; bytes++) {
         limit = before;
         limit.rlim_cur = bytes;
@@ -148,7 +149,7 @@ static void test_full_disk(void **state) {
     assert_int_equal(strlen(text), whole);
 }
 
-/* The judge of the tests above. */
+/* xml_check() itself refuses bad texts. */
 static void test_xml_check(void **state) {
     (void)state;
     static const char *const good[] = {"<a/>", "<a b=\"c\">d&amp;<e/></a>",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cache folder against other users and other processes: what others could have written is refused with a
- * reason, and of files that several processes write at once a reader sees whole ones only.
+ * The cache folder against other users and other processes. It refuses files and folders that others could
+ * have written, and says why. If several processes write a file at the same time, a reader sees only whole
+ * files.
  */
 #include "session/cache_folder.h"
 
@@ -21,11 +22,11 @@
 
 enum { SOMEBODY_ELSE = 65534 };
 
-static char top[] = "cache-folder-XXXXXX"; /* below it is the base, and the base holds clxent */
+static char top[] = "cache-folder-XXXXXX"; /* it holds the base, and the base holds clxent */
 static char base[4096], folder_path[4200];
 static char why[CACHE_WHY];
 
-/* To be able to begin anew, whatever stands there. */
+/* Removes the base with all it holds, so that a test begins anew. */
 static void remove_all(void) {
     char command[4400];
     snprintf(command, sizeof command, "rm -rf '%s'", base);
@@ -138,7 +139,7 @@ static void there_is_none(void **state) {
     assert_int_equal(cache_folder_open(false, why), -1);
     assert_string_equal(why, "");
 
-    /* Never a part of a path that is too long: here one up to which there is a good folder. */
+    /* A path that is too long is not cut off, even though a part of this one is a good folder. */
     const int folder = new_folder();
     close(folder);
     char *deep = malloc(8192);
@@ -181,8 +182,7 @@ static void files_are_refused(void **state) {
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++, tried++) {
         assert_int_equal(fchmodat(folder, "good", modes[i], 0), 0);
         assert_false(reads(folder, "good"));
-        assert_true(
-            cache_file_write(folder, "good", data, sizeof data)); /* it is replaced, and is private again */
+        assert_true(cache_file_write(folder, "good", data, sizeof data)); /* the new file is private again */
         assert_true(reads(folder, "good"));
     }
     if (geteuid() == 0) {
@@ -203,7 +203,7 @@ static void files_are_refused(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++, tried++) assert_false(reads(folder, names[i]));
     assert_int_equal(ftruncate(huge, 1000), 0);
     assert_true(reads(folder, "huge"));
-    assert_false(cache_file_write(folder, "folder", data, sizeof data)); /* and nothing is left beside it */
+    assert_false(cache_file_write(folder, "folder", data, sizeof data)); /* below: it leaves no file there */
     close(empty);
     close(huge);
     close(folder);
@@ -217,7 +217,7 @@ static void files_are_refused(void **state) {
 
 enum { WRITERS = 3, READERS = 3, WRITES = 400, LARGEST = 300000 };
 
-/* What stands at the beginning of a writer's file; from it follows all the rest. */
+/* A writer's file begins with this. It determines the rest of the file. */
 typedef struct mark {
     uint32_t writer, number, bytes;
 } mark;
@@ -247,7 +247,7 @@ static void write_many(uint32_t writer, unsigned char *data) {
     _exit(0);
 }
 
-/* Until the pipe `until` ends, which all writers hold; then tells `results` how many files it read. */
+/* Reads until the last writer closes the pipe `until`. Then it writes to `results` how many files it read. */
 static void read_many(int until, int results, unsigned char *expected) {
     unsigned long seen[WRITERS] = {0};
     int any = 0;
@@ -259,7 +259,7 @@ static void read_many(int until, int results, unsigned char *expected) {
         mark m;
         unsigned char *data = cache_file_read(folder, "programs", &bytes);
         if (!data && any) _exit(7);
-        if (!data) continue; /* nothing was written yet */
+        if (!data) continue; /* no file exists yet */
         any = 1;
         memcpy(&m, data, sizeof m);
         if (bytes < sizeof m || m.writer >= WRITERS || m.number >= WRITES || m.bytes != bytes ||

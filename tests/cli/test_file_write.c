@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Outputs are whole or not there: a signal before and after every call that makes a file, taken by this
- * thread or by another, where files may have no name and where they may not; links whose file is not there
- * yet; names as long as names can be. The program is linked with --wrap for the calls below (CMakeLists.txt).
+ * An output is whole or absent. A signal comes before and after every call that makes a file, and this thread
+ * or another takes it. The tests run with and without files that have no name. They also try links to missing
+ * files and the longest names. The linker wraps the calls below (--wrap, see CMakeLists.txt).
  */
 #define _GNU_SOURCE /* O_TMPFILE */
 #include "files/file_write.h"
@@ -39,8 +39,8 @@ int __wrap_linkat(int at, const char *from, int to_at, const char *to, int flags
 int __real_renameat(int at, const char *from, int to_at, const char *to);
 int __wrap_renameat(int at, const char *from, int to_at, const char *to);
 
-/* Where files have no name until they are whole; where the file system does not have that; where there is no
- * /proc to name them by. */
+/* UNNAMED: a file has no name until it is whole. NAMED: the file system has no files without a name. NO_PROC:
+ * without /proc such a file cannot get a name. */
 typedef enum way { UNNAMED, NAMED, NO_PROC, WAYS } way;
 
 static struct {
@@ -102,11 +102,11 @@ int __wrap_renameat(int at, const char *from, int to_at, const char *to) {
     return result;
 }
 
-/* The only thread that takes signals, and only here. */
+/* This is the only thread that takes signals, and it takes them only in sigsuspend(). */
 static void *take_signals(void *unused) {
     sigset_t none;
     sigemptyset(&none);
-    sigsuspend(&none); /* returns once the handler did */
+    sigsuspend(&none); /* returns after the handler */
     atomic_store(&taken, 1);
     return unused;
 }
@@ -135,7 +135,7 @@ static int write_fresh(const char *path) {
     return file_write(path, (const file_part[]){{fresh, 1000}, {fresh + 1000, sizeof fresh - 1000}}, 2);
 }
 
-/* Names in this folder that are not `expected`; the last in `name`. */
+/* Counts the files in this folder except `expected`. `name` gets the last of them. */
 static int others(const char *expected, char name[256]) {
     int count = 0;
     DIR *folder = opendir(".");
@@ -164,7 +164,7 @@ static int enter(void **state) {
 
 /* ------------------------------------------------------------- interrupted ---- */
 
-/* In a child. Exit status 0: the file was written. */
+/* Runs in a child process. Exit status 0: it wrote the file. */
 static void be_interrupted(void) {
     pthread_t thread;
     sigset_t all;
@@ -186,7 +186,7 @@ static int run_child(void (*run)(void)) {
     return status;
 }
 
-/* A signal at each step in turn. How many steps there are. */
+/* Sends a signal at each step in turn. Returns the number of steps. */
 static int interrupt_each(const char *doing) {
     char left[256];
     for (plan.wanted = 1;; plan.wanted++) {
@@ -196,7 +196,7 @@ static int interrupt_each(const char *doing) {
         if (!is_new && !holds("out", old, sizeof old))
             fail_msg("%s, step %d: half a file", doing, plan.wanted);
         const int count = others("out", left);
-        /* A file that has no name until it is whole survives as a whole one, at worst. */
+        /* SIGKILL may leave a file only if that is whole: before, it had no name. */
         if (plan.signal_number == SIGKILL ? count > 1 || (count == 1 && !holds(left, fresh, sizeof fresh))
                                           : count)
             fail_msg("%s, step %d: %s is left", doing, plan.wanted, left);
@@ -236,7 +236,7 @@ static void interrupted(void **state) {
     print_message("%d interruptions\n", tried);
 }
 
-/* What nobody can handle: then no file may have had a name. */
+/* No handler can take SIGKILL. So an unfinished file must have no name. */
 static void killed(void **state) {
     (void)state;
     if (!can_be_unnamed()) {
@@ -313,7 +313,7 @@ static void links_to_what_is_not_there(void **state) {
     const struct {
         const char *to, *link, *file;
     } links[] = {{"data/a", "to_a", "data/a"},
-                 {"../b", "data/deep/to_b", "data/b"}, /* from where the link stands */
+                 {"../b", "data/deep/to_b", "data/b"}, /* relative to the folder of the link */
                  {absolute, "to_absolute", "data/absolute"},
                  {"data/deep/to_c", "to_to_c", NULL},
                  {"../../c", "data/deep/to_c", NULL}};
@@ -324,7 +324,7 @@ static void links_to_what_is_not_there(void **state) {
         assert_int_equal(write_fresh(links[i].link), 0);
         assert_true(is_link(links[i].link) && !is_link(links[i].file));
         assert_true(holds(links[i].file, fresh, sizeof fresh));
-        assert_int_equal(write_fresh(links[i].link), 0); /* and to what is there */
+        assert_int_equal(write_fresh(links[i].link), 0); /* again: now the file exists */
         assert_true(is_link(links[i].link));
     }
     assert_true(file_is_same("to_to_c", "./c"));
@@ -339,7 +339,7 @@ static void links_to_what_is_not_there(void **state) {
     assert_true(is_link("round"));
 }
 
-/* What writing would say, said before it. */
+/* The check before a write finds the same errors as the write. */
 static void checked_before(void **state) {
     (void)state;
     char *folder = NULL, left[256];
@@ -382,7 +382,7 @@ static void same_files(void **state) {
     assert_false(file_is_same("nowhere/x", "./nowhere/x"));
 }
 
-/* A file that was removed, by the name that it has in /proc: never a new one named "... (deleted)". */
+/* A removed file is written under its name in /proc. No new file "... (deleted)" appears. */
 static void removed_file(void **state) {
     (void)state;
     char name[64], left[256];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tool's file layer without the tool: every prefix of a good file and every changed byte of its header
- * is read or refused, never worse; what is written is read back; types convert as IEEE 754 says; the demo's
- * arrays are the cases' files.
+ * The tool's file layer without the tool. It refuses every prefix of a good file. It reads or refuses a file
+ * with any changed byte in its header, and never reads outside of the file. It reads back its own files.
+ * Types convert as IEEE 754 says. The demo's arrays equal the files of the cases.
  */
 #include "cases.h"
 #include "commands/demo.h"
@@ -35,7 +35,7 @@ static size_t read_bytes(const char *path, unsigned char *bytes, size_t most) {
     return count;
 }
 
-/* Reads all of it, so that a tensor that is not there shows. */
+/* Reads every element, so that a read outside of the file shows. */
 static int opens(const char *spec, double *sum) {
     char message[1400] = "";
     tensor t;
@@ -69,11 +69,11 @@ static void damage(const char *path, const char *spec, const unsigned char *good
     }
     static const char values[] = "\0 \n'\"09-,:()[]{}<|LT\x7f\xff";
     for (size_t at = 0; at < header; at++)
-        for (size_t v = 0; v < sizeof values + 8; v++) { /* these, and each bit of what stands there */
+        for (size_t v = 0; v < sizeof values + 8; v++) { /* these values, and each bit flipped */
             memcpy(bad, good, count);
             bad[at] = (unsigned char)(v < sizeof values ? values[v] : good[at] ^ (1 << (v - sizeof values)));
             write_bytes(path, bad, count);
-            (void)opens(spec, &sum); /* either answer is right; reading what is not there is not */
+            (void)opens(spec, &sum); /* either answer is right, but no read outside of the file */
         }
     unlink(path);
 }
@@ -101,7 +101,7 @@ static void damaged_safetensors(void **state) {
            8 + sizeof header - 1);
 }
 
-/* Every type that .npy has, every number of dimensions, no elements. */
+/* Every type that .npy has, every number of dimensions, and arrays without elements. */
 static void written_and_read(void **state) {
     (void)state;
     static const clxent_dtype types[] = {CLXENT_F32, CLXENT_F16, CLXENT_F64, CLXENT_I64,
@@ -128,7 +128,7 @@ static void written_and_read(void **state) {
     assert_int_equal(tensor_open(&t, "written.npy", message, sizeof message), 0);
     assert_int_equal(t.count, 0);
     tensor_close(&t);
-    tensor_close(&t); /* zeroed: fine */
+    tensor_close(&t); /* a zeroed tensor may be closed */
     assert_int_equal(npy_write("written.npy", CLXENT_BF16, 0, NULL, data, message, sizeof message), -1);
     assert_non_null(strstr(message, "written.npy: cannot write: .npy has no type"));
     said(message);
@@ -139,7 +139,8 @@ static void written_and_read(void **state) {
     unlink("written.npy");
 }
 
-/* Against the tests' own conversions: every 16-bit number, and what lies on and beside the halves between. */
+/* Compares with the tests' own conversions: every 16-bit number, and the values at and beside each midpoint
+ * of two neighbours. */
 static void sixteen_bits(void **state) {
     (void)state;
     static const clxent_dtype types[] = {CLXENT_F16, CLXENT_BF16};

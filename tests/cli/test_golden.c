@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every reference case through the tool, as a person would type it: the words of case.txt are its options.
- * The files it writes have the shapes of those that stand beside case.txt, and their values within the
- * reference's bounds (a file of f32 was rounded when it was written: half a unit more).
+ * Runs every reference case through the tool, as a person would type it: the words of case.txt are the
+ * options. The files of the tool must have the shapes of the files beside case.txt. Their values must be
+ * within the reference's bounds, and half a unit more for a reference file of f32, because it is rounded.
  *
- * test_golden TOOL CASES_FOLDER, in a folder that may be written to.
+ * test_golden TOOL CASES_FOLDER: run it in a folder that it may write to.
  */
 #include "cases.h"
 
@@ -43,14 +43,14 @@ __attribute__((format(printf, 2, 3))) static void add(command_line *c, const cha
     assert_non_null(c->words[c->count++]);
 }
 
-/* An option's name in case.txt, with - for _. */
+/* Adds the option with a name of case.txt, with - for _. */
 static void add_option(command_line *c, const char *name) {
     add(c, "--%s", name);
     for (char *at = c->words[c->count - 1]; *at; at++)
         if (*at == '_') *at = '-';
 }
 
-/* The file of an output in the working folder. */
+/* Writes the path of an output's file in the working folder. */
 static void output_path(char path[64], const char *role) {
     snprintf(path, 64, "golden_%s.npy", role);
 }
@@ -59,7 +59,7 @@ static void add_files(command_line *c, const char *op, char *roles, const char *
     for (char *role = strtok(roles, " \n"); role; role = strtok(NULL, " \n")) {
         char path[64];
         if (!are_outputs && strcmp(op, "nll") == 0 && strcmp(role, "logits") == 0)
-            continue; /* stands there to show where the log-probabilities came from */
+            continue; /* this file only shows where the log-probabilities came from */
         add_option(c, strstr(op, "softmax") && are_outputs ? "out" : role);
         output_path(path, role);
         if (are_outputs)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reader of tuning files: what is right is read, what is wrong is refused with its place or its field,
- * and no bytes whatever lead it astray: cut at every length, every byte changed. The bytes stand in memory of
- * exactly their size, so that a memory checker sees a read outside them.
+ * The reader of tuning files. It reads right files, and refuses wrong ones with the place or the field. No
+ * bytes make it fail otherwise: the tests cut a file at every length and change every byte. The bytes are in
+ * memory of exactly their size, so that a memory checker notices a read outside of them.
  */
 #include "said.h"
 #include "session/tuning_file.h"
@@ -40,7 +40,7 @@ static void what_is_right_is_read(void **state) {
     char why[TUNING_WHY];
     assert_true(parse(good, strlen(good), &got, why));
     expected.wide_tile = 8;
-    expected.teams_per_unit = -3; /* limits are the library's */
+    expected.teams_per_unit = -3; /* the library checks limits, the reader does not */
     assert_memory_equal(&got, &expected, sizeof got);
     assert_string_equal(why, "");
 }
@@ -60,7 +60,7 @@ static void what_is_wrong_is_named(void **state) {
         {"{\"device\": \"M2\", \"platform\": \"P\", " TUNING "}", "it is for \"P / M2\", not for \"P / M1"},
         {"{\"device\": \"M1 ?\", \"platform\": \"P2\", " TUNING "}", "it is for \"P2 / M1 ?\", not for"},
         {"{\"device\": \"M1 ??\", \"platform\": \"P\", " TUNING "}", "it is for \"P / M1 ??\", not for"},
-        /* what a terminal would obey is not repeated to it */
+        /* the message repeats no control characters */
         {"{\"device\": \"\\u001b[2J\\u009b2J\\n\", \"platform\": \"\u00e9\", " TUNING "}",
          "it is for \"\u00e9 / ?[2J??2J?\", not for"},
         {"{\"device\": \"\033[2J\", " TUNING "}", "control character"},
@@ -98,8 +98,8 @@ static void size_limit(void **state) {
     free(text);
 }
 
-/* A cut file is refused (but for its last newline and brace), a changed one read or refused, with a reason.
- */
+/* The reader refuses a cut file, unless only the last newline is cut. It reads a changed file or refuses it
+ * with a reason. */
 static void damage(void **state) {
     (void)state;
     const size_t size = strlen(good);

@@ -17,7 +17,7 @@ static size_t name_length(const char *at) {
     return n;
 }
 
-/* An entity of the five that XML knows, from '&' on; its length or 0. */
+/* Returns the length of the entity that begins at '&'; 0: it is none of the five that XML defines. */
 static size_t entity_length(const char *at) {
     static const char *const known[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -25,7 +25,7 @@ static size_t entity_length(const char *at) {
     return 0;
 }
 
-/* Attributes up to '>' or '/'; NULL when one is wrong. */
+/* Skips attributes up to '>' or '/'. Returns NULL if one is wrong. */
 static const char *skip_attributes(const char *at) {
     for (;;) {
         const char *before = at;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether a text is well-formed XML, as far as the tool writes it: no DTD, no CDATA, no processing
- * instruction but the declaration. What the elements mean is not looked at.
+ * Checks that a text is well-formed XML of the kind that the tool writes: no DTD, no CDATA, and no processing
+ * instruction except the declaration. It does not check the meaning of elements.
  */
 #ifndef CLXENT_TESTS_XML_CHECK_H
 #define CLXENT_TESTS_XML_CHECK_H
 
-/* NULL when it is, else what is wrong. *elements: how many there are. */
+/* Returns NULL, or a text that names the fault. *elements is the number of elements. */
 const char *xml_check(const char *text, int *elements);
 
 #endif

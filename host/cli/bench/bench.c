@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command `bench`: the cases of the command line, measured one after the other, and reported. What a case
- * is: bench_case.c; how it is timed: bench_measure.c; what it is held against: bench_limits.c.
+ * The command `bench`: measures the cases of the command line one after the other, and reports them.
+ * bench_case.c makes a case, bench_measure.c times it, and bench_limits.c measures the limit beside it.
  */
 #include "bench_case.h"
 #include "bench_list.h"
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* "3 of 40: grad 4096x32000 f32" on the last line of a terminal that shows no table. */
+/* Shows "3 of 40: grad 4096x32000 f32" on the last line of a terminal that shows no table. */
 static void show_progress(const bench_report *report, const bench_case *what, size_t i, size_t count) {
     if (!isatty(STDERR_FILENO) || (report->format == BENCH_TABLE && isatty(STDOUT_FILENO))) return;
     if (what)

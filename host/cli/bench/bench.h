@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `clxent bench` measures: cases (an operation on a shape of a type), and what came of them.
+ * The cases that `clxent bench` measures (an operation on a shape of a type), and their results.
  */
 #ifndef CLXENT_CLI_BENCH_H
 #define CLXENT_CLI_BENCH_H
@@ -18,7 +18,7 @@ typedef enum bench_op {
     BENCH_OPS
 } bench_op;
 
-/* "forward", as --op has it; and in words for people. */
+/* The name for --op, such as "forward", and a title in words. */
 const char *bench_op_name(bench_op op);
 const char *bench_op_title(bench_op op);
 
@@ -28,33 +28,33 @@ typedef struct bench_case {
     clxent_dtype dtype;
 } bench_case;
 
-/* What all cases of a run have. */
+/* The settings of all cases of a run. */
 typedef struct bench_settings {
-    int pairs;       /* of an operation and its limit */
+    int pairs;       /* pairs of the limit and the operation */
     uint64_t rotate; /* smaller logits rotate among buffers of so many bytes in all; 0: four caches */
-    int named_shape; /* one shape was asked for: that it does not fit is an error, not a line */
+    int named_shape; /* --rows and --classes name one shape, and it is an error if that does not fit */
     double label_smoothing, z_loss, softcap, ignored; /* ignored: a fraction of the rows */
     int class_weight;
-    char options[160]; /* those that are on, "softcap=30 ignore=0.5"; "" */
+    char options[160]; /* the options that are on, such as "softcap=30 ignored=0.5", or "" */
 } bench_settings;
 
 /* Times are medians, in seconds. */
 typedef struct bench_result {
     bench_case what;
-    char skipped[200];      /* why there is nothing else here; "" */
+    char skipped[200];      /* why the case was skipped, or "" */
     double seconds;         /* clxent_enqueue and clFinish */
-    double bytes;           /* that the operation cannot but move */
+    double bytes;           /* the bytes that the operation must move */
     double limit_rate;      /* bytes a second of the limit */
     const char *limit;      /* its name */
     char limit_form[64];    /* the form that was fastest */
     double launch_seconds;  /* of an empty kernel, clFinish included */
     double enqueue_seconds; /* until clxent_enqueue returned */
-    double plan_seconds;    /* clxent_plan_create, kernels compiled or loaded; one figure */
-    double plain_seconds;   /* without the options of the settings; 0 where there are none */
-    size_t buffers;         /* that the inputs rotate among */
+    double plan_seconds;    /* clxent_plan_create, which compiles or loads kernels; measured once */
+    double plain_seconds;   /* the operation without the settings' options; 0 if none is on */
+    size_t buffers;         /* number of buffers that the inputs rotate among */
 } bench_result;
 
-double bench_median(double *values, size_t n);   /* sorts them; 0 of none */
+double bench_median(double *values, size_t n);   /* sorts the values; 0 if n is 0 */
 double bench_rate(const bench_result *r);        /* bytes a second */
 double bench_ratio(const bench_result *r);       /* of the limit; 1: as fast as memory */
 double bench_times_ideal(const bench_result *r); /* seconds over (an empty launch + the ideal time) */

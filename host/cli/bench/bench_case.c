@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See bench_case.h. How a result is checked: bench_check.c.
+ * See bench_case.h. bench_check.c checks the results.
  */
 #include "bench_case.h"
 #include "files/dtype_values.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Beyond the caches of what does not say how large they are. */
+/* More than the caches of a device that does not report their size. */
 enum { LEAST_ROTATED = 256 << 20 };
 
 static int apart(bench_op op) {
@@ -63,7 +63,7 @@ void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_set
             1e-9 * (double)device->global_memory_bytes, 1e-9 * (double)device->largest_buffer_bytes);
         return;
     }
-    /* No more than half of what the device has. */
+    /* The buffers take at most half of the device's memory. */
     uint64_t wanted = settings->rotate;
     if (wanted == 0) wanted = 4 * d->cache_bytes > LEAST_ROTATED ? 4 * d->cache_bytes : LEAST_ROTATED;
     const uint64_t room = device->global_memory_bytes / 2 / (slot + out_slot);
@@ -75,7 +75,7 @@ void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_set
     p->out_slot_bytes = (size_t)out_slot;
 }
 
-/* Targets, and class weights where they are on, on the host and on the device. */
+/* Makes the targets, and the class weights if they are on, on the host and on the device. */
 static int make_inputs(bench_problem *p) {
     const bench_device *d = p->device;
     const size_t rows = (size_t)p->what.rows, classes = (size_t)p->what.classes;
@@ -86,7 +86,7 @@ static int make_inputs(bench_problem *p) {
     uint64_t seed = 0, weight_seed = 0;
     for (size_t i = 0; i < rows; i++) {
         const int ignored = draw_uniform(&seed, 0, 1) < p->settings->ignored;
-        const int64_t target = (int64_t)(draw(&seed) % classes); /* the same, whatever is ignored */
+        const int64_t target = (int64_t)(draw(&seed) % classes); /* ignored rows draw one too */
         p->targets[i] = ignored ? BENCH_IGNORE : target;
         p->counted += !ignored;
     }
@@ -171,8 +171,8 @@ int bench_problem_call(const bench_problem *p, clxent_plan *plan, const clxent_d
 
 int bench_problem_time(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
                        double *seconds, double *enqueue_seconds, size_t *n) {
-    /* All slots are made anew, and the slots called are in the first half: what was written last, and may
-     * still be in the caches, is not what is read next. */
+    /* The calls use slots of the first half. A call in place needs new logits, so all slots are filled first,
+     * the second half last. So the caches do not hold the logits that a call reads. */
     const int in_place = (desc->outputs & CLXENT_OUT_GRAD) && !p->out;
     const size_t usable = p->slots > 1 ? p->slots / 2 : 1;
     const size_t calls = usable < BENCH_CALLS ? usable : BENCH_CALLS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One case of `clxent bench` on the device: its buffers, its plans, what a call is given.
+ * One case of `clxent bench` on the device: its buffers, its plans and its calls.
  */
 #ifndef CLXENT_CLI_BENCH_CASE_H
 #define CLXENT_CLI_BENCH_CASE_H
@@ -8,15 +8,16 @@
 #include "bench.h"
 #include "bench_device.h"
 
-/* The buffers hold `slots` problems one behind the other: all the same, so that the caches help none. */
+/* The buffers hold `slots` equal problems, one behind the other. The calls rotate among them, so that the
+ * caches help no call. */
 typedef struct bench_problem {
     const bench_device *device;
     const bench_settings *settings;
     bench_case what;
     clxent_desc desc;       /* with the settings' options */
-    clxent_dtype out_dtype; /* of what is written apart */
+    clxent_dtype out_dtype; /* of the gradient or the log-probabilities */
     size_t slots, slot_bytes, out_slot_bytes;
-    int64_t *targets; /* as the device has them */
+    int64_t *targets; /* the host's copy */
     int64_t counted;  /* rows that are not ignored */
     float *weights;   /* (C), or NULL */
     cl_mem logits, out, targets_buffer, weights_buffer, loss, lse, lse_residual, row_loss;
@@ -24,37 +25,37 @@ typedef struct bench_problem {
 
 enum { BENCH_IGNORE = -100, BENCH_ALIGN = 4096 };
 
-/* What keeps the case from running on this device, in `why`; "" when nothing does. Fills in the shape's part
- * of the problem, and needs no buffer. */
+/* Fills in the parts of the problem that follow from the shape; makes no buffer. If the case does not fit the
+ * device, `why` has the reason; else it is "". */
 void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_settings *settings,
                         const bench_case *what, char *why, size_t size);
 
-/* Makes the buffers. bench_problem_close() is to be called either way. EXIT_GOOD, or what to exit with. */
+/* Makes the buffers. Returns EXIT_GOOD or the exit code. The caller always calls bench_problem_close(). */
 int bench_problem_open(bench_problem *p);
 void bench_problem_close(bench_problem *p);
 
-/* Fresh logits in the slots from first to before end. */
+/* Writes new logits to the slots from `first` up to, but not including, `end`. */
 int bench_problem_fill(const bench_problem *p, size_t first, size_t end);
 
-/* The call's buffers; which outputs it has is the plan's desc.outputs. */
+/* Returns the buffers of a call with the outputs of desc->outputs. */
 clxent_buffers bench_problem_buffers(const bench_problem *p, const clxent_desc *desc, size_t slot);
 
 /* Enqueues and waits. seconds and enqueue_seconds may be NULL. */
 int bench_problem_call(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, size_t slot,
                        double *seconds, double *enqueue_seconds);
 
-/* Calls in turn on slots that rotate with the number of the pair: *n of them, BENCH_CALLS at most. seconds
- * and enqueue_seconds have one each. The logits are made anew where the calls before have written over them.
- */
+/* Times *n calls, BENCH_CALLS at most, one after the other. The slots rotate with the number of the pair.
+ * seconds and enqueue_seconds get an element for each call. If the operation overwrites logits, it first
+ * fills the slots again. */
 enum { BENCH_CALLS = 8 };
 int bench_problem_time(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
                        double *seconds, double *enqueue_seconds, size_t *n);
 
-/* What a call cannot but read and write. */
+/* Returns the bytes that a call must read and write. */
 double bench_problem_bytes(const bench_problem *p);
 
-/* The outputs of the plan against the double-precision reference, on some rows. Leaves gradients where the
- * logits of the last slot were. EXIT_DIFFERS when one is wrong. */
+/* Checks some rows of the plan's outputs against the double-precision reference. It may overwrite the logits
+ * of the last slot with gradients. Returns EXIT_DIFFERS if a value is wrong. */
 int bench_check(const bench_problem *p, clxent_plan *plan);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A result is checked before it is timed: the very plan that is timed, on the last slot. Rows of what it
- * writes are compared with the double-precision reference; its loss, a mean over all rows, with the mean of
- * the row losses of a second plan, of which the same rows are compared.
+ * Checks the results of a plan on the last slot, before the same plan is timed. It compares some rows of the
+ * output with the double-precision reference. The loss is a mean over all rows. It is compared with the mean
+ * of the row losses of a second plan, and the same rows of these losses are compared with the reference.
  */
 #include "bench_case.h"
 #include "files/dtype_values.h"
@@ -15,13 +15,13 @@
 
 enum { CHECKED_ROWS = 8 };
 
-/* Host memory of a check. A row of each kind; the row losses and lse of all rows. */
+/* The host memory of a check: one row of each kind, and the row losses and lse of all rows. */
 typedef struct scratch {
-    void *typed;                    /* C elements of either type */
+    void *typed;                    /* (C), of any type */
     double *got, *expected, *bound; /* (C) */
-    double *logits[CHECKED_ROWS];   /* (C) each, kept from before the call */
+    double *logits[CHECKED_ROWS];   /* (C) each, read before the call */
     float *row_loss, *lse;          /* (N) */
-    int64_t rows[CHECKED_ROWS];     /* which */
+    int64_t rows[CHECKED_ROWS];     /* numbers of the checked rows */
     int n;
 } scratch;
 
@@ -56,7 +56,7 @@ static int scratch_make(scratch *s, const bench_problem *p) {
                                  "no host memory to check %d rows of %zu classes", s->n, classes);
 }
 
-/* Row `row` of what stands at `offset`, as doubles. */
+/* Reads row `row` of the array at `offset` as doubles. */
 static int read_row(const bench_problem *p, scratch *s, cl_mem from, size_t offset, clxent_dtype dtype,
                     int64_t row, double *out) {
     const size_t bytes = (size_t)p->what.classes * clxent_dtype_size(dtype);
@@ -93,7 +93,7 @@ static reference_storage storage_of(clxent_dtype dtype) {
     return dtype == CLXENT_F16 ? REFERENCE_F16 : dtype == CLXENT_BF16 ? REFERENCE_BF16 : REFERENCE_F32;
 }
 
-/* The timed plan's row i against the reference; *loss_bound grows to the row losses' largest bound. */
+/* Checks row i of the timed plan. *loss_bound becomes the largest bound of the row losses so far. */
 static int check_row(const bench_problem *p, scratch *s, const reference_problem *r,
                      const reference_counts *counts, int i, double *loss_bound) {
     const int log = p->what.op == BENCH_LOG_SOFTMAX;
@@ -126,7 +126,7 @@ static int check_row(const bench_problem *p, scratch *s, const reference_problem
     return EXIT_GOOD;
 }
 
-/* The row losses, and lse with its residual, which BENCH_GRAD_FROM_LSE takes from here. */
+/* Computes the row losses, and lse with its residual, which BENCH_GRAD_FROM_LSE reads. */
 static int run_rows(const bench_problem *p, scratch *s) {
     clxent_desc desc = p->desc;
     clxent_plan *plan = NULL;
@@ -142,7 +142,7 @@ static int run_rows(const bench_problem *p, scratch *s) {
     return failed;
 }
 
-/* The mean of the row losses as doubles; z-loss has a divisor of its own. */
+/* Returns the mean of the row losses, computed in double precision. z-loss has its own divisor. */
 static double mean_of_rows(const bench_problem *p, const scratch *s, const reference_counts *counts) {
     reference_sum all = {0}, z = {0};
     for (int64_t row = 0; row < p->what.rows; row++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * limits.cl, as the build embedded it.
+ * The text of limits.cl, which the build embeds.
  */
 #ifndef CLXENT_CLI_BENCH_KERNELS_H
 #define CLXENT_CLI_BENCH_KERNELS_H

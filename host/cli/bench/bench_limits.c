@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See bench_limits.h. The loop that all forms share is explained in limits.cl.
+ * See bench_limits.h. limits.cl explains the loop that all forms share.
  */
 #include "bench_limits.h"
 
@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WORD = sizeof(uint32_t), CHANGE = 3, SUMS = 1024 }; /* the last two as in limits.cl */
+enum { WORD = sizeof(uint32_t), CHANGE = 3, SUMS = 1024 }; /* CHANGE, SUMS: as in limits.cl */
 
-/* A stretch of so many bytes a work-item, or so many work-groups a compute unit (0: as many work-items as
- * there are vectors, STREAMS each). */
+/* The number of work-items: `stretch` is bytes a work-item. If it is 0, `groups` is work-groups a compute
+ * unit. If both are 0, each work-item has `streams` vectors. */
 static const struct form {
     int width, streams;
     size_t stretch, groups, local;
@@ -21,7 +21,7 @@ static const struct form {
     {4, 1, 0, 0, 256},     {4, 2, 0, 0, 256},     {4, 4, 0, 0, 256},      {4, 2, 0, 8, 256},
     {4, 4, 0, 16, 256},    {4, 4, 0, 4, 512},
 };
-/* A candidate is a form; for a copy also the form with stores past the cache, and the driver's own copy. */
+/* A candidate is a form. A copy also has the forms with stores past the cache, and the driver's copy. */
 enum { PAST_CACHE = LIMIT_FORMS, DRIVER = 2 * LIMIT_FORMS, CANDIDATES = DRIVER + 1 };
 
 static const char *const kernel_names[LIMIT_KINDS + 1] = {"limit_read", "limit_update", "limit_copy",
@@ -51,7 +51,7 @@ double limit_traffic(const bench_limit *limit) {
     return (limit->kind == LIMIT_READ ? 1.0 : 2.0) * (double)limit->bytes;
 }
 
-/* Compiles at the first use. */
+/* Finds the program of a form. It compiles the program at its first use. */
 static int find_program(bench_limits *l, const struct form *form, struct limit_program **out) {
     for (int i = 0; i < l->n_programs; i++)
         if (l->programs[i].width == form->width && l->programs[i].streams == form->streams) {
@@ -79,7 +79,8 @@ static int run_driver_copy(const bench_device *d, const bench_limit *limit, doub
     return failed;
 }
 
-/* Work-items of a form in all; *local is lowered to what the kernel allows. */
+/* Sets *items to the number of work-items of a form, and *local to its work-group size, or to the kernel's
+ * limit if that is lower. */
 static int work_items(const bench_limits *l, const struct form *form, cl_kernel kernel, size_t bytes,
                       size_t *items, size_t *local) {
     const bench_device *d = l->device;
@@ -172,7 +173,7 @@ static int check_sum(bench_limits *l, const bench_limit *limit) {
     if (!failed) failed = bench_read(l->device, l->sums, 0, sums, sizeof sums);
     if (failed) return failed;
     for (int i = 0; i < SUMS; i++) got += sums[i];
-    /* of the pattern with salt 0 */
+    /* The sum of the words i * 0x9e3779b1, modulo 2^32, is that of the word with the number 0 + 1 + ... */
     const uint64_t numbers = n % 2 ? n * ((n - 1) / 2) : n / 2 * (n - 1);
     const uint32_t expected = bench_pattern((size_t)numbers, 0);
     return got == expected ? EXIT_GOOD : wrong(l, limit, "the sum of words 0 to", n - 1, got, expected);
@@ -206,7 +207,7 @@ int limit_forms(limit_kind kind) {
 
 int limit_check(bench_limits *l, bench_limit *limit) {
     describe(limit);
-    /* Not the words that the trial has left behind. */
+    /* A read leaves the words of the trials as they are. The others get new words here. */
     const uint32_t salt = limit->kind == LIMIT_READ ? 0 : 0x5eed;
     int failed = bench_fill_pattern(l->device, limit->x, limit->bytes / WORD, salt);
     if (!failed && limit->y) failed = bench_fill_pattern(l->device, limit->y, limit->bytes / WORD, ~salt);
@@ -229,7 +230,7 @@ int limit_choose(bench_limits *l, limit_kind kind, cl_mem x, cl_mem y, size_t by
     for (int round = 0; round <= ROUNDS && !failed; round++)
         for (int i = 0; i < candidates && !failed; i++) {
             double seconds;
-            /* The first round compiles; who is far behind after a second one, has lost. */
+            /* The first round only compiles. A form that is far behind after the second is not run again. */
             if (l->hopeless[kind][i] || (round > 1 && best[i] > 1.25 * fastest)) continue;
             trial.form = i;
             failed = limit_run(l, &trial, &seconds);

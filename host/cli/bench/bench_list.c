@@ -12,19 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Language models' rows and vocabularies, images, ten digits, and two of few rows. */
+/* Rows and vocabularies of language models, classes of images, ten digits, and two shapes with few rows. */
 typedef struct shape {
     int64_t rows, classes;
 } shape;
 
 static const shape standard[] = {{4096, 32000}, {2048, 50257}, {1024, 128256}, {512, 262144},
                                  {65536, 1000}, {1048576, 10}, {8, 50257},     {1, 262144}};
-/* How cost grows: N*C from 1e5 to 5e8. */
+/* The shapes of --growth: N*C from 1e5 to 5e8. */
 static const shape growth[] = {{4, 32000},    {16, 32000},   {64, 32000},   {256, 32000},
                                {1024, 32000}, {4096, 32000}, {15625, 32000}};
-/* What tune looks at: classes on either side of thresholds that are powers of two, not themselves multiples
- * of large ones, where rows stand in each other's way in a cache; work-groups of either size; vocabularies;
- * few rows. 2^23 to 2^24 logits but for the last. */
+/* The shapes of `tune`. The thresholds are powers of two, and there are numbers of classes on both sides of
+ * them. These numbers are no multiples of large powers of two, with which rows would compete for the same
+ * lines of a cache. The list has shapes for both sizes of work-groups, vocabularies, and shapes with few
+ * rows. All but the last three have 2^23 to 2^24 logits. */
 static const shape tuned[] = {{1 << 20, 12},  {1 << 19, 25}, {1 << 18, 50}, {1 << 17, 100},
                               {1 << 16, 200}, {40000, 400},  {20000, 800},  {512, 32000},
                               {128, 128256},  {2, 65536},    {1, 262144},   {8, 50257}};
@@ -46,7 +47,7 @@ static const char *name_of_dtype(int i) {
     return clxent_dtype_name(dtypes[i]);
 }
 
-/* "a,b" as marks on the names it has; NULL or "all": all of them. */
+/* Marks the names of the list "a,b" in `chosen`. NULL and "all" mark all names. */
 static int parse_names(unsigned char *chosen, const tool_command *command, const char *option,
                        const char *text, int known, const char *(*name)(int)) {
     memset(chosen, !text || strcmp(text, "all") == 0, (size_t)known);
@@ -113,7 +114,7 @@ static int parse_shapes(shape *out, int *n, const tool_command *command, const c
     return EXIT_GOOD;
 }
 
-/* The shapes asked for, one way; else the standard ones. */
+/* Takes the shapes from the one option that names them, or else the standard shapes. */
 static int choose_shapes(shape *out, int *n, const tool_command *command, const tool_options *o) {
     const int named = o->bench_has_rows || o->bench_has_classes;
     if ((o->bench_shapes != NULL) + named + o->bench_growth > 1)

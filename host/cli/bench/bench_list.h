@@ -9,17 +9,18 @@
 #include "shell/options.h"
 
 typedef struct bench_list {
-    bench_case *cases; /* to be freed */
+    bench_case *cases; /* bench_list_free() frees them */
     size_t count;
     bench_settings settings;
 } bench_list;
 
-/* EXIT_GOOD, or EXIT_USAGE with a message. bench_list_free() is to be called either way. */
+/* Returns EXIT_GOOD, or prints a message and returns the exit code. The caller calls bench_list_free() in
+ * both cases. */
 int bench_list_make(bench_list *list, const tool_command *command, const tool_options *options);
 void bench_list_free(bench_list *list);
 
-/* One shape that was asked for by --rows and --classes must fit: EXIT_USAGE with a message. Of a list, those
- * that do not are skipped. */
+/* Checks that the shape of --rows and --classes fits the device. If not, it prints a message and returns
+ * EXIT_USAGE. It does not check other shapes: `bench` and `tune` skip those that do not fit. */
 int bench_list_fits(const bench_list *list, const bench_device *device);
 
 #endif

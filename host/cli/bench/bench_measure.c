@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See bench_measure.h. A pair is the limit and then the operation, in turn: what else the machine does meets
- * both.
+ * See bench_measure.h. A pair times the limit and then the operation. They take turns, so other work of the
+ * machine slows both.
  */
 #include "bench_measure.h"
 #include "bench_case.h"
@@ -27,7 +27,7 @@ static double median(const samples *s) {
     return bench_median(s->values, s->n);
 }
 
-/* Plans: the operation's, and for comparison that of the same operation without the settings' options. */
+/* The plan of the operation, and for comparison one of the same operation without the settings' options. */
 typedef struct plan_pair {
     clxent_plan *plan, *plain;
     clxent_desc plain_desc;
@@ -48,7 +48,7 @@ static int make_plans(plan_pair *out, const bench_problem *p, double *seconds) {
     return status == CLXENT_OK ? EXIT_GOOD : session_failed(s, status);
 }
 
-/* The same problem as the plain plan sees it: every row counts, no weights. */
+/* Makes the problem of the plain plan: every row counts, and there are no weights. */
 static int make_plain(bench_problem *plain, const bench_problem *p) {
     *plain = *p;
     plain->weights_buffer = NULL;
@@ -71,7 +71,7 @@ static limit_kind limit_of(bench_op op) {
     return kinds[op];
 }
 
-/* The calls of a pair; before the first, at -1, they only warm up. */
+/* Times the calls of a pair. Pair -1 only warms up. */
 static int time_calls(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,
                       samples *seconds, samples *enqueue) {
     double total[BENCH_CALLS], returned[BENCH_CALLS];

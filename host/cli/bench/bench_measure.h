@@ -8,7 +8,7 @@
 #include "bench.h"
 #include "bench_limits.h"
 
-/* EXIT_GOOD, a case that does not fit included (result->skipped says so); else what to exit with. */
+/* Returns EXIT_GOOD or the exit code. A case that does not fit is EXIT_GOOD too; result->skipped says why. */
 int bench_measure(bench_limits *l, const bench_settings *settings, const bench_case *what,
                   bench_result *result);
 

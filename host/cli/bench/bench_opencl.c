@@ -24,7 +24,7 @@ enum { NAMES = sizeof names / sizeof *names };
 const char *bench_cl_load(bench_cl *cl) {
     _Static_assert(sizeof(bench_cl) == NAMES * sizeof(void *), "the table is an array of pointers");
     const char *path = getenv("CLXENT_OPENCL_LIBRARY");
-    /* Never closed, as clxent never closes it: drivers outlive it. */
+    /* Like clxent, this never closes the library: threads and exit handlers of drivers outlive it. */
     void *library = dlopen(path && *path ? path : DEFAULT_LIBRARY, RTLD_LAZY);
     if (!library) return dlerror();
     for (int i = 0; i < NAMES; i++) {

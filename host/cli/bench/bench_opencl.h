@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The OpenCL entry points that `clxent bench` calls itself, looked up when it runs: the tool starts where no
- * OpenCL loader is installed. By then clxent has opened a device, and this finds the same library.
+ * The OpenCL functions that `clxent bench` calls itself. It looks them up when it runs, so that the tool
+ * starts on a machine without an OpenCL loader. clxent has opened a device before that, and this finds the
+ * same library.
  */
 #ifndef CLXENT_CLI_BENCH_OPENCL_H
 #define CLXENT_CLI_BENCH_OPENCL_H
@@ -33,7 +34,7 @@ typedef struct bench_cl {
 #undef BENCH_CL_MEMBER
 } bench_cl;
 
-/* NULL, or what is missing. */
+/* Returns NULL, or dlerror()'s text about the missing part. */
 const char *bench_cl_load(bench_cl *cl);
 
 #endif

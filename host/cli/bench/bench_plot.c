@@ -15,10 +15,10 @@
 /* Pixels. */
 enum { WIDTH = 860, LABELS = 140, RIGHT = 52, TOP = 96, BAR = 13, GAP = 3, GROUP_GAP = 14, FOOT = 44 };
 
-/* The colours of Okabe and Ito, told apart by the colour-blind, on white and on black. */
+/* The colours of Okabe and Ito. Colour-blind people can tell them apart, on white and on black. */
 static const char *const colours[BENCH_OPS] = {"#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7"};
 
-/* Text as XML has it; what is not printable ASCII becomes '?'. */
+/* Writes text for XML. A byte that is not printable ASCII becomes '?'. */
 static void put_text(FILE *f, const char *text) {
     for (; *text; text++) {
         const unsigned char c = (unsigned char)*text;
@@ -37,10 +37,10 @@ static int same_group(const bench_case *a, const bench_case *b) {
     return a->rows == b->rows && a->classes == b->classes && a->dtype == b->dtype;
 }
 
-/* Where things stand, found out in one pass before the file is written. */
+/* The layout of the picture, computed in one pass before the file is written. */
 typedef struct layout {
     int bars, groups, has_op[BENCH_OPS];
-    double most; /* of the axis */
+    double most; /* the end of the axis */
     int height;
 } layout;
 

@@ -49,7 +49,7 @@ static void print_line(const bench_report *report, const bench_result *r) {
         if (*report->settings->options) printf(" %8.3f", r->seconds / r->plain_seconds);
         putchar('\n');
     }
-    fflush(stdout); /* a person watches it grow */
+    fflush(stdout); /* a person reads the lines as they come */
 }
 
 static void end_table(const bench_report *report, const bench_result *results, size_t count) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `clxent bench` prints: a table that grows while it runs, or CSV, or at the end one JSON object.
+ * The report of `clxent bench`: a table or CSV, line by line while it runs, or one JSON object at the end.
  */
 #ifndef CLXENT_CLI_BENCH_REPORT_H
 #define CLXENT_CLI_BENCH_REPORT_H
@@ -14,7 +14,7 @@ typedef struct bench_report {
     bench_format format;
     const session *session;
     const bench_settings *settings;
-    double context_seconds; /* to open the device */
+    double context_seconds; /* the time to open the device */
     char date[32];          /* "2025-01-31" */
 } bench_report;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See bench.h: what the operations are called, and the figures that follow from what was measured.
+ * See bench.h. The names of the operations, and the figures that are computed from the measurements.
  */
 #include "bench.h"
 

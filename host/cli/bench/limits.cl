@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `clxent bench` measures the device's memory with, and fills its buffers with. Words are uint: sums and
- * updates are exact whatever the order, so that each limit can be checked to the last bit.
+ * The kernels with which `clxent bench` measures the device's memory, and those that fill its buffers. Words
+ * are uint, so sums and updates are exact in any order, and every limit can be checked to the last bit.
  *
- * limit_read      each word once; the sums go to 1024 words, so that no read can be left out
- * limit_update    each word read, changed, written back
- * limit_copy      each word read, and written elsewhere
- * limit_copy_past_cache   the same with stores that do not fetch what they overwrite, where the compiler has
- * them
+ * limit_read reads each word once. It adds its sums to 1024 words, so that no compiler can leave out a read.
  *
- * One form of loop serves all devices; the host chooses the steps. In vectors of WIDTH words, work-item g
- * starts at g * per_item, reads STREAMS vectors that are `gap` apart, and goes on by `per_step`, `count`
- * times: CPU     a stretch of memory a work-item, read in STREAMS places at once: per_step 1, gap count,
- *           per_item STREAMS * count
- *   GPU     neighbours read neighbours: per_item 1, gap = work-items, per_step STREAMS * work-items
- * The vectors behind items * STREAMS * count are shared out one at a time. Tunables, by the build: WIDTH 4, 8
- * or 16; STREAMS.
+ * limit_update reads, changes and writes back each word.
+ *
+ * limit_copy reads each word and writes it to another buffer.
+ *
+ * limit_copy_past_cache does the same with nontemporal stores, if the compiler has them. Such a store does
+ * not first fetch the line that it overwrites.
+ *
+ * One loop serves all devices, and the host chooses its steps. All steps count vectors of WIDTH words.
+ * Work-item g starts at g * per_item. It reads STREAMS vectors that are `gap` apart, and advances by
+ * `per_step`; it does this `count` times. On a CPU each work-item has its own stretch of memory and reads it
+ * in STREAMS places at once: per_step = 1, gap = count, per_item = STREAMS * count. On a GPU neighbouring
+ * work-items read neighbouring vectors: per_item = 1, gap = work-items, per_step = STREAMS * work-items.
+ * REST() shares out the vectors behind items * STREAMS * count one at a time.
+ *
+ * The build options set WIDTH (4, 8 or 16) and STREAMS.
  */
 #ifndef WIDTH
 #define WIDTH 4
@@ -43,7 +47,7 @@ typedef CAT(uint, WIDTH) words;
 #define LIMIT_ARGUMENTS \
     __global uint *x, __global uint *y, ulong vectors, ulong per_item, ulong per_step, ulong gap, ulong count
 
-/* Runs EACH(i) for the work-item's vectors one at a time: what is left behind the last full step. */
+/* Runs EACH(i) for the work-item's share of the vectors behind the last full step, one at a time. */
 #define REST(EACH)                                                                       \
     for (ulong i = get_global_size(0) * STREAMS * count + get_global_id(0); i < vectors; \
          i += get_global_size(0))                                                        \
@@ -93,15 +97,16 @@ __kernel void limit_update(LIMIT_ARGUMENTS) {
 COPY_KERNEL(limit_copy, STORE)
 COPY_KERNEL(limit_copy_past_cache, STORE_PAST_CACHE)
 
-/* ------------------------------------------------------------------ what stands in the buffers ---- */
+/* ------------------------------------------------------------------ the contents of the buffers ---- */
 
-/* The known words that a limit is checked on. */
+/* Writes known words, to check a limit. */
 __kernel void fill_pattern(__global uint *x, uint salt) {
     x[get_global_id(0)] = (uint)get_global_id(0) * 0x9e3779b1u + salt;
 }
 
-/* Logits: the sum of four uniform numbers, near to normal, of deviation 2.3, in multiples of 1/16 that every
- * floating type holds, so that all types get the same. The mixer is the finalizer of MurmurHash3. */
+/* A logit is the sum of four uniform numbers. This is close to a normal distribution of deviation 2.3. Logits
+ * are multiples of 1/16 that every floating type holds, so all types get the same numbers. The mixer is the
+ * finalizer of MurmurHash3. */
 uint mix(uint h) {
     h ^= h >> 16;
     h *= 0x85ebca6bu;
@@ -116,7 +121,7 @@ float logit(ulong i) {
     return (float)(sum - 126) * 0.0625f;
 }
 
-/* From element `first`, a multiple of 2; a work-item a word. */
+/* Write logits from word `first_word` on. Each work-item writes a word. */
 __kernel void fill_f32(__global uint *x, ulong first_word) {
     const ulong i = get_global_id(0);
     x[first_word + i] = as_uint(logit(i));
@@ -134,7 +139,7 @@ __kernel void fill_bf16(__global uint *x, ulong first_word) {
     x[first_word + i] = as_uint(logit(2 * i)) >> 16 | (as_uint(logit(2 * i + 1)) & 0xffff0000u);
 }
 
-/* What a launch costs by itself. */
+/* Measures the cost of a launch: it writes nothing. */
 __kernel void nothing(__global uint *y) {
     if (get_global_id(0) > 0) y[0] = 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands that have a file each. `bench` and `tune` have several: bench.h, tune.h.
+ * The commands of this folder. `bench` and `tune` have folders of their own (bench.h, tune.h).
  */
 #ifndef CLXENT_CLI_COMMANDS_H
 #define CLXENT_CLI_COMMANDS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command `demo`: four facts about the language-model loss, each figure computed on the device and
- * printed beside the expected one. The data: demo_data.c.
+ * The command `demo`: four facts about the language-model loss. The device computes each figure, and the
+ * command prints it beside the expected one. demo_data.c has the data.
  */
 #include "demo.h"
 #include "commands.h"
@@ -14,25 +14,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of an f32 result, relative to its size or to 1: the bound that the tests prove. */
+/* The error bound of an f32 result, relative to max(1, |result|). The tests prove it. */
 #define TOLERANCE 1e-6
 
 typedef struct demo {
     session session;
     int figures, wrong;
-    clxent_status status; /* the first failure of a run; later facts are not shown */
+    clxent_status status; /* the first failure of a run; the facts after it are not shown */
 } demo;
 
 static double bound(double expected) {
     return TOLERANCE * fmax(1, fabs(expected));
 }
 
-/* One line: what, the device's figure, the expected one, whether they agree. */
+/* Prints a line: the name, the device's figure, the expected figure, and whether they agree. */
 static void figure(demo *d, const char *what, double got, double expected) {
     const int right = fabs(got - expected) <= bound(expected); /* false for NaN */
     d->figures++;
     d->wrong += !right;
-    const int digits = expected == floor(expected) ? 0 : 4; /* a count, or a loss as people quote it */
+    const int digits = expected == floor(expected) ? 0 : 4; /* none for a count, 4 for a loss */
     printf("   %-38s %8.*f  expected %8.*f  %s\n", what, digits, value_shown(got), digits, expected,
            right ? "ok" : "DIFFERS");
 }
@@ -54,7 +54,7 @@ static clxent_desc describe(clxent_op op) {
     return desc;
 }
 
-/* softmax and log-softmax: `out` is DEMO_ROWS * DEMO_CLASSES */
+/* Computes softmax or log-softmax; `out` has DEMO_ROWS * DEMO_CLASSES elements. */
 static void transform(demo *d, clxent_op op, const float *logits, float *out) {
     const clxent_desc desc = describe(op);
     const size_t bytes = sizeof(float) * DEMO_ROWS * DEMO_CLASSES;
@@ -64,7 +64,7 @@ static void transform(demo *d, clxent_op op, const float *logits, float *out) {
     run(d, &desc, &a);
 }
 
-/* nll and cross entropy: the mean */
+/* Returns the mean loss of nll or cross entropy. */
 static float mean_loss(demo *d, clxent_op op, const float *input, const int64_t *targets) {
     const clxent_desc desc = describe(op);
     float loss = NAN;
@@ -133,7 +133,7 @@ static void log_of_softmax(demo *d) {
     printf("   (the first of %d rows)\n\n", DEMO_ROWS);
     int equal = 0, right = 0;
     for (int i = 0; i < DEMO_ROWS * DEMO_CLASSES; i++) {
-        equal += fabs(log(probs[i]) - log_probs[i]) <= 2 * bound(log_probs[i]); /* each has its own error */
+        equal += fabs(log(probs[i]) - log_probs[i]) <= 2 * bound(log_probs[i]); /* both have an error */
         right += fabs(log_probs[i] - demo_nll_log_probs[i]) <= bound(demo_nll_log_probs[i]);
     }
     figure(d, "values where the two are equal", equal, DEMO_ROWS * DEMO_CLASSES);

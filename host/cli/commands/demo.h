@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The demo's data: inputs, and the figures expected of them.
+ * The demo's data: its inputs and the expected figures.
  */
 #ifndef CLXENT_CLI_DEMO_H
 #define CLXENT_CLI_DEMO_H
 
 #include <stdint.h>
 
-/* DEMO_TOKENS - 1 contexts, the prefixes, in each sequence: a batch of DEMO_ROWS examples. */
+/* Each sequence has DEMO_TOKENS - 1 contexts, which are its prefixes. A batch has DEMO_ROWS examples. */
 enum { DEMO_SEQUENCES = 3, DEMO_TOKENS = 5, DEMO_CONTEXT = DEMO_TOKENS - 1 };
 enum { DEMO_ROWS = DEMO_SEQUENCES * DEMO_CONTEXT, DEMO_CLASSES = 8 };
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The demo's data: the cases of tests/cases/notebook, so that the tool needs no file beside it. The inputs
- * are exact (9 digits give a float back); the expected figures were computed in double precision. The
- * tests compare these arrays with the cases' files, value by value.
+ * The demo's data are the cases of tests/cases/notebook. They are compiled in, so the tool needs no file for
+ * them. The inputs are exact, because 9 digits restore a float. The expected figures were computed in double
+ * precision. The tests compare these arrays with the files of the cases, value by value.
  */
 #include "demo.h"
 
 /* 1_next_token: tokens */
 const int64_t demo_tokens[DEMO_SEQUENCES * DEMO_TOKENS] = {7, 9, 4, 7, 4, 9, 3, 0, 4, 9, 0, 0, 7, 0, 5};
 
-/* 2_log_softmax and 3_nll_loss: logits, their log_softmax; targets and loss of 3 */
+/* 2_log_softmax and 3_nll_loss: logits and their log_softmax. 3_nll_loss: targets and loss. */
 const float demo_nll_logits[DEMO_ROWS * DEMO_CLASSES] = {
     0.382627159f,  0.863007665f,  0.67277205f,   0.0388141796f, -0.143373296f, -0.986128807f,  0.21257782f,
     0.0497686826f, -0.281912714f, -0.627991319f, -1.88558781f,  -1.28685915f,  -0.559405029f,  -0.0808036774f,

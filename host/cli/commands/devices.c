@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command `devices`. What is missing where there is none, the library knows and says.
+ * The command `devices`. If there is no device, the library's message says what is missing.
  */
 #include "commands.h"
 #include "session/session.h"
@@ -100,7 +100,7 @@ int devices_run(const tool_command *command, const tool_options *options) {
         clxent_device_info *devices = calloc(capacity ? capacity : 1, sizeof *devices);
         if (!devices) return tool_error(command, EXIT_DEVICE, "out of memory for %zu devices", capacity);
         status = clxent_list_devices(devices, sizeof(clxent_device_info), capacity, &count, &error);
-        if (count > capacity) count = capacity; /* one came in between */
+        if (count > capacity) count = capacity; /* a device appeared between the two calls */
         if (status == CLXENT_OK && options->json) print_json(devices, count);
         if (status == CLXENT_OK && !options->json) print_table(devices, count);
         free(devices);

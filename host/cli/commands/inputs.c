@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See inputs.h. Values are not looked at here: what a target may be, the library says.
+ * See inputs.h. This file checks shapes and types. The library checks the values of targets.
  */
 #include "inputs.h"
 #include "files/dtype_values.h"
@@ -18,7 +18,7 @@ static int open_operand(operand *to, const char *path, const tool_command *comma
     return tool_error(command, EXIT_DATA, "%s", message);
 }
 
-/* `hint`: what was meant, most likely; or "". */
+/* `hint` says what the user probably meant; it may be "". */
 static int not_floating(const operand *o, const char *hint, const tool_command *command) {
     return tool_error(command, EXIT_DATA,
                       "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
@@ -46,12 +46,13 @@ static int same_shape(const tensor *t, int ndim, const int64_t *shape) {
     return t->ndim == ndim && memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0;
 }
 
-/* As the rows, or, where there is one row only, any shape of one element. */
+/* The tensor has the shape of the rows. If the logits have only the class axis, any shape of one element is
+ * right. */
 static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
 }
 
-/* Memory for the operand in another type or number, and the array that it is handed over as. */
+/* Allocates a copy of the operand with `count` elements of `dtype`, and sets *array to it. */
 static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
                    const tool_command *command) {
     const size_t size = clxent_dtype_size(dtype);
@@ -64,7 +65,7 @@ static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t 
     return EXIT_GOOD;
 }
 
-/* The operand as an array of the given type, converted when it is of another. */
+/* Sets *array to the operand's elements in the given type, converted if the file has another type. */
 static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
     const tensor *t = &o->tensor;
     if (t->dtype == dtype) {
@@ -76,7 +77,7 @@ static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const 
     return failed;
 }
 
-/* The only element of the operand, `count` times. */
+/* Sets *array to `count` copies of the operand's only element. */
 static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
                               const tool_command *command) {
     const size_t size = clxent_dtype_size(dtype);
@@ -86,7 +87,8 @@ static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtyp
     return failed;
 }
 
-/* Of integers where logits should be: a hint when the targets, not opened yet, are floating. */
+/* The hint for logits of an integer type. It opens the targets, because that has not happened yet. If they
+ * are floating, the two files are probably swapped. */
 static const char *swap_hint(const tool_options *options) {
     char message[1400];
     tensor t;
@@ -118,10 +120,10 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     for (int d = 0; d < t->ndim; d++) {
         if (d == axis) continue;
         in->rows_shape[in->rows_ndim++] = t->shape[d];
-        in->desc.rows *= t->shape[d]; /* no overflow: count did not */
+        in->desc.rows *= t->shape[d]; /* no overflow: tensor_measure() checked the product */
         if (d > axis) in->desc.inner *= t->shape[d];
     }
-    if (in->desc.inner == 0) in->desc.inner = 1; /* no rows at all */
+    if (in->desc.inner == 0) in->desc.inner = 1; /* a dimension is 0: there are no rows */
     if (in->desc.classes == 0)
         return tool_error(command, EXIT_DATA, "%s: shape %s has 0 classes on axis %d; at least 1 is needed",
                           logits->path, tensor_shape_text(text, t->ndim, t->shape), axis);
@@ -134,7 +136,7 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     return hand_over(array, logits, in->desc.logits_dtype, command);
 }
 
-/* Tokens (..., T) or (..., T+1) beside logits (..., T, V). */
+/* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V). */
 static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
     const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
     char text[TENSOR_SHAPE_TEXT];
@@ -160,8 +162,9 @@ static int fit_tokens(inputs *in, const tool_options *options, const tool_comman
     return EXIT_GOOD;
 }
 
-/* Floating targets that are none: class numbers, most likely, saved in a floating type; or, where the logits
- * are of the shape of the targets' rows, the one file in the other's place. */
+/* Reports floating targets that do not have the logits' shape. Most likely they are class numbers in a
+ * floating type. If the targets have the logits' shape and one more dimension, the two files are probably
+ * swapped. */
 static int not_probabilities(const inputs *in, const tool_command *command) {
     char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT], rows[TENSOR_SHAPE_TEXT];
     const tensor *t = &in->targets.tensor, *l = &in->logits.tensor;
@@ -195,7 +198,7 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
                                                   : "--ignore-index",
                               targets->path, clxent_dtype_name(t->dtype));
         in->desc.targets = CLXENT_TARGETS_PROBABILITY;
-        in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 with f64 logits only */
+        in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 only with f64 logits */
         return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
     }
 
@@ -226,7 +229,7 @@ static int open_segment(inputs *in, const tool_options *options, const tool_comm
     return hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
 }
 
-/* A floating file of the given shape, handed over as `real`. */
+/* Opens a floating file of the given shape and hands it over as `real`. */
 static int open_real(inputs *in, operand *o, clxent_array *array, const char *path, int ndim,
                      const int64_t *shape, const tool_options *options, const tool_command *command) {
     char text[TENSOR_SHAPE_TEXT];
@@ -238,7 +241,7 @@ static int open_real(inputs *in, operand *o, clxent_array *array, const char *pa
     return hand_over(array, o, in->real, command);
 }
 
-/* One number for mean and sum. For none one a row, or one number for them all, which each then gets. */
+/* For mean and sum the file has one number. For none it has one number a row, or one number for all rows. */
 static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
     operand *o = &in->grad_output;
     int failed = open_operand(o, options->grad_output, command);
@@ -302,7 +305,7 @@ int inputs_fit_device(const inputs *in, const session *s) {
     return EXIT_DEVICE;
 }
 
-/* Which element of the targets is the row's; -1: it has none. */
+/* Returns the index of the row's target; -1: the row has none. */
 static int64_t target_place(const inputs *in, int64_t row) {
     const clxent_desc *d = &in->desc;
     if (d->targets != CLXENT_TARGETS_NEXT_TOKEN) return row;
@@ -331,15 +334,15 @@ int inputs_bad_target(const inputs *in, const int64_t counts[4], const tool_comm
     if (others > 0)
         snprintf(more, sizeof more, "; %" PRId64 " more row%s such a target", others,
                  others > 1 ? "s have" : " has");
-    if (target < 0 && !in->desc.use_ignore_index) /* what marks padding, most likely */
+    if (target < 0 && !in->desc.use_ignore_index) /* it probably marks padding */
         snprintf(cure, sizeof cure, "; --ignore-index %" PRId64 " leaves such rows out", target);
     return tool_error(command, EXIT_DATA, "%s%s is %" PRId64 ", not in [0, %" PRId64 ")%s%s",
                       in->targets.path, tensor_index_text(index, t->ndim, t->shape, at), target,
                       in->desc.classes, more, cure);
 }
 
-/* Warns of the first one of an operand that is not finite in the type in which it was handed over, and says
- * how many more there are. */
+/* Warns if elements of an operand are not finite in the type that the device got. The warning names the first
+ * one and says how many more there are. */
 static void warn_of(const operand *o, const clxent_array *given, clxent_dtype type, const char *rule,
                     const char *consequence, const tool_command *command) {
     const tensor *t = &o->tensor;
@@ -366,7 +369,7 @@ void inputs_warn(const inputs *in, const clxent_array *loss, const tool_command 
         snprintf(consequence, sizeof consequence, "; the loss is %g",
                  value_shown(value_at(in->real, loss->data, 0)));
     const clxent_arrays *a = &in->arrays;
-    /* as many as logits: not read again for nothing */
+    /* There are as many probabilities as logits, so they are read again only if the loss is not finite. */
     if (in->desc.targets == CLXENT_TARGETS_PROBABILITY && lost)
         warn_of(&in->targets, &a->targets, in->desc.targets_dtype, "probabilities", consequence, command);
     warn_of(&in->weight, &a->class_weight, in->real, "class weights", consequence, command);

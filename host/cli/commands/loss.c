@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Logits from which on a person at a terminal is told that something goes on. */
+/* From this size of logits on, the command tells a user at a terminal that it is working. */
 #define LONG_WORK_BYTES ((size_t)256 << 20)
 
 typedef struct job {
@@ -22,7 +22,7 @@ typedef struct job {
     outputs out;
     session session;
     loss_report report;
-    /* what the report is made of, whether written to a file or not; the last two may be NULL */
+    /* for the score, whether they are written to files or not; NULL without class targets */
     const void *log_prob;
     const int64_t *argmax;
 } job;
@@ -33,7 +33,7 @@ static int has_classes(const job *j) {
 
 typedef enum extent { SCALAR, PER_ROW, FULL } extent;
 
-/* An output that the library is to compute; remembers it in desc.outputs. */
+/* Adds an output for the library to compute, and its bit to desc.outputs. */
 static int add(job *j, clxent_array *array, uint32_t bit, const char *path, clxent_dtype dtype, extent over) {
     const inputs *in = &j->in;
     const tensor *logits = &in->logits.tensor;
@@ -43,8 +43,8 @@ static int add(job *j, clxent_array *array, uint32_t bit, const char *path, clxe
     return outputs_add(&j->out, array, path, dtype, ndim, shape, j->command) ? EXIT_GOOD : EXIT_DEVICE;
 }
 
-/* The loss and the counts always; log_prob and argmax where there are classes, for the score; the rest when
- * asked for. The argmax of NLL comes from a run of its own: score_argmax(). */
+/* Adds the loss and the counts always. With class targets it adds log_prob and argmax for the score. It adds
+ * the others if an option asks for them. A run of its own computes the argmax of NLL: score_argmax(). */
 static int add_outputs(job *j) {
     const tool_options *o = j->options;
     clxent_arrays *a = &j->in.arrays;
@@ -81,7 +81,7 @@ static int add_outputs(job *j) {
     return EXIT_GOOD;
 }
 
-/* The most likely classes of log-probabilities: those of their softmax. */
+/* Computes the most likely classes of NLL's log-probabilities. Their softmax has the same ones. */
 static int score_argmax(job *j) {
     clxent_desc desc = CLXENT_DESC_INIT;
     clxent_arrays arrays = CLXENT_ARRAYS_INIT, *a = &j->in.arrays;
@@ -133,7 +133,7 @@ static int compute_and_report(job *j) {
     const clxent_status status = session_run(&j->session, &j->in.desc, (clxent_schedule)j->options->schedule,
                                              &j->in.arrays, &j->report.seconds);
     if (status != CLXENT_OK && status != CLXENT_ERR_TARGET) return session_failed(&j->session, status);
-    /* With a bad target all else is computed, written and printed. */
+    /* A bad target stops nothing: the rest is computed, written and printed. */
     if (status == CLXENT_ERR_TARGET) failed = inputs_bad_target(&j->in, j->report.counts, j->command);
     inputs_warn(&j->in, &j->in.arrays.loss, j->command);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `loss` and `nll` print: a short table, or one JSON object.
+ * The report of `loss` and `nll`: a short table, or one JSON object.
  */
 #ifndef CLXENT_CLI_LOSS_REPORT_H
 #define CLXENT_CLI_LOSS_REPORT_H
 
 #include "session/session.h"
 
-/* What the targets' log-probabilities say of the model; NaN where it is not defined. */
+/* How well the model predicts the targets. A value that is not defined is NaN. */
 typedef struct score {
     double perplexity, bits_per_token, accuracy;
 } score;
@@ -15,7 +15,7 @@ typedef struct score {
 typedef struct loss_report {
     const clxent_desc *desc;
     clxent_dtype real;
-    const void *loss; /* real: 1 element, or rows for none */
+    const void *loss; /* of type `real`: one element, or one a row for reduction none */
     int64_t counts[4];
     score score;
     const session *session;

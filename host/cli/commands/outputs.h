@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a command computes: memory for it, the library's slots for it, and the .npy files it ends in.
+ * The outputs of a command: their memory, their arrays for the library, and their .npy files.
  */
 #ifndef CLXENT_CLI_OUTPUTS_H
 #define CLXENT_CLI_OUTPUTS_H
@@ -21,13 +21,13 @@ typedef struct outputs {
     output all[OUTPUTS_MAX];
 } outputs;
 
-/* Memory for one more output, its place set in *array. The shape stays the caller's. NULL, with a
- * message printed, when there is no memory. */
+/* Allocates one more output, sets *array to its memory and returns it. The caller keeps the shape. If there
+ * is no memory, it prints a message and returns NULL. */
 void *outputs_add(outputs *out, clxent_array *array, const char *path, clxent_dtype dtype, int ndim,
                   const int64_t *shape, const tool_command *command);
 
-/* Writes all that have a path, and says so on standard output when `say`. EXIT_GOOD, or EXIT_DATA with a
- * message for each that could not be written. */
+/* Writes all outputs that have a path. With `say` it prints a line for each to standard output. Returns
+ * EXIT_GOOD, or EXIT_DATA after a message for each output that it could not write. */
 int outputs_write(const outputs *out, const tool_command *command, int say);
 void outputs_free(outputs *out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command `verify`: a list of problems, each over several shapes, and the verdict. How one problem is
- * made and compared: verify_case.c.
+ * The command `verify`: runs a list of problems, each in several shapes, and prints the verdict.
+ * verify_case.c makes and compares one problem.
  */
 #include "commands.h"
 #include "shell/options.h"
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* One line of the table. What is not said is off. */
+/* One line of the table. An option that a line does not name is off. */
 typedef struct group {
     const char *what;
     clxent_op op;
@@ -53,7 +53,7 @@ static const group groups[] = {
 };
 enum { GROUPS = sizeof groups / sizeof *groups };
 
-/* Rows are multiples of 6: of a sequence's length, and of the dimensions behind a class axis of 1. */
+/* Rows are multiples of 6: a sequence has 6 rows, and the group with the classes at axis 1 has inner 6. */
 enum { SEQUENCE = 6 };
 static const struct {
     int64_t rows, classes;
@@ -88,7 +88,7 @@ static verify_case make_case(const group *g, int shape) {
     return c;
 }
 
-/* What came of a group. */
+/* The result of a group. */
 typedef struct line {
     const group *group;
     int cases, skipped; /* skipped: the device has no f64 */
@@ -100,7 +100,7 @@ static clxent_status run_group(const session *s, line *l) {
     for (int i = 0; i < SHAPES && !l->skipped; i++) {
         const verify_case c = make_case(l->group, i);
         const clxent_status status = verify_case_run(s, &c, &l->result);
-        /* A schedule that the device cannot take for a shape is never chosen for it. */
+        /* If the device cannot run a schedule on a shape, the library never chooses that schedule for it. */
         if (status == CLXENT_ERR_UNSUPPORTED && l->group->schedule != CLXENT_SCHEDULE_AUTO) continue;
         if (status != CLXENT_OK) return status;
         l->cases++;
@@ -114,7 +114,7 @@ static void print_line(const line *l) {
     else
         printf("%-38s  %5d  %9" PRId64 "  %8.3f  %-9s  %s\n", l->group->what, l->cases, l->result.values,
                l->result.worst, l->result.output, l->result.outside ? "OUTSIDE" : "ok");
-    fflush(stdout); /* a person watches it grow */
+    fflush(stdout); /* a person reads the lines as they come */
 }
 
 static json_t *line_json(const line *l) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See verify_case.h. The bounds are the reference's.
+ * See verify_case.h. The reference computes the bounds.
  */
 #include "verify_case.h"
 #include "files/dtype_values.h"
@@ -13,7 +13,7 @@
 
 /* ---------------------------------------------------------------------- memory ---- */
 
-/* Everything that a case allocates; one place to free it, one flag when memory ran out. */
+/* All memory of a case. One call frees it; `failed` says that memory ran out. */
 typedef struct pool {
     void *all[64];
     int n, failed;
@@ -34,7 +34,7 @@ static void release(pool *p) {
 
 /* ---------------------------------------------------------------------- inputs ---- */
 
-/* The values in the device's type; `values` become what that type holds, for the reference. */
+/* Returns the values in the device's type. It also rounds `values` to that type, for the reference. */
 static clxent_array exact(pool *p, clxent_dtype dtype, double *values, int64_t count) {
     void *data = take(p, count, clxent_dtype_size(dtype));
     if (!data || !values) return (clxent_array){NULL, 0};
@@ -145,10 +145,10 @@ enum { CE = 1, NLL = 2, SOFT = 4, LOG = 8, LOSSES = CE | NLL, CLASSES_ONLY = 16 
 #define IN_ARRAYS(member) offsetof(clxent_arrays, member)
 #define IN_RESULT(member) offsetof(reference_result, member), offsetof(reference_result, member##_bound)
 
-/* The outputs of floating type that have an element a row, or a class and row. */
+/* The outputs of floating type that have an element a row, or an element a row and class. */
 static const struct floating_output {
     const char *name;
-    unsigned ops; /* that have it */
+    unsigned ops; /* the operations that have it */
     uint32_t bit;
     int full; /* (N,C) */
     size_t array, value, bound;
@@ -212,7 +212,7 @@ clxent_status verify_case_run(const session *s, const verify_case *c, verify_res
     const int is_loss = d.op == CLXENT_CROSS_ENTROPY || d.op == CLXENT_NLL;
     const int with_ranks = d.op == CLXENT_CROSS_ENTROPY && d.targets != CLXENT_TARGETS_PROBABILITY;
     int64_t counts[4], *argmax = NULL, *rank = NULL;
-    double loss = NAN; /* memory for the scalar of either type */
+    double loss = NAN; /* memory for an f32 or an f64 loss */
     clxent_status status = CLXENT_ERR_MEMORY;
 
     make_inputs(&p, c, &a, &problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See dtype_values.h. A double goes to a narrower type directly, never by way of f32, which would round
+ * See dtype_values.h. A double is converted to a 16-bit type directly: by way of f32 it would be rounded
  * twice.
  */
 #include "dtype_values.h"
@@ -18,9 +18,9 @@ int dtype_is_floating(clxent_dtype dtype) {
     return dtype == CLXENT_F32 || dtype == CLXENT_F16 || dtype == CLXENT_BF16 || dtype == CLXENT_F64;
 }
 
-/* What differs between the two 16-bit types. */
+/* The differences between the two 16-bit types. */
 typedef struct format {
-    int fraction_bits; /* stored ones */
+    int fraction_bits; /* stored */
     int least;         /* exponent of the smallest normal number */
     int greatest;      /* of the largest finite one */
 } format;
@@ -35,13 +35,13 @@ static uint16_t narrow(double value, format f) {
     if (isinf(value)) return sign | infinity;
     if (value == 0) return sign;
 
-    /* In units of the last place, of the smallest normal number's for those below it; then the bits of
-     * exponent and fraction are one integer, and a carry of the rounding goes where it should. */
+    /* Round in units of the last place. A subnormal number has the unit of the smallest normal number. The
+     * bits of exponent and fraction form one integer, so a carry of the rounding goes to the exponent. */
     const int exponent = ilogb(value) < f.least ? f.least : ilogb(value);
     if (exponent > f.greatest) return sign | infinity;
     const double units = nearbyint(ldexp(fabs(value), f.fraction_bits - exponent));
     const long bits = (long)units + ((long)(exponent - f.least) << f.fraction_bits);
-    return sign | (uint16_t)bits; /* infinity, when it rounds up from the largest finite number */
+    return sign | (uint16_t)bits; /* infinity, if it rounds up from the largest finite number */
 }
 
 static double widen(uint16_t bits, format f) {
@@ -74,7 +74,7 @@ double value_at(clxent_dtype dtype, const void *data, int64_t i) {
 }
 
 int64_t values_not_finite(clxent_dtype dtype, const void *data, int64_t count, int64_t *first) {
-    int64_t found = 0; /* in loops of one type, which compilers make vectors of: there may be billions */
+    int64_t found = 0; /* a loop for each type, which compilers vectorize: there may be billions */
     const uint16_t exponent = dtype == CLXENT_F16 ? 0x7c00 : 0x7f80;
     if (dtype == CLXENT_F32)
         for (int64_t i = 0; i < count; i++) found += !isfinite(((const float *)data)[i]);

@@ -20,7 +20,7 @@ enum { MOST_LINKS = 40, MOST_NAMES = 100 };
 
 /* ----------------------------------------------------------------- paths ---- */
 
-/* `name` in the folder of `path`, to be freed. */
+/* Returns `name` in the folder of `path`. The caller frees it. */
 static char *beside(const char *path, const char *name) {
     const char *slash = strrchr(path, '/');
     const size_t folder = slash ? (size_t)(slash - path) + 1 : 0, length = strlen(name);
@@ -31,19 +31,20 @@ static char *beside(const char *path, const char *name) {
     return whole;
 }
 
-/* Where the path leads through links at its end, to be freed; nothing need be there. NULL: errno. */
+/* Returns where the path leads, through links at its end. No file need exist there. The caller frees it.
+ * NULL: see errno. */
 static char *follow(const char *path) {
     char link[PATH_MAX + 1];
     char *at = strdup(path);
     for (int links = 0; at; links++) {
         const ssize_t length = readlink(at, link, PATH_MAX);
-        if (length < 0 && (errno == EINVAL || errno == ENOENT)) return at; /* no link, or nothing */
+        if (length < 0 && (errno == EINVAL || errno == ENOENT)) return at; /* no link, or no file */
         int code = length < 0 ? errno : links == MOST_LINKS ? ELOOP : 0;
         char *next = NULL;
         if (!code) {
             link[length] = '\0';
             next = *link == '/' ? strdup(link) : beside(at, link);
-            code = ENOMEM; /* if at all */
+            code = ENOMEM; /* it only counts if `next` is NULL */
         }
         free(at);
         at = next;
@@ -81,7 +82,7 @@ bool file_is_same(const char *path, const char *other) {
 static int write_all(int file, const void *data, size_t bytes) {
     const char *at = data;
     while (bytes > 0) {
-        /* Linux writes at most 2 GiB at a time; a short write goes on where it stopped. */
+        /* Linux writes at most 2 GiB at a time. The loop goes on where a short write stopped. */
         const ssize_t written = write(file, at, bytes < (1u << 30) ? bytes : (1u << 30));
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return written == 0 ? ENOSPC : errno;
@@ -97,8 +98,9 @@ static int write_parts(int file, const file_part *parts, int count) {
     return code;
 }
 
-/* Gives `file` a name beside `path` that nobody else has, or creates one there where it is -1; the name is in
- * *name (to be freed), and a signal removes it from here on. The file; or -1, errno, and *name is NULL. */
+/* Gives `file` a new name beside `path`. If `file` is -1, it creates a file there. Returns the file, with its
+ * name in *name, which the caller frees. From then on a signal removes that name. On failure it returns -1
+ * and sets errno, and *name is NULL. */
 static int give_name(int file, int folder, const char *path, mode_t mode, char **name) {
     char own[64], unnamed[64];
     int named = -1, code = EEXIST;
@@ -125,8 +127,9 @@ static int give_name(int file, int folder, const char *path, mode_t mode, char *
     return named;
 }
 
-/* The file, written (*code tells how that went) and, where that went well, named; -1: not every file system,
- * and no system without /proc, can give a name to a file that has none. */
+/* Writes a file without a name, and then gives it one. Returns the file. *code is 0, or the errno value of
+ * the write, and then the file has no name. -1: the system cannot do this. Some file systems have no files
+ * without a name, and a system without /proc cannot give them a name later. */
 static int write_unnamed(int folder, const char *path, mode_t mode, const file_part *parts, int count,
                          char **name, int *code) {
     int file = -1;
@@ -151,7 +154,7 @@ int file_replace(int folder, const char *path, mode_t mode, const file_part *par
         code = file < 0 ? errno : write_parts(file, parts, count);
     }
     if (file >= 0 && close(file) != 0 && !code)
-        code = errno; /* some file systems find out here that they are full */
+        code = errno; /* some file systems notice only here that they are full */
     if (name) {
         interrupt_hold();
         if (!code && renameat(folder, name, folder, path) != 0) code = errno;
@@ -162,11 +165,11 @@ int file_replace(int folder, const char *path, mode_t mode, const file_part *par
     return code;
 }
 
-/* A pipe may wait for its reader, and lose it: what was printed is out before, and write() fails where a
- * signal would end the tool. */
+/* A pipe may wait for its reader, and may lose it. So the report goes out first, and SIGPIPE is ignored:
+ * write() then fails, and no signal ends the tool. */
 static int write_in_place(const char *path, const file_part *parts, int count) {
     struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
-    fflush(stdout); /* a failure is still there at the end, main.c looks */
+    fflush(stdout); /* main.c checks for a failure at the end */
     const int file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (file < 0) return errno;
     sigaction(SIGPIPE, &ignored, &before);
@@ -176,7 +179,8 @@ static int write_in_place(const char *path, const file_part *parts, int count) {
     return code;
 }
 
-/* What is no regular file; or one that its path does not lead to: of /proc, and removed. */
+/* True: `path` is no regular file, or it is a regular file other than `target`. Such a file was removed, and
+ * only a link of /proc leads to it. */
 static bool is_in_place(const char *path, const char *target) {
     struct stat is, was;
     return stat(path, &is) == 0 && (!S_ISREG(is.st_mode) || stat(target, &was) != 0 ||

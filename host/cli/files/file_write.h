@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Output files that appear whole or not at all, whatever fails and whichever signal ends the tool.
+ * Writes output files that appear whole or not at all, whatever fails and whichever signal ends the tool.
  */
 #ifndef CLXENT_CLI_FILE_WRITE_H
 #define CLXENT_CLI_FILE_WRITE_H
@@ -14,21 +14,22 @@ typedef struct file_part {
     size_t bytes;
 } file_part;
 
-/* Writes the parts, one behind the other, to a file that takes the place of `path` once it is whole, so that
- * no reader ever sees half of one. 0; or an errno value, and what stood at path still does. Until then the
- * file has no name where the file system allows that; elsewhere it stands beside `path`, and interrupt.h
- * removes it. `folder` and `mode` are openat()'s; a link that stands at `path` is replaced. */
+/* Writes the parts, one behind the other, to a new file. The file replaces `path` once it is whole, so no
+ * reader ever sees a part of it. Returns 0, or an errno value, and then `path` is as before. An unfinished
+ * file has no name if the file system allows that; else it is beside `path`, and interrupt.h removes it.
+ * `folder` and `mode` are those of openat(). If `path` is a link, the new file replaces the link. */
 int file_replace(int folder, const char *path, mode_t mode, const file_part *parts, int count);
 
-/* The same for an output that a user named: through links, to what they lead to, which need not be there yet.
- * A device or pipe is written in place. */
+/* Does the same for an output that a user named. It follows links; their target need not exist yet. It writes
+ * to a device or a pipe in place. */
 int file_write(const char *path, const file_part *parts, int count);
 
-/* What file_write() would fail with, as far as permissions and folders tell before it: an errno value, or 0.
- * *folder, to be freed: the one that is at fault where a link at `path` leads into it; else NULL. */
+/* Checks permissions and folders before file_write(). Returns the errno value that file_write() would return,
+ * or 0. If a link at `path` leads into a folder that is at fault, *folder is that folder, and the caller
+ * frees it; else *folder is NULL. */
 int file_write_check(const char *path, char **folder);
 
-/* Whether two paths lead to one file, which need not be there yet. False where a folder is not there. */
+/* True: two paths lead to one file, which need not exist yet. False if a folder does not exist. */
 bool file_is_same(const char *path, const char *other);
 
 #endif

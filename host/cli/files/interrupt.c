@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See interrupt.h. The handler says that a signal came and then looks whether names are held; who holds or
- * releases them does it the other way round. So one of the two always sees the other.
+ * See interrupt.h. The handler first sets `came` and then reads `held`. interrupt_hold() and
+ * interrupt_release() first write `held` and then read `came`. So at least one of the two sees the other.
  */
 #define _XOPEN_SOURCE 700 /* SIGXFSZ */
 #include "interrupt.h"
@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 static atomic_int held, came;
-/* Written while names are held, read while they are not. */
+/* The tool writes this only while `held` is set, so that no handler reads it at that time. */
 static struct {
     int folder;
     const char *name;
 } unfinished;
 
-/* By the signal that came. Only what a handler may call. */
+/* Ends the process by the signal that came. It calls only functions that a handler may call. */
 static void end(void) {
     const int signal_number = atomic_load(&came);
     struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -28,7 +28,7 @@ static void end(void) {
     sigaction(signal_number, &by_default, NULL);
     sigemptyset(&only);
     sigaddset(&only, signal_number);
-    pthread_sigmask(SIG_UNBLOCK, &only, NULL); /* it is blocked in its own handler */
+    pthread_sigmask(SIG_UNBLOCK, &only, NULL); /* the handler of a signal runs with the signal blocked */
     raise(signal_number);
 }
 

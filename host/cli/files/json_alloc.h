@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whether jansson had the memory that it asked for. It does not say: an object lacks what there was no memory
- * for, and a text that it could not hold is called a mistake in the text.
+ * Tells whether jansson ran out of memory. jansson itself does not tell: it leaves members out of an object,
+ * and reports an error in the text if it cannot hold the text.
  */
 #ifndef CLXENT_CLI_JSON_ALLOC_H
 #define CLXENT_CLI_JSON_ALLOC_H
 
-/* Before the first use of jansson; without it json_alloc_failed() is always 0. */
+/* Call this before the first use of jansson; without it json_alloc_failed() is always 0. */
 void json_alloc_watch(void);
 
-/* Whether any allocation of jansson's has failed so far. */
+/* True: an allocation of jansson has failed so far. */
 int json_alloc_failed(void);
 
 #endif

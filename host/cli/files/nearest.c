@@ -8,7 +8,7 @@
 #include <string.h>
 
 nearest nearest_to(const char *given, size_t length) {
-    /* One slip in three letters, at least one. A single letter is near to nothing. */
+    /* A name may have one slip in three letters, and at least one. A single letter is near to no name. */
     const size_t most = length < 2 ? 0 : length < 6 ? 1 : length / 3;
     return (nearest){.given = given, .length = length, .distance = most + 1};
 }
@@ -17,8 +17,9 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* Letters changed, added, left out, or swapped with the next one (Damerau and Levenshtein's, in which no
- * letter is touched twice). The table's rows are the prefixes of a, of which the last three are kept. */
+/* Counts the letters that are changed, added, left out, or swapped with the next one. This is the distance of
+ * Damerau and Levenshtein in the form that touches no letter twice. Each row of the table stands for a prefix
+ * of a; the last three rows are kept. */
 static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length) {
     size_t rows[3][NEAREST_LENGTH + 1];
     for (size_t j = 0; j <= b_length; j++) rows[0][j] = j;
@@ -35,9 +36,9 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
     return rows[a_length % 3][b_length];
 }
 
-/* Of "label-smoothing" people remember "smoothing". */
+/* People remember "smoothing" of "label-smoothing": it looks for the given text in the name. */
 static void offer_whole(nearest *n, const char *name, size_t length) {
-    enum { LEAST = 3 }; /* letters that say something */
+    enum { LEAST = 3 }; /* fewer letters are in too many names */
     if (n->length < LEAST || n->is_end) return;
     for (size_t at = 0; at + n->length <= length; at++) {
         if (strncmp(name + at, n->given, n->length) != 0) continue;

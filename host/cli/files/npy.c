@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * NumPy's .npy: magic, version, header length, a Python dict of descr, fortran_order and shape, data.
- * Format: numpy.lib.format (NEP 1). The dict is parsed by a small cursor that never leaves the header.
+ * Format: numpy.lib.format (NEP 1). A small cursor parses the dict and never leaves the header.
  */
 #include "file_write.h"
 #include "tensor_format.h"
@@ -45,7 +45,7 @@ static int take(cursor *c, char wanted) {
     return 1;
 }
 
-/* A string without escapes, such as every writer makes. */
+/* Takes a string without escapes. Writers of .npy use no escapes. */
 static int take_string(cursor *c, char *text, size_t size, const char *what) {
     const int quote = peek(c);
     if (quote != '\'' && quote != '"') return expected(c, what);
@@ -68,7 +68,7 @@ static int take_word(cursor *c, const char *word) {
     return 1;
 }
 
-/* How NumPy makes an array that is read of one of this type; "" where it does not. */
+/* Returns the NumPy code that converts an array of this type to one that the tool reads; "" if none does. */
 static const char *cure_of(const char *descr) {
     if (*descr == '>' && descr[1])
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -246,7 +246,7 @@ static int write_file(const char *path, clxent_dtype dtype, int ndim, const int6
     size_t end = 10 + (size_t)dict;
     while ((end + 1) % 64 != 0) header[end++] = ' '; /* the data begin at a multiple of 64 */
     header[end++] = '\n';
-    memcpy(header, MAGIC "\x01", 8); /* with its NUL: version 1.0 */
+    memcpy(header, MAGIC "\x01", 8); /* its NUL is the 0 of version 1.0 */
     header[8] = (char)((end - 10) & 0xff);
     header[9] = (char)((end - 10) >> 8);
     return file_write(path, (const file_part[]){{header, end}, {data, count * clxent_dtype_size(dtype)}}, 2);

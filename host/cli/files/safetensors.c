@@ -24,7 +24,7 @@ static const struct {
              {"I64", CLXENT_I64}, {"I32", CLXENT_I32}, {"U16", CLXENT_U16},   {"U8", CLXENT_U8}};
 #define ACCEPTED "F32 F16 BF16 F64 I64 I32 U16 U8"
 
-/* The bytes of one entry, from data_offsets, checked against the file. */
+/* Reads data_offsets of an entry into `range`, and checks them against the size of the file. */
 static int parse_offsets(const json_t *entry, const char *name, uint64_t data_bytes, uint64_t range[2],
                          const tensor_source *source) {
     const json_t *offsets = json_object_get(entry, "data_offsets");
@@ -85,8 +85,8 @@ static int parse_entry(tensor *t, const json_t *entry, const char *name, const u
     return 0;
 }
 
-/* "no tensor named 'x'", what there is, and which may have been meant: of the first MOST_OFFERED, since a
- * file may have millions. */
+/* Reports that no tensor has the name. The message lists tensors of the file and the name that the user
+ * probably meant. It looks only at the first MOST_OFFERED names, because a file may have millions. */
 static int no_such_tensor(json_t *header, const char *name, const tensor_source *source) {
     enum { MOST_OFFERED = 10000 };
     char list[700] = "", meant[NEAREST_TEXT];
@@ -116,7 +116,7 @@ static int no_such_tensor(json_t *header, const char *name, const tensor_source 
                        more, nearest_text(&near, "", meant));
 }
 
-/* The name of the only tensor; NULL: there are more, or none. */
+/* Returns the name of the only tensor; NULL: the file has several, or none. */
 static const char *only_tensor(json_t *header) {
     const char *only = NULL, *key;
     json_t *entry;
@@ -128,8 +128,8 @@ static const char *only_tensor(json_t *header) {
     return only;
 }
 
-/* Every entry's bytes must lie in the data and together be all of them: a file cut short or lengthened is
- * refused whichever tensor is asked for. */
+/* The bytes of each entry must lie in the data, and all entries together must have all bytes of the data. So
+ * a file that is too short or too long is refused, whichever tensor the user names. */
 static int check_entries(json_t *header, uint64_t data_bytes, const tensor_source *source) {
     uint64_t total = 0;
     const char *key;
@@ -154,8 +154,9 @@ static int check_entries(json_t *header, uint64_t data_bytes, const tensor_sourc
     return 0;
 }
 
-/* Before a JSON parser allocates for it. An empty object or array has two bytes in the file and a few hundred
- * in memory. In a header they are few: an object and two arrays for an entry of at least 49 bytes. */
+/* Checks the header before the JSON parser allocates memory for it. An empty object or array has two bytes in
+ * the file, but a few hundred in memory. A valid header has few of them: one object and two arrays for an
+ * entry of at least 49 bytes. */
 static int check_header(const tensor_source *source, uint64_t length) {
     size_t containers = 0;
     int in_string = 0;
@@ -185,7 +186,7 @@ static int check_header(const tensor_source *source, uint64_t length) {
     return 0;
 }
 
-/* What the first HEADER_AT bytes say of it. */
+/* Returns the header's length, which the first HEADER_AT bytes hold. */
 static uint64_t header_length(const tensor_source *source) {
     uint64_t length = 0;
     for (int i = 0; i < HEADER_AT; i++) length |= (uint64_t)source->bytes[i] << (8 * i);

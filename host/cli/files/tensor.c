@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening and closing: the mapping, and which format reads it. The formats: npy.c, safetensors.c.
+ * Opens and closes tensors: maps the file and chooses its format. npy.c and safetensors.c read the formats.
  */
 #include "printable.h"
 #include "tensor_format.h"
@@ -99,11 +99,11 @@ int tensor_measure(tensor *t, const tensor_source *source, size_t offset) {
     return 0;
 }
 
-/* Maps a whole file to *mapping. An empty file has no magic; it is told apart here. */
+/* Maps a whole file to *mapping. It refuses an empty file, which has no magic. */
 static int map_file(tensor_source *source, void **mapping) {
     struct stat status;
     void *bytes = MAP_FAILED;
-    /* Not blocking: what stands there may be a pipe that nobody writes to. */
+    /* O_NONBLOCK: the path may be that of a pipe, and open() would wait for a writer. */
     const int file = open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return tensor_fail(source, "cannot open: %s", strerror(errno));
 
@@ -130,7 +130,7 @@ static int map_file(tensor_source *source, void **mapping) {
     return result;
 }
 
-/* Gives the tensor its data: in the mapping, or in a copy where they are not aligned for their type. */
+/* Gives the tensor its data: in the mapping, or in a copy if they are not aligned for their type. */
 static int place(tensor *t, const tensor_source *source, void *mapping, size_t offset) {
     if (offset % clxent_dtype_size(t->dtype) == 0) {
         t->mapping = mapping;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See cache.h. Two runs at once do each other no harm: the later one's programs stay.
+ * See cache.h. Two runs at the same time do no harm: the file keeps the programs of the run that ends last.
  */
 #include "cache.h"
 
@@ -19,7 +19,7 @@ static bool is_off(void) {
     return wanted && strcmp(wanted, "off") == 0;
 }
 
-/* The file of a device and its driver, whose other versions have files of their own. */
+/* Names the file of a device and its driver. Each version of the driver has its own file. */
 static void name_file(char name[NAME_BYTES], const clxent_device_info *device) {
     const char *const parts[] = {device->platform, device->name, device->driver, device->opencl_version};
     uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
@@ -40,7 +40,7 @@ void cache_load(const tool_command *command, clxent_ctx *ctx, const clxent_devic
     if (folder < 0) return;
     name_file(name, device);
     unsigned char *data = cache_file_read(folder, name, &bytes);
-    /* A status is no matter: what was not imported is compiled. */
+    /* The status does not matter: the library compiles each program that it could not import. */
     if (data) (void)clxent_ctx_import_programs(ctx, data, bytes);
     free(data);
     close(folder);
@@ -56,7 +56,7 @@ void cache_store(clxent_ctx *ctx, const clxent_device_info *device) {
     if (clxent_ctx_export_programs(ctx, NULL, 0, &bytes) == CLXENT_OK) {
         unsigned char *data = bytes <= CACHE_FILE_BYTES ? malloc(bytes) : NULL;
         if (bytes > CACHE_FILE_BYTES)
-            unlinkat(folder, name, 0); /* grown over the years: the next run begins anew */
+            unlinkat(folder, name, 0); /* it has grown too large: the next run begins a new one */
         if (data && clxent_ctx_export_programs(ctx, data, bytes, &bytes) == CLXENT_OK)
             (void)cache_file_write(folder, name, data, bytes);
         free(data);

@@ -16,7 +16,7 @@
 
 static const mode_t others_write = S_IWGRP | S_IWOTH;
 
-/* Always -1. */
+/* Writes the reason to `why`. Always returns -1. */
 __attribute__((format(printf, 2, 3))) static int refuse(char why[CACHE_WHY], const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -25,20 +25,19 @@ __attribute__((format(printf, 2, 3))) static int refuse(char why[CACHE_WHY], con
     return -1;
 }
 
-/* Its path, after the folder above it is made if `make`. False: there is no place for one. */
+/* Writes the path of the folder. With `make` it first makes the folder above. False: it has no path. */
 static bool find_path(char *path, size_t size, bool make) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    const bool named = cache && *cache == '/'; /* one that is not absolute is to be ignored */
+    const bool named = cache && *cache == '/'; /* XDG: a relative path is ignored */
     if (!named && !(home && *home == '/')) return false;
     const int base = snprintf(path, size, "%s%s", named ? cache : home, named ? "" : "/.cache");
-    if (base < 0 || (size_t)base + sizeof "/clxent" > size)
-        return false;               /* never that of a part of the path */
-    if (make) mkdir(path, S_IRWXU); /* failing where it is there already; open() tells */
+    if (base < 0 || (size_t)base + sizeof "/clxent" > size) return false; /* it would be cut off */
+    if (make) mkdir(path, S_IRWXU); /* it fails if the folder exists; open() notices other failures */
     memcpy(path + base, "/clxent", sizeof "/clxent");
     return true;
 }
 
-/* Why it cannot be opened. Nothing to say where it is not there. */
+/* Writes to `why` why the folder cannot be opened, or nothing if it does not exist. Always returns -1. */
 static int cannot_open(const char *path, char why[CACHE_WHY], int error) {
     struct stat s;
     if (lstat(path, &s) != 0) return -1;
@@ -82,7 +81,7 @@ static bool read_all(int file, unsigned char *data, size_t bytes) {
 unsigned char *cache_file_read(int folder, const char *name, size_t *bytes) {
     struct stat s;
     unsigned char *data = NULL;
-    /* Not blocking: what stands there may be a pipe. */
+    /* O_NONBLOCK: the name may be that of a pipe, and open() would wait. */
     const int file = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return NULL;
     if (fstat(file, &s) == 0 && S_ISREG(s.st_mode) && s.st_uid == geteuid() && !(s.st_mode & others_write) &&

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The folder of what the tool keeps for its user, $XDG_CACHE_HOME/clxent or $HOME/.cache/clxent, and whole
- * files in it. The tool runs what it finds there, so nothing is taken from where another user could have
- * written: the folder and its files must be the user's, not writable by others, and not reached through a
- * symbolic link. What is opened is what is looked at; after that its path is of no matter.
+ * The folder that the tool keeps for its user, $XDG_CACHE_HOME/clxent or $HOME/.cache/clxent, and whole files
+ * in it. The folder and its files must belong to the user, and no other user may be able to write there: the
+ * tool runs the programs that it finds there. The last part of a path must not be a symbolic link. The checks
+ * look at the opened folder or file, so a later change of its path has no effect.
  */
 #ifndef CLXENT_CLI_CACHE_FOLDER_H
 #define CLXENT_CLI_CACHE_FOLDER_H
@@ -13,17 +13,18 @@
 
 enum { CACHE_FILE_BYTES = 64 << 20, CACHE_WHY = 4400 };
 
-/* Opened, made first if `make` and it is not there; to be closed. -1: there is none, and `why` is "" (it is
- * not there, or cannot be), or it is refused, and `why` names it, what is wrong with it and what was
- * expected. */
+/* Opens the folder; the caller closes it. With `make` it first makes a missing folder. -1: the folder does
+ * not exist or can have no path, and `why` is ""; or it is refused, and `why` names it, its fault and the
+ * expected state. */
 int cache_folder_open(bool make, char why[CACHE_WHY]);
 
-/* The bytes of a file, to be freed; NULL: there is none of 1 to CACHE_FILE_BYTES bytes that can be trusted.
- * Whole as one cache_file_write() left it, whoever writes meanwhile. */
+/* Returns the bytes of a file, which the caller frees. They are those of one cache_file_write(), even if
+ * others write at the same time. NULL: there is no file of 1 to CACHE_FILE_BYTES bytes that can be trusted.
+ */
 unsigned char *cache_file_read(int folder, const char *name, size_t *bytes);
 
-/* Puts a file there or in the place of the old one, at once. False: all is as it was. A file that a power cut
- * left incomplete is for its checksum to tell. */
+/* Makes the file, or replaces the old one in one step. False: the folder is as it was before. A power cut may
+ * leave an incomplete file; its checksum tells that. */
 bool cache_file_write(int folder, const char *name, const unsigned char *data, size_t bytes);
 
 #endif

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Those that run again and again, on files of the user's: their programs are kept. `verify` is to see what
- * the device makes of the sources. */
+/* The commands whose programs are kept: users run them again and again on their files. `verify` is not among
+ * them, because it must test the programs that the device compiles from the sources. */
 enum { CACHED_COMMANDS = COMMAND_LOSS | COMMAND_NLL | COMMAND_SOFTMAX | COMMAND_LOG_SOFTMAX };
 
 int session_exit_code(clxent_status status) {
@@ -60,7 +60,7 @@ int session_open(session *s, const tool_command *command, const tool_options *op
 void session_close(session *s) {
     if (s->ctx && s->command->bit & CACHED_COMMANDS) {
         fflush(
-            stdout); /* the answer first: some drivers compile again for this. main() looks for failures. */
+            stdout); /* answer first: some drivers compile again for the cache. main() checks for failures */
         cache_store(s->ctx, &s->device);
     }
     clxent_ctx_destroy(s->ctx);
@@ -69,14 +69,14 @@ void session_close(session *s) {
 
 void session_advise(const session *s, clxent_status status) {
     if (status == CLXENT_ERR_UNSUPPORTED && s->options->schedule != CLXENT_SCHEDULE_AUTO)
-        return; /* `devices` says nothing of schedules; the message has the cure */
+        return; /* the message names the cure, and `devices` does not help with it */
     if (status == CLXENT_ERR_UNSUPPORTED)
         fprintf(stderr, "see clxent devices for what each device has (--device SPEC)\n");
     else if (status == CLXENT_ERR_OPENCL || status == CLXENT_ERR_BUILD)
         fprintf(stderr, "see clxent devices for other devices (--device SPEC)\n");
     else if (status == CLXENT_ERR_MEMORY)
         fprintf(stderr, "see clxent devices for the memory of each device (--device SPEC)%s\n",
-                s->command->bit & CACHED_COMMANDS ? "; --memory BYTES is what is used of it" : "");
+                s->command->bit & CACHED_COMMANDS ? "; --memory BYTES limits what is used" : "");
 }
 
 int session_failed(const session *s, clxent_status status) {

@@ -28,12 +28,12 @@ static int refuse(char why[TUNING_WHY], const char *format, ...) {
     return 0;
 }
 
-/* The text of a key; NULL: there is none. */
+/* Returns the text of a key; NULL: it has none. */
 static const char *text_of(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
 }
 
-/* Whether `text` is the name as report.c's json_text() writes it: bytes that are not UTF-8 are '?'. */
+/* True: `text` is the name as json_text() of report.h writes it, with '?' for bytes outside ASCII. */
 static int is_name(const char *text, const char *name) {
     size_t i = 0;
     if (strcmp(text, name) == 0) return 1;
@@ -81,11 +81,12 @@ int tuning_parse(const char *bytes, size_t size, const clxent_device_info *devic
     return good;
 }
 
-/* The file's bytes, to be freed, one more than are allowed at most; NULL: `why`. */
+/* Returns the file's bytes, which the caller frees. Of a file that is too large it reads one byte more than
+ * is allowed. NULL: `why` has the reason. */
 static char *read_file(const char *path, size_t *size, char why[TUNING_WHY]) {
     struct stat s;
     char *bytes = malloc(TUNING_FILE_BYTES + 1);
-    /* Not blocking: what stands there may be a pipe. */
+    /* O_NONBLOCK: the path may be that of a pipe, and open() would wait. */
     const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     int failed = 1;
     if (!bytes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tuning files, as `clxent tune --out` writes them: read, judged, put into effect. A file that is of no use
- * costs speed alone, so it is a warning, never a failure.
+ * Reads, checks and applies tuning files, which `clxent tune --out` writes. A bad file costs only speed, so
+ * the tool warns and goes on.
  */
 #ifndef CLXENT_CLI_TUNING_FILE_H
 #define CLXENT_CLI_TUNING_FILE_H
@@ -10,15 +10,15 @@
 
 #include "session.h"
 
-/* A JSON object whose "device" and "platform" are the device's and whose "tuning" has integers by the names
- * of CLXENT_TUNING_MAP; what else it has is passed over. Limits are left to clxent_ctx_set_tuning(). False:
- * it is not that, and `why` says what is wrong and where. */
+/* A tuning file is a JSON object. Its "device" and "platform" must be those of the device. Its "tuning" has
+ * integers by the names of CLXENT_TUNING_MAP. The parser ignores other keys. clxent_ctx_set_tuning() checks
+ * the limits. False: the bytes are no such object, and `why` says what is wrong and where. */
 enum { TUNING_FILE_BYTES = 64 << 10, TUNING_WHY = 512 };
 int tuning_parse(const char *bytes, size_t size, const clxent_device_info *device, clxent_tuning *out,
                  char why[TUNING_WHY]);
 
-/* Puts the file's tuning into effect; `path` NULL: that of the environment variable CLXENT_TUNING, if it has
- * one. Where that fails: one warning, and the library's table. */
+/* Applies the tuning of the file. If `path` is NULL, it takes the file that the environment variable
+ * CLXENT_TUNING names, if any. If that fails, it prints one warning, and the library's table stays. */
 void tuning_apply(const session *s, const char *path);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Words that are also said of a file's contents (logits, targets) stay. */
+/* The list leaves out words that messages also use for a file's contents (logits, targets). */
 static const struct {
     const char *field, *option;
 } words[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The option table, and the parser and the help that it drives.
+ * The option table, and the parser and the help text that work from it.
  */
 #include "options.h"
 
@@ -24,7 +24,7 @@ typedef struct choice {
     int value;
 } choice;
 
-/* Those of a list of clxent.h. */
+/* The choices of an option, from a list of clxent.h. */
 #define ENTRY(value, name, text)                    {text, CLXENT_##name},
 #define DTYPE_ENTRY(value, name, text, bytes, kind) ENTRY(value, name, text)
 #define CHOICES(MAP, entry) \
@@ -43,9 +43,9 @@ typedef struct option_row {
     unsigned commands, required;
     const char *help;
     const choice *choices;
-    double least, most; /* of a NUMBER; of a CHOICE's values */
-    size_t given_at;    /* INTEGER: a flag that says it was given; 0: none (at 0 stands logits) */
-    const char *format; /* OUTPUT: what is written; NULL: .npy */
+    double least, most; /* limits of a NUMBER, or of the values of a CHOICE */
+    size_t given_at;    /* INTEGER: place of a flag, set if it is given; 0: no flag (`logits` is at 0) */
+    const char *format; /* OUTPUT: ending of the format; NULL: .npy */
 } option_row;
 
 enum {
@@ -74,17 +74,17 @@ static const option_row table[] = {
     {"classes", "C", INTEGER, AT(bench_classes), TIMED, 0, .help = "see --rows",
      .given_at = AT(bench_has_classes)},
     {"growth", NULL, FLAG, AT(bench_growth), BENCH, 0,
-     .help = "shapes of 1e5 to 5e8 logits, 32000 classes each; --op grad unless said otherwise"},
+     .help = "shapes of 1e5 to 5e8 logits, 32000 classes each (default --op: grad)"},
     {"dtype", "LIST", TEXT, AT(bench_dtypes), TIMED, 0,
      .help = "f32,f16,bf16: some of these, or all; default f32"},
     {"pairs", "N", INTEGER, AT(bench_pairs), TIMED, 0,
-     .help = "of what is compared, timed in turn; medians are taken (default 11; less than 9 proves little)",
+     .help = "how many pairs are timed in turn; medians count (default 11; fewer than 9 prove little)",
      .given_at = AT(bench_has_pairs)},
     {"rotate", "BYTES", BYTES, AT(bench_rotate), TIMED, 0,
-     .help = "smaller logits rotate among buffers of so many bytes in all, to miss the caches\n"
+     .help = "smaller logits rotate among buffers, BYTES in all, so that they miss the caches\n"
              "(default: four times the device's cache, 256M at least)"},
     {"ignore", "FRACTION", NUMBER, AT(bench_ignore), BENCH, 0,
-     .help = "of the rows, not scored; in [0, 0.99]", .least = 0, .most = 0.99},
+     .help = "the part of the rows that is not scored, in [0, 0.99]", .least = 0, .most = 0.99},
     {"class-weight", NULL, FLAG, AT(bench_class_weight), BENCH, 0, .help = "a weight for each class"},
     {"logits", "F", INPUT, AT(logits), LOSS | SOFTMAX, LOSS | SOFTMAX,
      .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64"},
@@ -137,12 +137,12 @@ static const option_row table[] = {
     {"device", "SPEC", TEXT, AT(device), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
      .help = "gpu, cpu, accelerator, a number of `clxent devices`, or part of a name there"},
     {"tuning", "F", INPUT, AT(tuning), ALL_DATA | COMMAND_DEMO | COMMAND_VERIFY | TIMED, 0,
-     .help = "a file that `clxent tune` wrote for this device (default: $CLXENT_TUNING); with one that is\n"
-             "of no use, a warning and the built-in tuning"},
+     .help = "a file that `clxent tune` wrote for this device (default: $CLXENT_TUNING); a bad file gives\n"
+             "a warning, and the built-in tuning is used"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
-     .help = "lane, group, wide or split, rather than the best for device and shape (auto); for tests",
+     .help = "lane, group, wide or split; auto (default) takes the best for device and shape; for tests",
      .choices = CHOICES(CLXENT_SCHEDULE_MAP, ENTRY), .least = CLXENT_SCHEDULE_AUTO,
      .most = CLXENT_SCHEDULE_SPLIT},
     {"out", "F", OUTPUT, AT(tune_out), TUNE, 0, .help = "write the tuning to F (JSON), for --tuning",
@@ -277,7 +277,7 @@ static int parse_value(tool_options *out, const tool_command *command, const opt
     return EXIT_USAGE;
 }
 
-/* "; did you mean --targets?", of the command's options; "" when none is near. */
+/* Returns "; did you mean --targets?" with the nearest option of the command; "" if none is near. */
 static const char *nearest_option(char meant[NEAREST_TEXT], const tool_command *command, const char *name,
                                   size_t length) {
     nearest near = nearest_to(name, length);
@@ -287,7 +287,7 @@ static const char *nearest_option(char meant[NEAREST_TEXT], const tool_command *
     return nearest_text(&near, "--", meant);
 }
 
-/* "bench, tune": the commands of these bits. */
+/* Writes the names of the commands with these bits: "bench, tune". */
 static void command_names(char *text, size_t size, const tool_command *all, unsigned bits) {
     size_t used = 0;
     *text = '\0';
@@ -296,7 +296,8 @@ static void command_names(char *text, size_t size, const tool_command *all, unsi
             used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", all->name);
 }
 
-/* An option "--name" that getopt does not know: short for several, of another command, or of none. */
+/* Reports an option "--name" that getopt does not know. It is short for several options, or an option of
+ * another command, or of no command. */
 static int unknown_option(const tool_command *all, const tool_command *command, const char *text) {
     const char *name = text + 2;
     const size_t length = strcspn(name, "=");
@@ -308,7 +309,7 @@ static int unknown_option(const tool_command *all, const tool_command *command, 
         if (begins && table[i].commands & command->bit)
             snprintf(several + used, sizeof several - used, "%s--%s", used ? ", " : "", table[i].name);
         else if (begins && table[i].name[length] == '\0')
-            of |= table[i].commands; /* some options stand in the table twice */
+            of |= table[i].commands; /* the table has some names twice */
     }
     if (*several)
         return tool_error(command, EXIT_USAGE, "%.*s is short for more than one option: %s", (int)length + 2,
@@ -321,8 +322,8 @@ static int unknown_option(const tool_command *all, const tool_command *command, 
                       nearest_option(meant, command, name, length));
 }
 
-/* A letter that getopt does not know: of "-x", or of "-logits" for "--logits". Where that stands getopt says
- * only roughly: in argv[optind] while letters are left of it, else before. */
+/* Reports a letter that getopt does not know: that of "-x", or of "-logits" for "--logits". getopt does not
+ * tell its argument exactly: it is argv[optind] while letters of it are left, else the one before. */
 static int unknown_letter(const tool_command *command, char **argv) {
     char meant[NEAREST_TEXT] = "";
     for (int i = optind; i >= optind - 1 && i > 0 && !*meant; i--)
@@ -333,13 +334,14 @@ static int unknown_letter(const tool_command *command, char **argv) {
                       (unsigned char)optopt, meant);
 }
 
-/* The file that was given for an option of this kind; NULL: none, or an option of another kind or command. */
+/* Returns the file that was given for the option. NULL: none was given, or the option is of another kind or
+ * command. */
 static const char *file_of(const tool_options *o, const tool_command *command, int row, option_kind kind) {
     if (!(table[row].commands & command->bit) || table[row].kind != kind) return NULL;
     return *(const char *const *)((const char *)o + table[row].at);
 }
 
-/* An output in a file of its own: no other output's, and no input's. */
+/* Checks that the output has a file of its own, which no other output and no input has. */
 static int check_output(const tool_options *o, const tool_command *command, int row, const char *file) {
     const char *name = table[row].name, *format = table[row].format ? table[row].format : ".npy";
     const int failed = output_name_check(file, format, name, command);
@@ -358,7 +360,7 @@ static int check_output(const tool_options *o, const tool_command *command, int 
     return EXIT_GOOD;
 }
 
-/* What only the whole line shows: what is missing, and one file for two. */
+/* Checks that need the whole command line: a missing option, and two options with one file. */
 static int check(const tool_options *o, const tool_command *command) {
     for (int i = 0; i < ROWS; i++) {
         const char *output = file_of(o, command, i, OUTPUT);
@@ -385,7 +387,7 @@ int options_parse(tool_options *out, const tool_command *all, const tool_command
     long_options[n] = (struct option){NULL, 0, NULL, 0};
 
     opterr = 0;
-    optind = 0; /* not 1: getopt would go on inside the last argument of an earlier call */
+    optind = 0; /* with 1, getopt would go on inside the last argument of an earlier call */
     while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (c == 'h') {
             print_help(command);

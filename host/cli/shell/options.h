@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line as a struct: what each command was asked. Which option belongs to which command, its
- * limits and its help stand in one table in options.c. What files hold is inputs.h's to check.
+ * The command line as a struct. One table in options.c has the commands, the limits and the help text of each
+ * option. inputs.h checks the contents of files.
  */
 #ifndef CLXENT_CLI_OPTIONS_H
 #define CLXENT_CLI_OPTIONS_H
@@ -26,23 +26,24 @@ typedef struct tool_options {
     uint64_t memory;
     const char *device, *tuning;
     int json;
-    /* bench; lists are as they were written */
+    /* bench; lists are text, as given on the command line */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
     int bench_growth, bench_csv, bench_class_weight;
     int bench_has_rows, bench_has_classes, bench_has_pairs;
     int64_t bench_rows, bench_classes, bench_pairs;
     uint64_t bench_rotate;
     double bench_ignore;
-    const char *tune_out; /* tune has bench's shapes, types, pairs, rotate */
+    const char *tune_out; /* tune also uses shapes, types, pairs and rotate of bench */
 } tool_options;
 
-/* argv[0] is the command's name. `all` has every command, and a NULL name at its end: a message says whose
- * option it is. EXIT_GOOD; EXIT_USAGE with a message printed; -1 when --help was asked for and printed. */
+/* argv[0] is the command's name. `all` lists every command, with a NULL name at its end: a message names the
+ * commands that have an option. Returns EXIT_GOOD, or EXIT_USAGE after a message, or -1 after the text of
+ * --help. */
 int options_parse(tool_options *out, const tool_command *all, const tool_command *command, int argc,
                   char **argv);
 
-/* Whether all outputs can be written, as far as is known before anything is computed: EXIT_GOOD, or EXIT_DATA
- * with a message for each that cannot. */
+/* Checks, before the command computes anything, that all outputs can be written. Returns EXIT_GOOD, or
+ * EXIT_DATA after a message for each output that cannot. */
 int options_check_outputs(const tool_options *options, const tool_command *command);
 
 #endif

@@ -14,8 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where the name's ending begins, of a format that the tool reads or writes, or that a reader would take it
- * for; in capitals or not. NULL: it has none of those. */
+/* Returns where the name's ending begins, if it is the ending of a known format, in capitals or not. Those
+ * are the formats that the tool reads or writes, and others that people expect behind such a name. NULL: it
+ * has no such ending. */
 static const char *find_ending(const char *path) {
     static const char *const endings[] = {".npy", ".npz", ".json", ".svg", ".csv", ".pt", ".pth", ".h5"};
     const char *safetensors = tensor_safetensors_end(path);
@@ -44,7 +45,7 @@ int output_name_check(const char *path, const char *format, const char *option, 
     const char *ending = find_ending(path);
     const size_t length = ending ? strcspn(ending, ":") : 0; /* without a tensor's name */
     if (ending && strncasecmp(ending, format, length + 1) != 0)
-        return tool_error(command, EXIT_USAGE, "--%s %s: what is written is %s, not %.*s; name it %.*s%s",
+        return tool_error(command, EXIT_USAGE, "--%s %s: the tool writes %s, not %.*s; name it %.*s%s",
                           option, path, format, (int)length, ending, (int)(ending - path), path, format);
     const bool is_output = is_stream(path, STDOUT_FILENO);
     if (is_output || is_stream(path, STDERR_FILENO))
@@ -58,7 +59,7 @@ int output_name_check(const char *path, const char *format, const char *option, 
 bool output_is_input(const char *path, const char *input) {
     struct stat a, b;
     const char *end = tensor_safetensors_end(input);
-    char file[PATH_MAX]; /* what is longer does not open */
+    char file[PATH_MAX]; /* a longer path does not open */
     snprintf(file, sizeof file, "%.*s", end ? (int)(end - input) : (int)sizeof file, input);
     return stat(path, &a) == 0 && stat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }

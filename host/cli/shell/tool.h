@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every command of the tool shares: what a command is, how it fails, what it exits with.
+ * Parts that all commands share: the description of a command, its error messages and its exit codes.
  */
 #ifndef CLXENT_CLI_TOOL_H
 #define CLXENT_CLI_TOOL_H
@@ -15,7 +15,7 @@ enum {
     EXIT_DEVICE = 4 /* no usable device, or OpenCL failed */
 };
 
-/* Bits that say in the option table which commands have an option. */
+/* A bit for each command. The option table says with them which commands have an option. */
 enum {
     COMMAND_DEVICES = 1u << 0,
     COMMAND_DEMO = 1u << 1,
@@ -36,11 +36,11 @@ typedef struct tool_command {
     const char *summary; /* a line of `clxent --help` */
     const char *about;   /* the paragraphs of `clxent NAME --help` */
     int (*run)(const struct tool_command *command,
-               const struct tool_options *options); /* what to exit with */
+               const struct tool_options *options); /* returns the exit code */
 } tool_command;
 
-/* Prints "clxent NAME: message" to standard error and returns `code`, for a usage error after a line that
- * says where to read more. */
+/* Prints "clxent NAME: message" to standard error and returns `code`. After a usage error it also prints
+ * which command shows the help. */
 __attribute__((format(printf, 3, 4))) int tool_error(const tool_command *command, int code,
                                                      const char *format, ...);
 

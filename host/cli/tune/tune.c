@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command `tune`. How values are tried is left to tune_search.c, how they are timed and checked to
- * bench_case.c and bench_check.c.
+ * The command `tune`. tune_search.c tries values, bench_case.c times them, and bench_check.c checks the
+ * results.
  */
 #include "tune.h"
 

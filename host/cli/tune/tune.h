@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What `clxent tune` finds: the tuning, and what was measured on the way.
+ * The results of `clxent tune`: the tuning, and all measurements.
  */
 #ifndef CLXENT_CLI_TUNE_H
 #define CLXENT_CLI_TUNE_H
@@ -9,27 +9,27 @@
 
 #include "bench/bench_list.h"
 
-/* A value of a field against another, all else alike. */
+/* A value of a field against another value. The other fields are equal. */
 typedef struct tune_measurement {
     const char *field;
     int32_t value, instead_of;
-    size_t cases; /* that the value makes a difference to, and that ratio is of */
-    double ratio; /* of the times, the geometric mean over the cases; below 1: faster; 0: it was not timed */
-    double worst; /* the case that fares worst */
+    size_t cases; /* the cases that the value affects; `ratio` is over them */
+    double ratio; /* new time / old time, geometric mean of the cases; below 1: faster; 0: not timed */
+    double worst; /* the largest ratio of a case */
     int taken;
-    char why[160]; /* why it was not taken; "" */
+    char why[160]; /* why it was not taken, or "" */
 } tune_measurement;
 
 enum { TUNE_MEASUREMENTS = 256 };
 typedef struct tune_result {
     clxent_tuning before, tuning;
-    size_t cases; /* that fit the device */
+    size_t cases; /* the cases that fit the device */
     tune_measurement measured[TUNE_MEASUREMENTS];
     size_t n;
 } tune_result;
 
-/* From the tuning that is in effect, which is in effect again at the end. EXIT_GOOD, or what to exit with, a
- * message printed; EXIT_DIFFERS when what the search starts from gives wrong results. */
+/* Starts from the context's tuning, and restores it at the end. Returns EXIT_GOOD, or prints a message and
+ * returns the exit code. EXIT_DIFFERS: the tuning at the start gives wrong results. */
 int tune_search(const bench_device *device, const bench_list *list, tune_result *result);
 
 void tune_report(const session *s, const tune_result *result); /* for people, on standard output */

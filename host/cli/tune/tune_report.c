@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What tune found, as a table with a line for host/src/tuning_table.h, and as JSON.
+ * The report of `tune`: a table with a line for host/src/tuning_table.h, or JSON.
  */
 #include "files/file_write.h"
 #include "shell/report.h"

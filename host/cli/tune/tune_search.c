@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The search: field after field, the kernels' own first and the thresholds between them last, each doubled
- * while that is faster, else halved while that is.
+ * The search takes the fields one after the other: first those of the kernels, then the thresholds between
+ * the kernels. It doubles a value as long as that is faster. If no doubling is faster, it halves the value as
+ * long as that is faster.
  *
- * A value is held against the best so far on every case that it makes a difference to, on the same buffers,
- * in turn: what else the machine does meets both. It is taken when both of two such contests say that it is
- * faster, by more than MEAN_NOISE on the mean, and that no case loses more than CASE_NOISE.
+ * A contest times a new value against the best so far, on every case that the value affects. Both use the
+ * same buffers and take turns, so other work of the machine slows both. A new value wins if it is faster by
+ * more than MEAN_NOISE on the mean, and no case is slower by more than CASE_NOISE. The search takes a value
+ * that wins two contests.
  */
 #include "files/dtype_values.h"
 #include "tune.h"
@@ -19,7 +21,8 @@
 
 #define MEAN_NOISE 0.03
 #define CASE_NOISE 0.05
-/* A contest that is lost by so much after so many pairs goes on no longer. */
+/* A case ends early if its median ratio is more than LOST after LOST_PAIRS pairs or more. A contest ends
+ * after such a case. */
 #define LOST 1.10
 enum { LOST_PAIRS = 3 };
 
@@ -36,8 +39,8 @@ static const field fields[] = {CLXENT_TUNING_MAP(FIELD)};
 enum { CLXENT_TUNING_MAP(NUMBER) FIELDS };
 #undef NUMBER
 
-/* Which cases a field makes a difference to: those of a schedule, of so many classes. And to any whose
- * schedule it changes. */
+/* A field affects the cases that run on one of its schedules with a number of classes in its range. It also
+ * affects each case whose schedule it changes. */
 enum {
     LANE = 1 << CLXENT_SCHEDULE_LANE,
     GROUP = 1 << CLXENT_SCHEDULE_GROUP,
@@ -45,7 +48,7 @@ enum {
     SPLIT = 1 << CLXENT_SCHEDULE_SPLIT,
     LANE_VECTORS = 1 << 16,
     LONG_ROW = 1025,
-    SEVERAL_TILES = 512 /* below, a row has one tile of any size */
+    SEVERAL_TILES = 512 /* a shorter row has one tile, whatever its size */
 };
 static const struct {
     unsigned schedules;
@@ -73,11 +76,11 @@ typedef struct search {
     tune_result *result;
 } search;
 
-/* One of the two that compete. */
+/* One of the two tunings of a contest. */
 typedef struct side {
     clxent_tuning tuning;
     clxent_plan *plan;
-    unsigned schedules; /* that the plan uses; SPLIT: and what its parts are made by */
+    unsigned schedules; /* bits of the plan's schedule, and for SPLIT also of the schedule of its parts */
 } side;
 
 static int open_side(const search *t, side *s, const clxent_desc *desc) {
@@ -86,7 +89,7 @@ static int open_side(const search *t, side *s, const clxent_desc *desc) {
     clxent_status status = clxent_ctx_set_tuning(opened->ctx, &s->tuning);
     if (status == CLXENT_OK) status = clxent_plan_create(&s->plan, opened->ctx, desc);
     if (status == CLXENT_OK) status = clxent_plan_schedule(s->plan, &schedule);
-    /* LANE on a device of WIDE is cut by no field. */
+    /* If the device runs long rows on WIDE, no field affects LANE. */
     const clxent_schedule long_rows = clxent_device_schedule(&opened->device);
     const int vectors = long_rows == CLXENT_SCHEDULE_WIDE && schedule == CLXENT_SCHEDULE_LANE;
     s->schedules = vectors ? LANE_VECTORS : 1u << schedule;
@@ -105,14 +108,14 @@ static int matters(int f, const side *old, const side *new, int64_t classes) {
            classes <= matters_to[f].most_classes;
 }
 
-/* What a contest, or a part of one, came to. A failure of the new side only speaks against it. */
+/* The outcome of a contest or of one of its cases. A failure of the new side is no failure of the search. */
 typedef enum outcome { TIMED, NO_MATTER, OLD_FAILED, NEW_FAILED, NEW_WRONG } outcome;
 
 static outcome new_failed(int code) {
     return code == EXIT_DIFFERS ? NEW_WRONG : NEW_FAILED;
 }
 
-/* The median ratio of a case's times, new over old. The sides take turns at going first. */
+/* Sets *ratio to the median of a case's ratios, new time / old time. The sides take turns to go first. */
 static outcome time_pairs(const bench_problem *p, const side *old, const side *new, double *ratios,
                           double *ratio, int *code) {
     double times[2][BENCH_CALLS], enqueue[BENCH_CALLS];
@@ -124,7 +127,7 @@ static outcome time_pairs(const bench_problem *p, const side *old, const side *n
                                        enqueue, &calls);
             if (*code) return is_new ? new_failed(*code) : OLD_FAILED;
         }
-        if (pair < 0) continue; /* it only warms up */
+        if (pair < 0) continue; /* this pair only warms up */
         ratios[n++] = bench_median(times[1], calls) / bench_median(times[0], calls);
         *ratio = bench_median(ratios, n);
         if (n >= LOST_PAIRS && *ratio > LOST) break;
@@ -132,7 +135,7 @@ static outcome time_pairs(const bench_problem *p, const side *old, const side *n
     return TIMED;
 }
 
-/* A side's results are checked under its own tuning: the check makes a plan too. */
+/* Checks a side's results. It sets the side's tuning first, because the check makes a plan too. */
 static int check_side(const bench_problem *p, const side *s) {
     const session *opened = p->device->session;
     const clxent_status status = clxent_ctx_set_tuning(opened->ctx, &s->tuning);
@@ -160,7 +163,7 @@ static outcome compete(bench_problem *p, const side *old, const side *new, doubl
     return result;
 }
 
-/* A case of the contest; NO_MATTER also where it does not fit the device. */
+/* Runs a case of the contest. NO_MATTER: the field does not affect it, or it does not fit the device. */
 static outcome contest_case(const search *t, int f, const bench_case *what, side *old, side *new,
                             double *ratio, int *code) {
     char does_not_fit[sizeof((bench_result *)0)->skipped];
@@ -181,7 +184,7 @@ static outcome contest_case(const search *t, int f, const bench_case *what, side
     return result;
 }
 
-/* Writes why a value was not taken: what became of a case. */
+/* Writes to m->why which case speaks against the value, and why. */
 __attribute__((format(printf, 3, 4))) static void refuse(tune_measurement *m, const bench_case *what,
                                                          const char *format, ...) {
     va_list args;
@@ -194,8 +197,8 @@ __attribute__((format(printf, 3, 4))) static void refuse(tune_measurement *m, co
     va_end(args);
 }
 
-/* Measures a value against the best on all cases. EXIT_GOOD, or what to exit with where the best itself
- * fails. m->cases is 0 where no case is touched. */
+/* Measures a value against the best on all cases. Returns EXIT_GOOD, or the exit code if the best itself
+ * fails. m->cases is 0 if the value affects no case. */
 static int contest(const search *t, int f, tune_measurement *m) {
     side old = {.tuning = t->result->tuning}, new = old;
     double log_sum = 0;
@@ -239,7 +242,7 @@ static int try_value(search *t, int f, int32_t value, int *taken) {
     if (value < fields[f].least || value > fields[f].most || r->n == TUNE_MEASUREMENTS) return EXIT_GOOD;
     tune_measurement m = {.field = fields[f].name, .value = value, .instead_of = *value_in(&r->tuning, f)};
     int failed = contest(t, f, &m);
-    if (!failed && m.cases && !m.why[0]) failed = contest(t, f, &m); /* it was no chance */
+    if (!failed && m.cases && !m.why[0]) failed = contest(t, f, &m); /* the first win may be chance */
     if (failed || !m.cases) return failed;
     m.taken = *taken = !m.why[0];
     if (m.taken) *value_in(&r->tuning, f) = value;
@@ -260,7 +263,7 @@ static int tune_field(search *t, int f) {
     return failed;
 }
 
-/* How many cases fit; those that do not are named. */
+/* Counts the cases that fit the device, and prints the others. */
 static size_t count_cases(const search *t) {
     size_t n = 0;
     for (size_t i = 0; i < t->list->count; i++) {
