@@ -127,6 +127,17 @@ __kernel void split_state(CALL_ARGUMENTS) {
                 params.class_begin + params.classes);
 }
 
+/* Whether another of `count` slices ends where slice i begins. The search begins with the slice before it,
+ * since callers give slices in order. */
+static bool follows_a_slice(__global const real *states, long apart, int count, int i) {
+    const long begin = load_number(states + i * apart + CLXENT_STATE_BEGIN_HIGH);
+    for (int n = 1; n < count; n++) {
+        const int other = i < n ? i - n + count : i - n;
+        if (load_number(states + other * apart + CLXENT_STATE_END_HIGH) == begin) return true;
+    }
+    return false;
+}
+
 /* Writes the state of a row, from `parts` states of slices of its classes. One work-item a row. The workspace
  * argument has these states: arrays (N, columns), one behind the other. If a state is not of this program's
  * kind, or the slices do not adjoin, the KIND of the result is 0, and outputs that are made from it are
@@ -149,8 +160,13 @@ __kernel void merge_states(CALL_ARGUMENTS) {
         end = max(end, to);
         classes += to - from;
     }
+    /* Slices of the right number of classes in all have an overlap only where they leave a gap too. */
+    bool adjoin = classes == end - begin;
+    for (int i = 0; i < params.parts && adjoin; i++)
+        adjoin = load_number(states + i * apart + CLXENT_STATE_BEGIN_HIGH) == begin ||
+                 follows_a_slice(states, apart, (int)params.parts, i);
     __global const real *parts = states + CLXENT_STATE_REFERENCE;
     const row_part whole = merge_parts_of(&k, parts, apart, (int)params.parts);
     store_state(state_of(&k, row), &whole, merge_targets_of(parts, apart, (int)params.parts), begin, end);
-    if (!of_kind || classes != end - begin) state_of(&k, row)[CLXENT_STATE_KIND] = REAL(0);
+    if (!of_kind || !adjoin) state_of(&k, row)[CLXENT_STATE_KIND] = REAL(0);
 }

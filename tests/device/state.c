@@ -304,6 +304,47 @@ static void wrong_buffers(void **state) {
     assert_int_equal(clReleaseMemObject(mem), CL_SUCCESS);
 }
 
+/* On the device, a merged state has a valid KIND just where its slices adjoin, in whatever order they come.
+ * Slices that overlap as much as they leave out do not. */
+static void slices_adjoin_or_not(void **state) {
+    (void)state;
+    static const struct {
+        int64_t slices[3][2];
+        bool adjoin;
+    } trials[] = {
+        {{{0, 2}, {2, 3}, {3, 6}}, true},  {{{3, 6}, {2, 3}, {0, 2}}, true},
+        {{{2, 3}, {0, 2}, {3, 6}}, true},  {{{0, 2}, {0, 2}, {4, 6}}, false},
+        {{{4, 6}, {0, 2}, {0, 2}}, false}, {{{0, 2}, {2, 4}, {5, 6}}, false},
+        {{{0, 3}, {2, 3}, {3, 6}}, false}, {{{0, 3}, {1, 2}, {4, 6}}, false},
+    };
+    float s[3][ROWS][COLUMNS], out[ROWS][COLUMNS];
+    cl_command_queue queue = clxent_ctx_queue(ctx);
+    cl_context context = NULL;
+    assert_int_equal(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL),
+                     CL_SUCCESS);
+    cl_mem mem = clCreateBuffer(context, CL_MEM_READ_WRITE, sizeof s + sizeof out, NULL, NULL);
+    assert_non_null(mem);
+    clxent_plan *plan = slice_plan(0, 2, 0);
+    for (size_t t = 0; t < sizeof trials / sizeof *trials; t++) {
+        for (int i = 0; i < 3; i++) state_of(trials[t].slices[i][0], trials[t].slices[i][1], s[i]);
+        assert_int_equal(clEnqueueWriteBuffer(queue, mem, CL_TRUE, 0, sizeof s, s, 0, NULL, NULL),
+                         CL_SUCCESS);
+        assert_int_equal(clxent_enqueue_merge_states(plan, NULL, ROWS, 3, (clxent_buffer){mem, 0},
+                                                     (clxent_buffer){mem, sizeof s}, 0, NULL, NULL),
+                         CLXENT_OK);
+        assert_int_equal(clEnqueueReadBuffer(queue, mem, CL_TRUE, sizeof s, sizeof out, out, 0, NULL, NULL),
+                         CL_SUCCESS);
+        for (int row = 0; row < ROWS; row++) {
+            const float kind = out[row][CLXENT_STATE_KIND];
+            if ((kind == s[0][row][CLXENT_STATE_KIND]) != trials[t].adjoin ||
+                (!trials[t].adjoin && kind != 0))
+                fail_msg("trial %zu, row %d: kind %g", t, row, (double)kind);
+        }
+    }
+    clxent_plan_destroy(plan);
+    assert_int_equal(clReleaseMemObject(mem), CL_SUCCESS);
+}
+
 static int open_ctx(void **state) {
     (void)state;
     ctx = expect_ctx();
@@ -321,7 +362,7 @@ static int close_ctx(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 5];
+    struct CMUnitTest tests[VARIANTS + 6];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] =
             (struct CMUnitTest){variants[i].name, against_the_reference, NULL, NULL, (void *)&variants[i]};
@@ -330,5 +371,6 @@ int main(void) {
     tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(wrong_plans);
     tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(wrong_states);
     tests[VARIANTS + 4] = (struct CMUnitTest)cmocka_unit_test(wrong_buffers);
+    tests[VARIANTS + 5] = (struct CMUnitTest)cmocka_unit_test(slices_adjoin_or_not);
     return cmocka_run_group_tests(tests, open_ctx, close_ctx);
 }
