@@ -18,8 +18,12 @@
 #define ROWS 1
 #endif
 #define WIDTH          ROWS
-#define TILE           16
 #define EXP_POLYNOMIAL 1
+#if ROWS > 1
+#define TILE 16
+#else
+#define TILE 8
+#endif
 #include "loss.cl"
 #if ROWS > 1
 #include "rows.cl"

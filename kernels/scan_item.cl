@@ -7,6 +7,9 @@
 #ifndef CLX_SCAN_ITEM_CL
 #define CLX_SCAN_ITEM_CL
 #include "scan.h"
+#if TILE > CHAIN
+#error "an item adds a tile without a compensated addition: TILE is at most CHAIN"
+#endif
 
 /* The values that the first pass keeps for the second, which save it most of the work: exponentials, or under
  * a softcap z. The exponentials from class from[i] on are relative to ref[i]. The arrays have the last
