@@ -23,7 +23,7 @@ typedef uint64_t clx_bits;
 enum { CLX_ARG_PARAMS = 0, CLX_ARG_ARRAYS = 1, CLX_ARG_WORKSPACE = 1 + CLXENT_A_COUNT, CLX_ARG_SCRATCH };
 
 /* Bytes of local scratch for each work-item, in the row kernels and in reduce.cl: the size of the largest
- * type that their teams fold. */
+ * type that their teams fold, which team.cl checks. */
 enum { CLX_ROW_SCRATCH_BYTES = 48, CLX_ROW_SCRATCH_BYTES_F64 = 80, CLX_REDUCE_SCRATCH_BYTES = 96 };
 
 enum { CLX_MEAN = 0, CLX_SUM = 1, CLX_NONE = 2 };                           /* clxent_reduction */

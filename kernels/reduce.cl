@@ -24,8 +24,9 @@
 #ifndef ROWS
 #define ROWS 1
 #endif
-#define TEAM  (ROWS == 1)
-#define WIDTH ROWS
+#define TEAM          (ROWS == 1)
+#define WIDTH         ROWS
+#define SCRATCH_BYTES CLX_REDUCE_SCRATCH_BYTES
 #if ROWS == 1
 #define TEAM_NUMBER get_group_id(0)
 #else

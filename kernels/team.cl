@@ -29,8 +29,13 @@
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
 
-/* The local scratch has room for the largest type that a team folds, for each work-item (params.h). It is
- * declared as long16, which has the largest alignment: drivers align it by its type. */
+/* The local scratch has SCRATCH_BYTES for each work-item. A fold of a larger type does not compile: it
+ * divides by zero. The scratch is declared as long16, which has the largest alignment: drivers align it by
+ * its type. */
+#ifndef SCRATCH_BYTES
+#define SCRATCH_BYTES (REAL_F64 ? CLX_ROW_SCRATCH_BYTES_F64 : CLX_ROW_SCRATCH_BYTES)
+#endif
+#define FITS_SCRATCH(type) (1 / (int)(sizeof(type) <= SCRATCH_BYTES))
 typedef __local long16 team_scratch;
 
 #if TEAM
@@ -66,7 +71,7 @@ HAS_BARRIER static void team_barrier(void) {
 #define DEFINE_TEAM_FOLD(name, type, statement)               \
     HAS_BARRIER                                               \
     static type name(type own, team_scratch *scratch) {       \
-        enum { WAYS = 16 };                                   \
+        enum { WAYS = 16, FITS = FITS_SCRATCH(type) };        \
         __local type *v = (__local type *)scratch;            \
         const int item = team_item();                         \
         const int items = team_items();                       \
@@ -95,6 +100,7 @@ HAS_BARRIER static void team_barrier(void) {
 #define DEFINE_SUB_GROUP_FOLD(name, type, in_sub_group, statement)               \
     HAS_BARRIER                                                                  \
     static type name(type own, team_scratch *scratch) {                          \
+        enum { FITS = FITS_SCRATCH(type) };                                      \
         __local type *v = (__local type *)scratch;                               \
         const type of_sub_group = in_sub_group(own);                             \
         if (get_sub_group_local_id() == 0) v[get_sub_group_id()] = of_sub_group; \

@@ -32,7 +32,8 @@ static void hold_vectors(clx_launch *launch, int64_t vectors, int64_t width, siz
 }
 
 /* Gives a row's second pass local memory. Schedule group keeps there the logits that registers do not hold.
- * Schedule wide keeps there the exponentials, since they do not fit the place of a 16-bit gradient. */
+ * Schedule wide keeps there the exponentials, since they do not fit the place of a 16-bit gradient. The
+ * kernels do without where it is missing, and leave alone what they have no use for. */
 static void hold_row(clx_launch *launch, const clx_call *call) {
     const uint32_t second_pass = CLXENT_OUT_GRAD | CLXENT_OUT_LOG_PROBS | CLXENT_OUT_PROBS;
     const clxent_plan *plan = launch->plan;
