@@ -105,8 +105,10 @@ static bool overlap(const clx_slot *a, const clx_slot *b) {
     return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
 }
 
-static bool is_in_place(const clxent_desc *d, const clx_slot *logits, const clx_slot *grad) {
-    return logits->host == grad->host && logits->offset == grad->offset && d->logits_dtype == d->grad_dtype &&
+bool clx_is_in_place(const clxent_desc *d, const clx_call *call) {
+    const clx_slot *logits = &call->slots[clx_scored_array(d)], *grad = &call->slots[CLXENT_A_grad];
+    return logits->present && grad->present && logits->mem == grad->mem && logits->host == grad->host &&
+           logits->offset == grad->offset && d->logits_dtype == d->grad_dtype &&
            d->row_stride == d->grad_row_stride;
 }
 
@@ -117,7 +119,7 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
             if (other == out || (b->is_output && other > out) || !overlap(a, b)) continue;
             const bool over_logits = out == CLXENT_A_grad && other == clx_scored_array(d);
-            if (over_logits && is_in_place(d, b, a)) continue;
+            if (over_logits && clx_is_in_place(d, call)) continue;
             char here[SLOT_TEXT], there[SLOT_TEXT];
             slot_text(here, a, a->bytes);
             slot_text(there, b, b->bytes);

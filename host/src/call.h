@@ -44,6 +44,9 @@ clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers
 clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *desc, const clxent_scalars *given,
                                clxent_scalars *out);
 
+/* Whether the gradient takes the logits' place. */
+bool clx_is_in_place(const clxent_desc *desc, const clx_call *call);
+
 /* Whether `count` arrays of states of so many rows can be merged. */
 clxent_status clx_check_merge(clxent_error *err, const clxent_desc *desc, int64_t rows, size_t count);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finds out why there is no device, from the .icd files on this machine, the libraries that they name, and
- * vendors' driver libraries that no .icd file names. */
+ * vendors' driver libraries that no .icd file names. The library does this and not the tool, since every
+ * program that finds no device shows the library's message. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdarg.h>

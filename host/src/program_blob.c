@@ -4,15 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "fnv.h"
+
 static const char magic[8] = {'c', 'l', 'x', 'e', 'n', 't', 'P', 'C'};
 static const uint32_t version = 1;
-
-/* FNV-1a, 64 bits. Every step is invertible, so a change of a single byte always changes the checksum. */
-static uint64_t checksum(const unsigned char *data, size_t bytes) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ data[i]) * 0x100000001b3u;
-    return hash;
-}
 
 /* ---------------------------------------------------------------- reading ----------------------------- */
 
@@ -61,7 +56,7 @@ bool clx_blob_open(clx_blob *out, const void *data, size_t bytes) {
     const char *identity = take(&at, &left, identity_bytes);
     if (identity == NULL) return false;
     memcpy(&sum, (const unsigned char *)data + bytes - sizeof sum, sizeof sum);
-    if (sum != checksum(data, bytes - sizeof sum)) return false;
+    if (sum != clx_fnv(CLX_FNV_START, data, bytes - sizeof sum)) return false;
 
     *out = (clx_blob){identity, identity_bytes, at, left};
     clx_blob rest = *out;
@@ -98,6 +93,6 @@ void clx_blob_add(clx_blob_writer *writer, const clx_blob_entry *entry) {
 
 void clx_blob_end(clx_blob_writer *writer) {
     const bool whole = writer->data && writer->bytes <= writer->capacity;
-    const uint64_t sum = whole ? checksum(writer->data, writer->bytes) : 0;
+    const uint64_t sum = whole ? clx_fnv(CLX_FNV_START, writer->data, writer->bytes) : 0;
     put(writer, &sum, sizeof sum);
 }

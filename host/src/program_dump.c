@@ -9,12 +9,7 @@
 #include <string.h>
 
 #include "error.h"
-
-/* FNV-1a, 64 bits, continued from `hash`. */
-static uint64_t hash_on(uint64_t hash, const char *text, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return hash;
-}
+#include "fnv.h"
 
 static int write_program(const char *path, const char *file, const clx_kernel_source *source,
                          const char *options) {
@@ -36,8 +31,8 @@ clxent_status clx_dump_program(clxent_error *err, const clx_kernel_source *sourc
     char file[64], path[4096];
     const char *folder = getenv("CLXENT_DUMP");
     if (folder == NULL || *folder == '\0') return CLXENT_OK;
-    uint64_t hash = hash_on(0xcbf29ce484222325u, source->text, source->length);
-    hash = hash_on(hash, options, strlen(options));
+    uint64_t hash = clx_fnv(CLX_FNV_START, source->text, source->length);
+    hash = clx_fnv(hash, options, strlen(options));
     snprintf(file, sizeof file, "%s-%016" PRIx64 ".cl", source->name, hash);
     const int length = snprintf(path, sizeof path, "%s/%s", folder, file);
     const int cause = length < 0 || (size_t)length >= sizeof path

@@ -62,11 +62,6 @@ static uint64_t most(uint64_t a, uint64_t b) {
 
 /* ---------------------------------------------------------------- the arrays -------------------------- */
 
-static bool is_in_place(const clx_call *call, int scored) {
-    const clx_slot *logits = &call->slots[scored], *grad = &call->slots[CLXENT_A_grad];
-    return logits->present && grad->present && logits->host == grad->host;
-}
-
 /* The array whose shape the memory has: in place the logits' memory has the gradient's shape, since the
  * gradient's padding is written too. */
 static int shape_of(const stream *s, int array) {
@@ -392,13 +387,12 @@ static clxent_status run_passes(stream *s) {
 }
 
 clxent_status clx_stream(clxent_plan *plan, const clx_call *call, clx_transfers *transfers) {
-    const int scored = clx_scored_array(&plan->desc);
     stream s = {.plan = plan,
                 .blocks = {.call = call, .submit = submit, .provider = transfers},
                 .call = call,
                 .transfers = transfers,
-                .scored = scored,
-                .in_place = is_in_place(call, scored)};
+                .scored = clx_scored_array(&plan->desc),
+                .in_place = clx_is_in_place(&plan->desc, call)};
     clx_launch_init(&s.blocks.launch, plan, call);
     sort_arrays(&s);
     clxent_status status = run_passes(&s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See bench_opencl.h.
- */
+ * See bench_opencl.h. The library has a loader too (opencl_api.c), but the tool stands on its public headers
+ * alone, as any program does. */
 #include "bench_opencl.h"
 
 #include <dlfcn.h>

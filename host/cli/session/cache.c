@@ -22,7 +22,7 @@ static bool is_off(void) {
 /* Names the file of a device and its driver. Each version of the driver has its own file. */
 static void name_file(char name[NAME_BYTES], const clxent_device_info *device) {
     const char *const parts[] = {device->platform, device->name, device->driver, device->opencl_version};
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a; the library keeps its own to itself */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t k = 0; k <= strlen(parts[i]); k++)
             hash = (hash ^ (unsigned char)parts[i][k]) * 0x100000001b3u;
