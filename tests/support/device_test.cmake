@@ -131,3 +131,21 @@ function(clxent_test_layer name layer)
     endif()
   endforeach()
 endfunction()
+
+# clxent_test_without_optimizer(name...): PoCL compiles the programs of these device tests without optimising, which takes
+# it a quarter of the time: the tests check the host, or the sources of the kernels. The long form optimises
+# (tests/layers/odd_device.c). Other tests run the programs that users get.
+function(clxent_test_without_optimizer)
+  foreach(name ${ARGN})
+    if(TEST ${name}.pocl)
+      set(layer ${PROJECT_BINARY_DIR}/tests/layers/clxent_odd_device.so)
+      get_property(environment TEST ${name}.pocl PROPERTY ENVIRONMENT)
+      if(environment MATCHES "OPENCL_LAYERS=")
+        string(REPLACE "OPENCL_LAYERS=" "OPENCL_LAYERS=${layer}:" environment "${environment}")
+      else()
+        list(APPEND environment OPENCL_LAYERS=${layer})
+      endif()
+      set_property(TEST ${name}.pocl PROPERTY ENVIRONMENT ${environment} CLXENT_ODD_DEVICE=optimizer=0)
+    endif()
+  endforeach()
+endfunction()
