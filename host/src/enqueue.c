@@ -241,6 +241,7 @@ clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buff
     clx_call call;
     clx_launch launch;
     clxent_buffers b;
+    if (plan) plan->open.is_open = false; /* first of all: a begin that fails drops the open call too */
     clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
     if (status == CLXENT_OK) status = clx_call_of_phase(plan, &b, CLX_BEGIN, 0, 0, &call);
     if (status == CLXENT_OK) status = prepare(&launch, plan, &call, &b);

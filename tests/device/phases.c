@@ -340,10 +340,7 @@ static void other_arguments(void **state) {
     p.b.logits.offset = CALL_BYTES - 4;
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "logits has 4 bytes|for 2 rows of 41 classes");
     p.b = good;
-    p.b.targets.mem = NULL;
-    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "targets is NULL");
-    p.b = good;
-    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the call of the first begin is still open */
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the refusals have not changed the call */
     assert_int_equal(call_end(&p), CLXENT_OK);
     call_check(&p.o, &p.call, NULL, 0);
     assert_int_equal(clxent_enqueue_begin(NULL, &good, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
@@ -353,6 +350,42 @@ static void other_arguments(void **state) {
                    "buffers is NULL");
     assert_refused(&p, clxent_enqueue_rows(p.plan, 0, 0, &good, 1, NULL, NULL), CLXENT_ERR_ARGUMENT,
                    "n_wait is 1|NULL");
+    close_all(&p);
+}
+
+/* Checks that no call is open after a begin that has failed. Then opens one. */
+static void begin_has_failed(opened *p) {
+    assert_refused(p, call_rows(p, 0, 6), CLXENT_ERR_ARGUMENT, "no call of this plan is open");
+    assert_refused(p, call_end(p), CLXENT_ERR_ARGUMENT, "no call of this plan is open");
+    assert_int_equal(call_begin(p), CLXENT_OK);
+}
+
+/* A begin that fails drops the open call, whatever is wrong with it. */
+static void failed_begin(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    const clxent_buffers good = p.b;
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    p.b.rows = 99;
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_SHAPE, "rows 99");
+    p.b = good;
+    begin_has_failed(&p);
+    p.b.targets.mem = NULL;
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "targets is NULL");
+    p.b = good;
+    begin_has_failed(&p);
+    assert_refused(&p, clxent_enqueue_begin(p.plan, NULL, 0, NULL, NULL), CLXENT_ERR_ARGUMENT, "buffers");
+    begin_has_failed(&p);
+    assert_refused(&p, clxent_enqueue_begin(p.plan, &p.b, 1, NULL, NULL), CLXENT_ERR_ARGUMENT, "n_wait is 1");
+    begin_has_failed(&p);
+    p.b.workspace = (clxent_buffer){p.call.mem, CALL_BYTES};
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "workspace");
+    p.b = good;
+    begin_has_failed(&p);
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, 0);
     close_all(&p);
 }
 
@@ -394,12 +427,16 @@ static void begun_again(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 4];
+    static const struct CMUnitTest refusals[] = {
+        cmocka_unit_test(wrong_order),
+        cmocka_unit_test(other_arguments),
+        cmocka_unit_test(begun_again),
+        cmocka_unit_test(failed_begin),
+        cmocka_unit_test(pieces_of_an_outer_index),
+    };
+    struct CMUnitTest tests[VARIANTS + sizeof refusals / sizeof *refusals];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] = (struct CMUnitTest){variants[i].name, bits_of_one_call, NULL, NULL, (void *)&variants[i]};
-    tests[VARIANTS] = (struct CMUnitTest)cmocka_unit_test(wrong_order);
-    tests[VARIANTS + 1] = (struct CMUnitTest)cmocka_unit_test(other_arguments);
-    tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(begun_again);
-    tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(pieces_of_an_outer_index);
+    memcpy(tests + VARIANTS, refusals, sizeof refusals);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
