@@ -174,25 +174,6 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     return submit(&launch, own_workspace ? &plan->workspace_user : NULL, n_wait, wait, event);
 }
 
-/* Checks a buffer of states: it must have `needed` bytes from its offset on. */
-static clxent_status check_states(clxent_plan *plan, const char *name, const clxent_buffer *b,
-                                  uint64_t needed) {
-    clxent_error *err = &plan->ctx->error;
-    const size_t element = clxent_dtype_size(clx_real(&plan->desc));
-    size_t size = 0;
-    if (b->mem == NULL) return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL", name);
-    const cl_int code = plan->ctx->cl.GetMemObjectInfo(b->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
-    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
-    if (b->offset % element != 0)
-        return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is not a multiple of %zu", name, b->offset,
-                        element);
-    if (b->offset > size || size - b->offset < needed)
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s has offset %zu of a buffer of %zu bytes, %llu are needed from there", name,
-                        b->offset, size, (unsigned long long)needed);
-    return CLXENT_OK;
-}
-
 clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalars *scalars, int64_t rows,
                                           size_t count, clxent_buffer states, clxent_buffer out,
                                           cl_uint n_wait, const cl_event *wait, cl_event *event) {
@@ -205,19 +186,21 @@ clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalar
     if (status == CLXENT_OK) status = clx_check_has_states(plan, "clxent_enqueue_merge_states()");
     if (status == CLXENT_OK) status = clx_call_scalars(err, &plan->desc, scalars, &call.scalars);
     if (status == CLXENT_OK) status = clx_check_merge(err, &plan->desc, rows, count);
-    const uint64_t bytes =
-        (uint64_t)rows * CLXENT_STATE_COLUMNS * clxent_dtype_size(clx_real(&plan->desc)); /* of one array */
-    if (status == CLXENT_OK) status = check_states(plan, "states", &states, count * bytes);
-    if (status == CLXENT_OK) status = check_states(plan, "out", &out, bytes);
+    const clxent_dtype dtype = clx_real(&plan->desc);
+    const size_t element = clxent_dtype_size(dtype);
+    const uint64_t bytes = (uint64_t)rows * CLXENT_STATE_COLUMNS * element; /* of one array */
+    clx_slot from, to;
+    if (status == CLXENT_OK)
+        status = clx_find_range(plan, "states", &states, element, count * bytes, "", &from);
+    if (status == CLXENT_OK) status = clx_find_range(plan, "out", &out, element, bytes, "", &to);
     if (status != CLXENT_OK) return status;
-    if (states.mem == out.mem && out.offset < states.offset + count * bytes &&
-        states.offset < out.offset + bytes)
+    if (clx_overlap(&from, &to))
         return clx_fail(err, CLXENT_ERR_BUFFER, "out (offset %zu) overlaps states (offset %zu) in one buffer",
                         out.offset, states.offset);
     status = clx_plan_row_kernels(plan, CLXENT_OUT_STATE, &call.scalars, &kernels);
     if (status != CLXENT_OK) return status;
-    call.slots[CLXENT_A_state] =
-        (clx_slot){.present = true, .mem = out.mem, .offset = out.offset, .dtype = clx_real(&plan->desc)};
+    to.dtype = dtype;
+    call.slots[CLXENT_A_state] = to;
     clx_launch_init(&launch, plan, &call);
     launch.workspace = states.mem;
     launch.params.row_parts_at = (clx_i64)states.offset;
