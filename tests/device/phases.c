@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,12 @@ static clxent_status call_end(opened *p) {
     return clxent_enqueue_end(p->plan, &p->b, 0, NULL, NULL);
 }
 
+static size_t workspace_of(const opened *p) {
+    size_t bytes = 0;
+    assert_int_equal(clxent_workspace_bytes(p->plan, &bytes), CLXENT_OK);
+    return bytes;
+}
+
 static void assert_refused(const opened *p, clxent_status got, clxent_status expected, const char *says) {
     assert_int_equal(got, expected);
     assert_int_equal(clxent_ctx_error(p->o.ctx)->status, expected);
@@ -332,7 +339,8 @@ static void other_arguments(void **state) {
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "counts is NULL|with it");
     p.b = good;
     p.b.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
-    assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "workspace|the plan's own");
+    assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER,
+                   "workspace is offset 2168 of cl_mem 0x|the call began with NULL, the plan's own");
     p.b = good;
     p.b.logits.mem = NULL;
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "logits is NULL");
@@ -389,6 +397,102 @@ static void failed_begin(void **state) {
     close_all(&p);
 }
 
+/* A phase with another workspace is refused. The message shows what differs, also where the offsets agree. */
+static void other_workspaces(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    cl_mem other = clCreateBuffer(p.o.context, CL_MEM_READ_WRITE, CALL_BYTES, NULL, NULL);
+    assert_non_null(other);
+    char says[128];
+    p.b.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
+    const clxent_buffers good = p.b;
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    p.b.workspace.mem = other;
+    snprintf(says, sizeof says,
+             "workspace is offset 2168 of cl_mem %p, the call began with offset 2168 of cl_mem %p",
+             (void *)other, (void *)p.call.mem);
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER, says);
+    p.b = good;
+    p.b.workspace.offset += 8;
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER, "offset 2176 of|began with offset 2168 of");
+    p.b.workspace = (clxent_buffer){NULL, 0};
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER,
+                   "workspace is NULL, the plan's own|began with offset 2168 of cl_mem 0x");
+    p.b = good;
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, workspace_of(&p));
+    assert_cl(clReleaseMemObject(other));
+    close_all(&p);
+}
+
+/* From begin to end, no other call of the plan may use the workspace of the open call: neither as its own nor
+ * for an array. Memory beside it is free. */
+static void workspace_in_use(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    const size_t bytes = workspace_of(&p), at = AT_WORKSPACE + bytes;
+    clxent_buffers other = p.b;
+    p.b.workspace = (clxent_buffer){p.call.mem, at};
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    const size_t overlaps[] = {at, at + 8, at + bytes - 8, at - 8, at - bytes + 8};
+    for (size_t i = 0; i < sizeof overlaps / sizeof *overlaps; i++) {
+        other.workspace = (clxent_buffer){p.call.mem, overlaps[i]};
+        assert_refused(&p, clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_ERR_ARGUMENT,
+                       "workspace (|bytes at offset|overlaps the workspace (|call in phases, which is open"
+                       "|clxent_enqueue_end()");
+    }
+    other.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
+    other.loss.offset = at + bytes - 4;
+    assert_refused(&p, clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_ERR_ARGUMENT,
+                   "loss (4 bytes at offset|overlaps the workspace|open");
+    other.loss = p.b.loss;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    other.workspace.offset = at + bytes;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    other.workspace.mem = NULL; /* the plan's own */
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    other.workspace = p.b.workspace;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, 3 * bytes);
+    close_all(&p);
+}
+
+/* The same for merged states. */
+static void states_in_a_workspace_in_use(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = CALL_ROWS;
+    d.classes = CALL_CLASSES;
+    d.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_STATE;
+    clxent_plan *plan = NULL;
+    assert_int_equal(clxent_plan_create(&plan, p.o.ctx, &d), CLXENT_OK);
+    const size_t states = CALL_ROWS * CLXENT_STATE_COLUMNS * sizeof(float);
+    cl_mem mem = clCreateBuffer(p.o.context, CL_MEM_READ_WRITE, 4096 + 2 * states, NULL, NULL);
+    assert_non_null(mem);
+    clxent_buffers b = CLXENT_BUFFERS_INIT;
+    b.targets = p.b.targets;
+    b.workspace = (clxent_buffer){mem, 0};
+    assert_int_equal(clxent_enqueue_begin(plan, &b, 0, NULL, NULL), CLXENT_OK);
+    const clxent_buffer inside = {mem, 8}, beside = {mem, 4096}, behind = {mem, 4096 + states};
+    assert_refused(&p, clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, beside, inside, 0, NULL, NULL),
+                   CLXENT_ERR_ARGUMENT, "out (|bytes at offset 8|overlaps the workspace|open");
+    assert_refused(&p, clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, inside, beside, 0, NULL, NULL),
+                   CLXENT_ERR_ARGUMENT, "states (|bytes at offset 8|overlaps the workspace|open");
+    assert_int_equal(clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, beside, behind, 0, NULL, NULL),
+                     CLXENT_OK);
+    assert_cl(clFinish(p.o.queue));
+    assert_cl(clReleaseMemObject(mem));
+    clxent_plan_destroy(plan);
+    close_all(&p);
+}
+
 /* A block of (N,C,d) must have whole outer indices. */
 static void pieces_of_an_outer_index(void **state) {
     (void)state;
@@ -432,6 +536,9 @@ int main(void) {
         cmocka_unit_test(other_arguments),
         cmocka_unit_test(begun_again),
         cmocka_unit_test(failed_begin),
+        cmocka_unit_test(other_workspaces),
+        cmocka_unit_test(workspace_in_use),
+        cmocka_unit_test(states_in_a_workspace_in_use),
         cmocka_unit_test(pieces_of_an_outer_index),
     };
     struct CMUnitTest tests[VARIANTS + sizeof refusals / sizeof *refusals];
