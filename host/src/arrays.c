@@ -69,8 +69,11 @@ const char *clx_op_text(const clxent_desc *d) {
         return "cross-entropy from a saved lse";
     case SOFT:
         return "cross-entropy with probability targets";
+    case CE:
+        if (clx_is_slice(d)) return "a slice of the classes without CLXENT_FROM_STATE";
+        return clxent_op_name(d->op);
     default:
-        return clx_is_slice(d) ? "a slice of the classes without CLXENT_FROM_STATE" : clxent_op_name(d->op);
+        return clxent_op_name(d->op);
     }
 }
 

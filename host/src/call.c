@@ -98,8 +98,7 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     return CLXENT_OK;
 }
 
-/* Whether two arrays share bytes. An idle array has no bytes. */
-static bool overlap(const clx_slot *a, const clx_slot *b) {
+bool clx_overlap(const clx_slot *a, const clx_slot *b) {
     if (!a->present || !b->present || a->mem != b->mem || a->bytes == 0 || b->bytes == 0) return false;
     const uintptr_t a_start = (uintptr_t)a->host + a->offset, b_start = (uintptr_t)b->host + b->offset;
     return a_start < b_start + b->bytes && b_start < a_start + a->bytes;
@@ -117,7 +116,7 @@ static clxent_status check_overlaps(clxent_error *err, const clxent_desc *d, con
         if (!call->slots[out].present || !call->slots[out].is_output) continue;
         for (int other = 0; other < CLXENT_A_COUNT; other++) {
             const clx_slot *a = &call->slots[out], *b = &call->slots[other];
-            if (other == out || (b->is_output && other > out) || !overlap(a, b)) continue;
+            if (other == out || (b->is_output && other > out) || !clx_overlap(a, b)) continue;
             const bool over_logits = out == CLXENT_A_grad && other == clx_scored_array(d);
             if (over_logits && clx_is_in_place(d, call)) continue;
             char here[SLOT_TEXT], there[SLOT_TEXT];
@@ -235,26 +234,29 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
     return check_call(plan, a.rows, a.scalars, out);
 }
 
+/* Sets `out` to what the buffer has from its offset on. */
+static clxent_status find_rest(clxent_plan *plan, const char *name, const clxent_buffer *given,
+                               clx_slot *out) {
+    clxent_error *err = &plan->ctx->error;
+    size_t size = 0;
+    const cl_int code = plan->ctx->cl.GetMemObjectInfo(given->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
+    if (given->offset > size)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is past the end of its buffer of %zu bytes",
+                        name, given->offset, size);
+    *out = (clx_slot){
+        .present = true, .mem = given->mem, .offset = given->offset, .available = size - given->offset};
+    return CLXENT_OK;
+}
+
 clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers, clx_phase phase,
                                 int64_t first_row, int64_t end_row, clx_call *out) {
-    clxent_error *err = &plan->ctx->error;
     const clxent_buffer *given = &buffers->logits; /* the first of all, in the table's order (arrays.c) */
     *out = (clx_call){.phase = phase, .first_row = first_row, .end_row = end_row};
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
-        size_t size = 0;
         if (given[i].mem == NULL) continue;
-        const cl_int code =
-            plan->ctx->cl.GetMemObjectInfo(given[i].mem, CL_MEM_SIZE, sizeof size, &size, NULL);
-        const char *name = clx_array_name(i);
-        if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
-        if (given[i].offset > size)
-            return clx_fail(err, CLXENT_ERR_BUFFER,
-                            "%s offset %zu is past the end of its buffer of %zu bytes", name, given[i].offset,
-                            size);
-        out->slots[i] = (clx_slot){.present = true,
-                                   .mem = given[i].mem,
-                                   .offset = given[i].offset,
-                                   .available = size - given[i].offset};
+        const clxent_status status = find_rest(plan, clx_array_name(i), &given[i], &out->slots[i]);
+        if (status != CLXENT_OK) return status;
     }
     return check_call(plan, buffers->rows, buffers->scalars, out);
 }
@@ -263,34 +265,35 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
     return clx_call_of_phase(plan, buffers, CLX_ALL_PHASES, 0, 0, out);
 }
 
-clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace) {
+clxent_status clx_find_range(clxent_plan *plan, const char *name, const clxent_buffer *given,
+                             size_t alignment, uint64_t needed, const char *cure, clx_slot *out) {
     clxent_error *err = &plan->ctx->error;
-    size_t size = 0;
-    size_t needed = 0;
-    const clxent_status status = clx_workspace_size(plan, &needed);
+    if (given->mem == NULL) return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL", name);
+    const clxent_status status = find_rest(plan, name, given, out);
     if (status != CLXENT_OK) return status;
-    const cl_int code = plan->ctx->cl.GetMemObjectInfo(workspace->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
-    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(workspace)");
-    if (workspace->offset % sizeof(clx_bits) != 0)
-        return clx_fail(err, CLXENT_ERR_BUFFER, "workspace offset %zu is not a multiple of %zu",
-                        workspace->offset, sizeof(clx_bits));
-    if (workspace->offset > size)
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "workspace offset %zu is past the end of its buffer of %zu bytes", workspace->offset,
-                        size);
-    const clx_slot scratch = {.present = true,
-                              .mem = workspace->mem,
-                              .offset = workspace->offset,
-                              .available = size - workspace->offset,
-                              .bytes = needed};
+    if (given->offset % alignment != 0)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is not a multiple of %zu", name, given->offset,
+                        alignment);
+    char here[SLOT_TEXT];
+    if (out->available < needed)
+        return clx_fail(err, CLXENT_ERR_BUFFER, "%s has %s, %" PRIu64 " are needed%s", name,
+                        slot_text(here, out, out->available), needed, cure);
+    out->bytes = (size_t)needed;
+    return CLXENT_OK;
+}
+
+clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace) {
+    size_t needed = 0;
+    clx_slot scratch;
+    clxent_status status = clx_workspace_size(plan, &needed);
+    if (status == CLXENT_OK)
+        status = clx_find_range(plan, "workspace", workspace, sizeof(clx_bits), needed,
+                                " (clxent_workspace_bytes() says how many)", &scratch);
+    if (status != CLXENT_OK) return status;
     char here[SLOT_TEXT], there[SLOT_TEXT];
-    if (scratch.available < needed)
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "workspace has %s, %zu are needed (clxent_workspace_bytes() says how many)",
-                        slot_text(here, &scratch, scratch.available), needed);
     for (int i = 0; i < CLXENT_A_COUNT; i++)
-        if (overlap(&scratch, &call->slots[i]))
-            return clx_fail(err, CLXENT_ERR_BUFFER, "workspace (%s) overlaps %s (%s)",
+        if (clx_overlap(&scratch, &call->slots[i]))
+            return clx_fail(&plan->ctx->error, CLXENT_ERR_BUFFER, "workspace (%s) overlaps %s (%s)",
                             slot_text(here, &scratch, needed), clx_array_name(i),
                             slot_text(there, &call->slots[i], call->slots[i].bytes));
     return CLXENT_OK;

@@ -50,6 +50,15 @@ bool clx_is_in_place(const clxent_desc *desc, const clx_call *call);
 /* Whether `count` arrays of states of so many rows can be merged. */
 clxent_status clx_check_merge(clxent_error *err, const clxent_desc *desc, int64_t rows, size_t count);
 
+/* Sets `out` to `needed` bytes of a caller's buffer that is no array of a call. The buffer must have them,
+ * and its offset must be a multiple of `alignment`. Messages have its name, and the one about its size ends
+ * with the cure. */
+clxent_status clx_find_range(clxent_plan *plan, const char *name, const clxent_buffer *given,
+                             size_t alignment, uint64_t needed, const char *cure, clx_slot *out);
+
+/* Whether two ranges share bytes. An array that a phase ignores has no bytes. */
+bool clx_overlap(const clx_slot *a, const clx_slot *b);
+
 /* Whether a workspace of the caller's is large enough and shares no bytes with the call's arrays. */
 clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffer *workspace);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Calls on the caller's buffers and queue: as a whole, or in phases. */
 #include <clxent/clxent_opencl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,12 @@ static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *give
     }
     clx_place_workspace(&launch->params, plan, &layout, given ? given->offset : 0, 0, 0);
     return CLXENT_OK;
+}
+
+/* The range of a workspace that the caller has given; mem NULL: no range. */
+static clx_slot workspace_at(const clxent_plan *plan, cl_mem mem, size_t offset) {
+    return (clx_slot){
+        .present = mem != NULL, .mem = mem, .offset = offset, .bytes = (size_t)clx_workspace_of(plan).bytes};
 }
 
 /* A command fails when an event of its wait list has failed, so one failure would pass from call to call. The
@@ -152,6 +159,31 @@ static clxent_status prepare(clx_launch *launch, clxent_plan *plan, const clx_ca
     return set_workspace(launch, given);
 }
 
+/* Refuses a range that shares bytes with a workspace of the caller's that the open call holds. */
+static clxent_status check_not_held(clxent_plan *plan, const char *name, const clx_slot *range) {
+    const clx_open_call *open = &plan->open;
+    const clx_slot held = workspace_at(plan, open->workspace, open->workspace_offset);
+    if (!open->is_open || !clx_overlap(range, &held)) return CLXENT_OK;
+    return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                    "%s (%zu bytes at offset %zu) overlaps the workspace (%zu bytes at offset %zu) of this "
+                    "plan's call in phases, which is open: end that call with clxent_enqueue_end() first, or "
+                    "give other memory",
+                    name, range->bytes, range->offset, held.bytes, held.offset);
+}
+
+/* Refuses a whole call that would use the workspace of the open call. */
+static clxent_status check_beside_open(clxent_plan *plan, const clx_call *call, const clxent_buffers *b) {
+    if (plan->open.is_open && plan->open.workspace == NULL && b->workspace.mem == NULL)
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
+                        "a call of this plan in phases is open and uses the plan's workspace: end it before "
+                        "clxent_enqueue(), or give one of the two a workspace of its own");
+    const clx_slot workspace = workspace_at(plan, b->workspace.mem, b->workspace.offset);
+    clxent_status status = check_not_held(plan, "workspace", &workspace);
+    for (int i = 0; i < CLXENT_A_COUNT && status == CLXENT_OK; i++)
+        status = check_not_held(plan, clx_array_name(i), &call->slots[i]);
+    return status;
+}
+
 clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                              const cl_event *wait, cl_event *event) {
     clx_call call;
@@ -161,36 +193,14 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     if (status == CLXENT_OK) status = clx_call_from_buffers(plan, &b, &call);
     if (status != CLXENT_OK) return status;
     const bool own_workspace = b.workspace.mem == NULL;
-    if (own_workspace && plan->open.is_open && plan->open.workspace == NULL)
-        return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "a call of this plan in phases is open and uses the plan's workspace: end it before "
-                        "clxent_enqueue(), or give one of the two a workspace of its own");
     status = prepare(&launch, plan, &call, &b);
+    if (status == CLXENT_OK) status = check_beside_open(plan, &call, &b);
     if (status != CLXENT_OK) return status;
     clx_add_begin(&launch, &call, 0, call.rows);
     status = clx_add_rows(&launch, &call, 0, call.rows);
     if (status != CLXENT_OK) return status;
     clx_add_end(&launch, &call, 0, call.rows);
     return submit(&launch, own_workspace ? &plan->workspace_user : NULL, n_wait, wait, event);
-}
-
-/* Checks a buffer of states: it must have `needed` bytes from its offset on. */
-static clxent_status check_states(clxent_plan *plan, const char *name, const clxent_buffer *b,
-                                  uint64_t needed) {
-    clxent_error *err = &plan->ctx->error;
-    const size_t element = clxent_dtype_size(clx_real(&plan->desc));
-    size_t size = 0;
-    if (b->mem == NULL) return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL", name);
-    const cl_int code = plan->ctx->cl.GetMemObjectInfo(b->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
-    if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
-    if (b->offset % element != 0)
-        return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is not a multiple of %zu", name, b->offset,
-                        element);
-    if (b->offset > size || size - b->offset < needed)
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s has offset %zu of a buffer of %zu bytes, %llu are needed from there", name,
-                        b->offset, size, (unsigned long long)needed);
-    return CLXENT_OK;
 }
 
 clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalars *scalars, int64_t rows,
@@ -205,19 +215,24 @@ clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalar
     if (status == CLXENT_OK) status = clx_check_has_states(plan, "clxent_enqueue_merge_states()");
     if (status == CLXENT_OK) status = clx_call_scalars(err, &plan->desc, scalars, &call.scalars);
     if (status == CLXENT_OK) status = clx_check_merge(err, &plan->desc, rows, count);
-    const uint64_t bytes =
-        (uint64_t)rows * CLXENT_STATE_COLUMNS * clxent_dtype_size(clx_real(&plan->desc)); /* of one array */
-    if (status == CLXENT_OK) status = check_states(plan, "states", &states, count * bytes);
-    if (status == CLXENT_OK) status = check_states(plan, "out", &out, bytes);
+    const clxent_dtype dtype = clx_real(&plan->desc);
+    const size_t element = clxent_dtype_size(dtype);
+    const uint64_t bytes = (uint64_t)rows * CLXENT_STATE_COLUMNS * element; /* of one array */
+    clx_slot from, to;
+    if (status == CLXENT_OK)
+        status = clx_find_range(plan, "states", &states, element, count * bytes, "", &from);
+    if (status == CLXENT_OK) status = clx_find_range(plan, "out", &out, element, bytes, "", &to);
     if (status != CLXENT_OK) return status;
-    if (states.mem == out.mem && out.offset < states.offset + count * bytes &&
-        states.offset < out.offset + bytes)
+    if (clx_overlap(&from, &to))
         return clx_fail(err, CLXENT_ERR_BUFFER, "out (offset %zu) overlaps states (offset %zu) in one buffer",
                         out.offset, states.offset);
+    status = check_not_held(plan, "states", &from);
+    if (status == CLXENT_OK) status = check_not_held(plan, "out", &to);
+    if (status != CLXENT_OK) return status;
     status = clx_plan_row_kernels(plan, CLXENT_OUT_STATE, &call.scalars, &kernels);
     if (status != CLXENT_OK) return status;
-    call.slots[CLXENT_A_state] =
-        (clx_slot){.present = true, .mem = out.mem, .offset = out.offset, .dtype = clx_real(&plan->desc)};
+    to.dtype = dtype;
+    call.slots[CLXENT_A_state] = to;
     clx_launch_init(&launch, plan, &call);
     launch.workspace = states.mem;
     launch.params.row_parts_at = (clx_i64)states.offset;
@@ -241,6 +256,7 @@ clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buff
     clx_call call;
     clx_launch launch;
     clxent_buffers b;
+    if (plan) plan->open.is_open = false; /* first of all: a begin that fails drops the open call too */
     clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
     if (status == CLXENT_OK) status = clx_call_of_phase(plan, &b, CLX_BEGIN, 0, 0, &call);
     if (status == CLXENT_OK) status = prepare(&launch, plan, &call, &b);
@@ -260,21 +276,28 @@ clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buff
     return status;
 }
 
+enum { WORKSPACE_TEXT = 80 };
+static const char *workspace_text(char text[WORKSPACE_TEXT], cl_mem mem, size_t offset) {
+    if (mem == NULL) return "NULL, the plan's own";
+    snprintf(text, WORKSPACE_TEXT, "offset %zu of cl_mem %p", offset, (void *)mem);
+    return text;
+}
+
 /* Checks what the phases of a call must have in common. */
 static clxent_status check_phase(clxent_plan *plan, const char *phase, const clxent_buffers *b,
                                  const clx_call *call) {
     const clx_open_call *open = &plan->open;
     clxent_error *err = &plan->ctx->error;
+    char now[WORKSPACE_TEXT], begun[WORKSPACE_TEXT];
     if (call->rows != open->rows)
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "%s: rows %lld of the buffers is not %lld, those that the call began with", phase,
                         (long long)call->rows, (long long)open->rows);
     if (b->workspace.mem != open->workspace ||
         (open->workspace && b->workspace.offset != open->workspace_offset))
-        return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s: workspace (offset %zu) is not the one that the call began with (%soffset %zu)",
-                        phase, b->workspace.offset, open->workspace ? "" : "the plan's own, ",
-                        open->workspace_offset);
+        return clx_fail(err, CLXENT_ERR_BUFFER, "%s: workspace is %s, the call began with %s: give the same",
+                        phase, workspace_text(now, b->workspace.mem, b->workspace.offset),
+                        workspace_text(begun, open->workspace, open->workspace_offset));
     const struct {
         const char *name;
         double now, begun;

@@ -29,9 +29,9 @@ clxent_status clx_check_size(clxent_error *err, const clx_struct *type, size_t s
     if (size >= type->least && size <= type->own + MOST_GROWTH) return CLXENT_OK;
     return clx_fail(
         err, CLXENT_ERR_ARGUMENT,
-        "%s.struct_size is %zu, must be %zu, or that of another version, %zu at least: start from "
+        "%s.struct_size is %zu, must be %zu, or that of another version, from %zu to %zu: start from "
         "%s",
-        type->type, size, type->own, type->least, type->init);
+        type->type, size, type->own, type->least, type->own + MOST_GROWTH, type->init);
 }
 
 clxent_status clx_read_struct(clxent_error *err, const clx_struct *type, const void *given, void *out) {

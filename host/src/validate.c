@@ -130,7 +130,12 @@ static clxent_status check_shape(clxent_error *err, clxent_desc *d) {
     if (d->classes < 1 || d->classes > MAX_CLASSES)
         return clx_fail(err, CLXENT_ERR_SHAPE, "classes %" PRId64 " is not in [1, %d]", d->classes,
                         MAX_CLASSES);
-    if (d->classes_total == 0 && d->class_begin == 0) d->classes_total = d->classes;
+    if (d->classes_total == 0 && d->class_begin != 0)
+        return clx_fail(err, CLXENT_ERR_SHAPE,
+                        "class_begin %" PRId64 " with classes_total 0: a slice of the classes needs "
+                        "classes_total, the number of all classes",
+                        d->class_begin);
+    if (d->classes_total == 0) d->classes_total = d->classes;
     if (d->classes_total < d->classes || d->classes_total > MAX_CLASSES)
         return clx_fail(err, CLXENT_ERR_SHAPE,
                         "classes_total %" PRId64 " is not 0 or in [classes %" PRId64 ", %d]",

@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,12 @@ static clxent_status call_end(opened *p) {
     return clxent_enqueue_end(p->plan, &p->b, 0, NULL, NULL);
 }
 
+static size_t workspace_of(const opened *p) {
+    size_t bytes = 0;
+    assert_int_equal(clxent_workspace_bytes(p->plan, &bytes), CLXENT_OK);
+    return bytes;
+}
+
 static void assert_refused(const opened *p, clxent_status got, clxent_status expected, const char *says) {
     assert_int_equal(got, expected);
     assert_int_equal(clxent_ctx_error(p->o.ctx)->status, expected);
@@ -332,7 +339,8 @@ static void other_arguments(void **state) {
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "counts is NULL|with it");
     p.b = good;
     p.b.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
-    assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "workspace|the plan's own");
+    assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER,
+                   "workspace is offset 2168 of cl_mem 0x|the call began with NULL, the plan's own");
     p.b = good;
     p.b.logits.mem = NULL;
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "logits is NULL");
@@ -340,10 +348,7 @@ static void other_arguments(void **state) {
     p.b.logits.offset = CALL_BYTES - 4;
     assert_refused(&p, call_rows(&p, 0, 2), CLXENT_ERR_BUFFER, "logits has 4 bytes|for 2 rows of 41 classes");
     p.b = good;
-    p.b.targets.mem = NULL;
-    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "targets is NULL");
-    p.b = good;
-    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the call of the first begin is still open */
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK); /* the refusals have not changed the call */
     assert_int_equal(call_end(&p), CLXENT_OK);
     call_check(&p.o, &p.call, NULL, 0);
     assert_int_equal(clxent_enqueue_begin(NULL, &good, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
@@ -353,6 +358,138 @@ static void other_arguments(void **state) {
                    "buffers is NULL");
     assert_refused(&p, clxent_enqueue_rows(p.plan, 0, 0, &good, 1, NULL, NULL), CLXENT_ERR_ARGUMENT,
                    "n_wait is 1|NULL");
+    close_all(&p);
+}
+
+/* Checks that no call is open after a begin that has failed. Then opens one. */
+static void begin_has_failed(opened *p) {
+    assert_refused(p, call_rows(p, 0, 6), CLXENT_ERR_ARGUMENT, "no call of this plan is open");
+    assert_refused(p, call_end(p), CLXENT_ERR_ARGUMENT, "no call of this plan is open");
+    assert_int_equal(call_begin(p), CLXENT_OK);
+}
+
+/* A begin that fails drops the open call, whatever is wrong with it. */
+static void failed_begin(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    const clxent_buffers good = p.b;
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    p.b.rows = 99;
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_SHAPE, "rows 99");
+    p.b = good;
+    begin_has_failed(&p);
+    p.b.targets.mem = NULL;
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "targets is NULL");
+    p.b = good;
+    begin_has_failed(&p);
+    assert_refused(&p, clxent_enqueue_begin(p.plan, NULL, 0, NULL, NULL), CLXENT_ERR_ARGUMENT, "buffers");
+    begin_has_failed(&p);
+    assert_refused(&p, clxent_enqueue_begin(p.plan, &p.b, 1, NULL, NULL), CLXENT_ERR_ARGUMENT, "n_wait is 1");
+    begin_has_failed(&p);
+    p.b.workspace = (clxent_buffer){p.call.mem, CALL_BYTES};
+    assert_refused(&p, call_begin(&p), CLXENT_ERR_BUFFER, "workspace");
+    p.b = good;
+    begin_has_failed(&p);
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, 0);
+    close_all(&p);
+}
+
+/* A phase with another workspace is refused. The message shows what differs, also where the offsets agree. */
+static void other_workspaces(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    cl_mem other = clCreateBuffer(p.o.context, CL_MEM_READ_WRITE, CALL_BYTES, NULL, NULL);
+    assert_non_null(other);
+    char says[128];
+    p.b.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
+    const clxent_buffers good = p.b;
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    p.b.workspace.mem = other;
+    snprintf(says, sizeof says,
+             "workspace is offset 2168 of cl_mem %p, the call began with offset 2168 of cl_mem %p",
+             (void *)other, (void *)p.call.mem);
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER, says);
+    p.b = good;
+    p.b.workspace.offset += 8;
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER, "offset 2176 of|began with offset 2168 of");
+    p.b.workspace = (clxent_buffer){NULL, 0};
+    assert_refused(&p, call_rows(&p, 0, 6), CLXENT_ERR_BUFFER,
+                   "workspace is NULL, the plan's own|began with offset 2168 of cl_mem 0x");
+    p.b = good;
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, workspace_of(&p));
+    assert_cl(clReleaseMemObject(other));
+    close_all(&p);
+}
+
+/* From begin to end, no other call of the plan may use the workspace of the open call: neither as its own nor
+ * for an array. Memory beside it is free. */
+static void workspace_in_use(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    const size_t bytes = workspace_of(&p), at = AT_WORKSPACE + bytes;
+    clxent_buffers other = p.b;
+    p.b.workspace = (clxent_buffer){p.call.mem, at};
+    assert_int_equal(call_begin(&p), CLXENT_OK);
+    const size_t overlaps[] = {at, at + 8, at + bytes - 8, at - 8, at - bytes + 8};
+    for (size_t i = 0; i < sizeof overlaps / sizeof *overlaps; i++) {
+        other.workspace = (clxent_buffer){p.call.mem, overlaps[i]};
+        assert_refused(&p, clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_ERR_ARGUMENT,
+                       "workspace (|bytes at offset|overlaps the workspace (|call in phases, which is open"
+                       "|clxent_enqueue_end()");
+    }
+    other.workspace = (clxent_buffer){p.call.mem, AT_WORKSPACE};
+    other.loss.offset = at + bytes - 4;
+    assert_refused(&p, clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_ERR_ARGUMENT,
+                   "loss (4 bytes at offset|overlaps the workspace|open");
+    other.loss = p.b.loss;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    other.workspace.offset = at + bytes;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    other.workspace.mem = NULL; /* the plan's own */
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    assert_int_equal(call_rows(&p, 0, 6), CLXENT_OK);
+    assert_int_equal(call_end(&p), CLXENT_OK);
+    other.workspace = p.b.workspace;
+    assert_int_equal(clxent_enqueue(p.plan, &other, 0, NULL, NULL), CLXENT_OK);
+    call_check(&p.o, &p.call, NULL, 3 * bytes);
+    close_all(&p);
+}
+
+/* The same for merged states. */
+static void states_in_a_workspace_in_use(void **state) {
+    (void)state;
+    opened p;
+    open_all(&p);
+    clxent_desc d = CLXENT_DESC_INIT;
+    d.rows = CALL_ROWS;
+    d.classes = CALL_CLASSES;
+    d.outputs = CLXENT_OUT_LOSS | CLXENT_OUT_STATE;
+    clxent_plan *plan = NULL;
+    assert_int_equal(clxent_plan_create(&plan, p.o.ctx, &d), CLXENT_OK);
+    const size_t states = CALL_ROWS * CLXENT_STATE_COLUMNS * sizeof(float);
+    cl_mem mem = clCreateBuffer(p.o.context, CL_MEM_READ_WRITE, 4096 + 2 * states, NULL, NULL);
+    assert_non_null(mem);
+    clxent_buffers b = CLXENT_BUFFERS_INIT;
+    b.targets = p.b.targets;
+    b.workspace = (clxent_buffer){mem, 0};
+    assert_int_equal(clxent_enqueue_begin(plan, &b, 0, NULL, NULL), CLXENT_OK);
+    const clxent_buffer inside = {mem, 8}, beside = {mem, 4096}, behind = {mem, 4096 + states};
+    assert_refused(&p, clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, beside, inside, 0, NULL, NULL),
+                   CLXENT_ERR_ARGUMENT, "out (|bytes at offset 8|overlaps the workspace|open");
+    assert_refused(&p, clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, inside, beside, 0, NULL, NULL),
+                   CLXENT_ERR_ARGUMENT, "states (|bytes at offset 8|overlaps the workspace|open");
+    assert_int_equal(clxent_enqueue_merge_states(plan, NULL, CALL_ROWS, 1, beside, behind, 0, NULL, NULL),
+                     CLXENT_OK);
+    assert_cl(clFinish(p.o.queue));
+    assert_cl(clReleaseMemObject(mem));
+    clxent_plan_destroy(plan);
     close_all(&p);
 }
 
@@ -394,12 +531,19 @@ static void begun_again(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 4];
+    static const struct CMUnitTest refusals[] = {
+        cmocka_unit_test(wrong_order),
+        cmocka_unit_test(other_arguments),
+        cmocka_unit_test(begun_again),
+        cmocka_unit_test(failed_begin),
+        cmocka_unit_test(other_workspaces),
+        cmocka_unit_test(workspace_in_use),
+        cmocka_unit_test(states_in_a_workspace_in_use),
+        cmocka_unit_test(pieces_of_an_outer_index),
+    };
+    struct CMUnitTest tests[VARIANTS + sizeof refusals / sizeof *refusals];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] = (struct CMUnitTest){variants[i].name, bits_of_one_call, NULL, NULL, (void *)&variants[i]};
-    tests[VARIANTS] = (struct CMUnitTest)cmocka_unit_test(wrong_order);
-    tests[VARIANTS + 1] = (struct CMUnitTest)cmocka_unit_test(other_arguments);
-    tests[VARIANTS + 2] = (struct CMUnitTest)cmocka_unit_test(begun_again);
-    tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(pieces_of_an_outer_index);
+    memcpy(tests + VARIANTS, refusals, sizeof refusals);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

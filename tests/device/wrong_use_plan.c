@@ -58,6 +58,9 @@
     X(rows_negative, SHAPE, "rows|-1|0", d->rows = -1)                                                       \
     X(classes_zero, SHAPE, "classes|0|1", d->classes = 0)                                                    \
     X(classes_negative, SHAPE, "classes|-5|1", d->classes = -5)                                              \
+    X(slice_without_total, SHAPE, "class_begin 2 with classes_total 0|the number of all classes",            \
+      d->class_begin = 2)                                                                                    \
+    X(slice_before_0_without_total, SHAPE, "class_begin -1 with classes_total 0", d->class_begin = -1)       \
     X(classes_2_31, SHAPE, "classes|2147483648|2147483647", d->classes = INT64_C(1) << 31)                   \
     X(classes_2_33, SHAPE, "classes|8589934592|2147483647", d->classes = INT64_C(1) << 33)                   \
     X(inner_zero, SHAPE, "inner|0|1", d->inner = 0)                                                          \
@@ -135,6 +138,15 @@
       (d->op = CLXENT_NLL, next_token(d, 2, 3)))                                                             \
     X(nll_lse, UNSUPPORTED, "outputs names lse: nll has loss, row_loss, log_prob, grad, counts only",        \
       (d->op = CLXENT_NLL, d->outputs = CLXENT_OUT_LSE))                                                     \
+    X(nll_slice, UNSUPPORTED, "classes 10 of classes_total 20: nll takes no slice",                          \
+      (d->op = CLXENT_NLL, d->classes_total = 20))                                                           \
+    X(softmax_slice, UNSUPPORTED, "classes 10 of classes_total 20: softmax takes no slice",                  \
+      (d->op = CLXENT_SOFTMAX, d->classes_total = 20))                                                       \
+    X(log_softmax_slice, UNSUPPORTED, "classes 10 of classes_total 20: log-softmax takes no slice",          \
+      (d->op = CLXENT_LOG_SOFTMAX, d->classes_total = 20))                                                   \
+    X(from_lse_slice, UNSUPPORTED,                                                                           \
+      "classes 10 of classes_total 20: cross-entropy from a saved lse takes no slice",                       \
+      (d->flags = CLXENT_GRAD_FROM_LSE, d->classes_total = 20))                                              \
     X(nll_from_lse, UNSUPPORTED, "GRAD_FROM_LSE|nll", (d->op = CLXENT_NLL, d->flags = CLXENT_GRAD_FROM_LSE)) \
     X(softmax_smoothing, UNSUPPORTED, "label_smoothing|0.1|softmax",                                         \
       (d->op = CLXENT_SOFTMAX, d->label_smoothing = 0.1))                                                    \
@@ -298,6 +310,16 @@ static void null_and_empty_arguments(void) {
     later.more[3] = 0;
     assert_int_equal(clxent_plan_create(&plan, test_ctx(), &later.desc), CLXENT_OK);
     clxent_plan_destroy(plan);
+
+    const size_t beyond[] = {sizeof d + 4097, SIZE_MAX};
+    char limit[80];
+    snprintf(limit, sizeof limit, "from %zu to %zu", sizeof d, sizeof d + 4096);
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        d.struct_size = beyond[i];
+        assert_int_equal(clxent_plan_create(&plan, test_ctx(), &d), CLXENT_ERR_ARGUMENT);
+        assert_says(clxent_ctx_last_error(test_ctx()), limit);
+    }
+    start(&d);
 
     d.z_loss = 0.25;
     d.grad_output = -3;

@@ -3,7 +3,8 @@
  *   test_faults_library [NAME]     NAME ("run_*") chooses scenarios
  *
  * Every OpenCL call and every allocation of the library fails, when it opens a device, makes a plan, runs it
- * on each schedule, streams, enqueues, and keeps programs. fault_loop.h says what must hold. If a call
+ * on each schedule, streams, enqueues, merges
+ * states, and keeps programs. fault_loop.h says what must hold. If a call
  * succeeds, the test compares its results with a closed form. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,6 +79,21 @@ static clxent_desc describe(void) {
     return d;
 }
 
+/* Slices of the classes: number 0 and 1 give states; number 2 is all classes, from merged states. */
+enum { SLICES = 2, CUT = 20 };
+static clxent_desc describe_slice(int number) {
+    clxent_desc d = describe();
+    if (number == SLICES) {
+        d.flags = CLXENT_FROM_STATE;
+        return d;
+    }
+    d.class_begin = number * CUT;
+    d.classes = number == 0 ? CUT : CLASSES - CUT;
+    d.classes_total = d.row_stride = CLASSES;
+    d.outputs = CLXENT_OUT_STATE;
+    return d;
+}
+
 /* ---------------------------------------------------------------- compiled once ------------------------ */
 
 /* The programs of all schedules. Most scenarios import them; only those that test compilation compile. */
@@ -102,6 +118,12 @@ static int compile_all(void **state) {
         if (!adjacent) d.inner = ROWS;
         if (!is_tried(schedule)) continue;
         expect_status("plan", ctx, clxent_plan_create_scheduled(&plan, ctx, &d, schedule), CLXENT_OK);
+        clxent_plan_destroy(plan);
+    }
+    for (int i = 0; i <= SLICES && is_tried(CLXENT_SCHEDULE_SPLIT); i++) {
+        clxent_plan *plan = NULL;
+        const clxent_desc d = describe_slice(i);
+        expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
         clxent_plan_destroy(plan);
     }
     expect_status("export", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &programs_bytes), CLXENT_OK);
@@ -251,6 +273,14 @@ static void stream_pieces(void) {
 
 /* ---------------------------------------------------------------- enqueueing --------------------------- */
 
+static void close_all(owner *o, device_call *call, clxent_plan *plan) {
+    ALWAYS(clxent_plan_destroy(plan));
+    call_close(call);
+    ALWAYS(clxent_ctx_destroy(o->ctx));
+    o->ctx = NULL;
+    owner_close(o);
+}
+
 /* Three calls, one after the other, on a caller's queue. The second and the third wait for the event of the
  * call before. The second has no rows; the third brings its own workspace. */
 static void enqueue_on(cl_command_queue_properties properties) {
@@ -281,11 +311,7 @@ static void enqueue_on(cl_command_queue_properties properties) {
     }
     assert_cl(clFinish(o.queue));
     for (int i = 0; i < made; i++) assert_cl(clReleaseEvent(events[i]));
-    ALWAYS(clxent_plan_destroy(p));
-    call_close(&call);
-    ALWAYS(clxent_ctx_destroy(o.ctx));
-    o.ctx = NULL;
-    owner_close(&o);
+    close_all(&o, &call, p);
 }
 
 static void enqueue_in_order(void) {
@@ -293,6 +319,108 @@ static void enqueue_in_order(void) {
 }
 static void enqueue_out_of_order(void) {
     enqueue_on(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+}
+
+/* A call in phases, with two blocks of rows. After a phase that fails for good, there is no further phase. */
+static void phases_on(cl_command_queue_properties properties, bool own_workspace) {
+    owner o;
+    device_call call;
+    cl_event done = NULL;
+    size_t scratch = 0;
+    if (!owner_open(&o, properties)) fault_skip();
+    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
+    call_open(&o, &call, gap, true);
+    clxent_plan *p = owner_plan(&o);
+    clxent_buffers b = call_buffers(&call);
+    if (own_workspace) {
+        b.workspace = (clxent_buffer){call.mem, AT_WORKSPACE};
+        expect_status("bytes", o.ctx, clxent_workspace_bytes(p, &scratch), CLXENT_OK);
+    }
+    ATTEMPT(clxent_ctx_last_error(o.ctx), clxent_enqueue_begin(p, &b, 0, NULL, NULL));
+    for (int first = 0; first < CALL_ROWS && fault_good(); first += CALL_ROWS / 2) {
+        clxent_buffers block = b;
+        block.logits.offset += (size_t)first * CALL_CLASSES * sizeof(float);
+        block.grad.offset += (size_t)first * CALL_CLASSES * sizeof(float);
+        ATTEMPT(clxent_ctx_last_error(o.ctx),
+                clxent_enqueue_rows(p, first, CALL_ROWS / 2, &block, 0, NULL, NULL));
+    }
+    if (fault_good()) {
+        done = (cl_event)(void *)&host; /* no event: must become NULL */
+        ATTEMPT(clxent_ctx_last_error(o.ctx), clxent_enqueue_end(p, &b, 0, NULL, &done));
+        assert_int_equal(done != NULL, fault_good());
+    }
+    if (fault_good()) call_check(&o, &call, done, scratch);
+    assert_cl(clFinish(o.queue));
+    if (done) assert_cl(clReleaseEvent(done));
+    close_all(&o, &call, p);
+}
+
+static void phases_in_order(void) {
+    phases_on(0, false);
+}
+static void phases_out_of_order(void) {
+    phases_on(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, true);
+}
+
+/* Merges the states of the slices by the device's kernel. */
+static void merge_on_device(clxent_ctx *ctx, clxent_plan *plan, void *slices, size_t bytes, void *merged,
+                            size_t merged_bytes) {
+    cl_command_queue queue = clxent_ctx_queue(ctx);
+    cl_context context = NULL;
+    cl_int code = CL_SUCCESS;
+    assert_cl(clGetCommandQueueInfo(queue, CL_QUEUE_CONTEXT, sizeof context, &context, NULL));
+    const clxent_buffer from = {
+        clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, bytes, slices, &code), 0};
+    assert_cl(code);
+    const clxent_buffer to = {clCreateBuffer(context, CL_MEM_READ_WRITE, merged_bytes, NULL, &code), 0};
+    assert_cl(code);
+    cl_event done = (cl_event)(void *)&host; /* no event: must become NULL */
+    ATTEMPT(clxent_ctx_last_error(ctx),
+            clxent_enqueue_merge_states(plan, NULL, ROWS, SLICES, from, to, 0, NULL, &done));
+    assert_int_equal(done != NULL, fault_good());
+    if (done) {
+        assert_cl(clEnqueueReadBuffer(queue, to.mem, CL_TRUE, 0, merged_bytes, merged, 1, &done, NULL));
+        assert_cl(clReleaseEvent(done));
+    }
+    assert_cl(clFinish(queue));
+    assert_cl(clReleaseMemObject(from.mem));
+    assert_cl(clReleaseMemObject(to.mem));
+}
+
+/* The states of two slices, merged on the host and on the device, and the loss from the merged states. */
+static void states(void) {
+    enum { COLUMNS = CLXENT_STATE_COLUMNS };
+    static float slices[SLICES][ROWS][COLUMNS], merged[ROWS][COLUMNS];
+    if (!is_tried(CLXENT_SCHEDULE_SPLIT)) fault_skip();
+    clxent_ctx *ctx = open_quietly(NULL);
+    clxent_plan *plans[SLICES + 1] = {NULL};
+    clxent_arrays a = fill(false);
+    a.state = CLXENT_ARRAY(merged, sizeof merged);
+    for (int i = 0; i <= SLICES; i++) {
+        const clxent_desc d = describe_slice(i);
+        expect_status("plan", ctx, clxent_plan_create(&plans[i], ctx, &d), CLXENT_OK);
+    }
+    for (int i = 0; i < SLICES && (i == 0 || fault_good()); i++) {
+        clxent_arrays of_slice = CLXENT_ARRAYS_INIT;
+        of_slice.logits = CLXENT_ARRAY(host.logits + i * CUT, sizeof host.logits - i * CUT * sizeof(float));
+        of_slice.targets = a.targets;
+        of_slice.state = CLXENT_ARRAY(slices[i], sizeof slices[i]);
+        ATTEMPT(clxent_ctx_last_error(ctx), clxent_run(plans[i], &of_slice));
+    }
+    for (int on_device = 0; on_device < 2 && fault_good(); on_device++) {
+        memset(merged, 0, sizeof merged);
+        if (on_device)
+            merge_on_device(ctx, plans[0], slices, sizeof slices, merged, sizeof merged);
+        else
+            ATTEMPT(clxent_ctx_last_error(ctx),
+                    clxent_merge_states(plans[0], NULL, ROWS, SLICES, CLXENT_ARRAY(slices, sizeof slices),
+                                        CLXENT_ARRAY(merged, sizeof merged)));
+        if (!fault_good()) break;
+        ATTEMPT(clxent_ctx_last_error(ctx), clxent_run(plans[SLICES], &a));
+        if (fault_good()) check(false);
+    }
+    for (int i = 0; i <= SLICES; i++) ALWAYS(clxent_plan_destroy(plans[i]));
+    ALWAYS(clxent_ctx_destroy(ctx));
 }
 
 static bool is_complete(cl_event event) {
@@ -333,11 +461,7 @@ static void enqueue_behind_half_a_call(void) {
     for (int i = 0; i < 2; i++)
         if (done[i]) assert_cl(clReleaseEvent(done[i]));
     assert_cl(clReleaseEvent(gate));
-    ALWAYS(clxent_plan_destroy(p));
-    call_close(&call);
-    ALWAYS(clxent_ctx_destroy(o.ctx));
-    o.ctx = NULL;
-    owner_close(&o);
+    close_all(&o, &call, p);
 }
 
 /* ---------------------------------------------------------------- programs kept ------------------------ */
@@ -386,6 +510,9 @@ int main(int argc, char **argv) {
         {"stream_pieces", stream_pieces, "clGetEventInfo", 3},
         {"enqueue_in_order", enqueue_in_order, NULL, 1},
         {"enqueue_out_of_order", enqueue_out_of_order, NULL, 2},
+        {"phases_in_order", phases_in_order, NULL, 2},
+        {"phases_out_of_order", phases_out_of_order, NULL, 1},
+        {"states", states, "clGetEventInfo", 3},
         {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},
         /* the library compiles a program that the driver does not take from an import */
         {"export_and_import", export_and_import,

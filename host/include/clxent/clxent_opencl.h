@@ -46,7 +46,8 @@ typedef struct clxent_buffers {
     int64_t rows;
     const clxent_scalars *scalars;
     /* Scratch of clxent_workspace_bytes(); its offset is a multiple of 8. No other call may use it until this
-     * call's event completes. Absent: the plan's own, which the plan's calls use one after the other. */
+     * call's event completes; for a call in phases, that is from begin until the event of end. Absent: the
+     * plan's own, which the plan's calls use one after the other. */
     clxent_buffer workspace;
     CLXENT_ARRAY_MAP(CLXENT_BUFFER_)
 } clxent_buffers;
@@ -100,9 +101,12 @@ CLXENT_API clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers 
  * and `counts` in all phases or in none. It gives the workspace and the scalars of begin in each phase.
  *
  * A plan has at most one such call open at a time. Begin opens it, and drops an open call that was not ended;
- * end closes it. While a call is open, clxent_enqueue() on the plan needs a workspace of its own, unless the
- * open call has one. On an out-of-order queue each phase waits for the phase before. A phase that fails may
- * be tried again; after a failed begin no call is open.
+ * end closes it. The open call holds its workspace from begin until the event of end: the one that it was
+ * given, else the plan's own. No other call may use that memory, not even for an array. While the call is
+ * open, clxent_enqueue() and clxent_enqueue_merge_states() of the same plan refuse such memory
+ * (ERR_ARGUMENT); calls of other plans cannot see the mistake. So while a call on the plan's own workspace is
+ * open, give clxent_enqueue() another one. On an out-of-order queue each phase waits for the phase before. A
+ * phase that fails may be tried again; after a failed begin no call is open.
  *
  * The rules of clxent_enqueue() for events, failures and errors hold for each phase. In addition,
  * ERR_ARGUMENT: rows or end without begin, a row in two blocks, end with rows missing, other scalars.

@@ -90,8 +90,9 @@ CLXENT_API const char *clxent_version(void);
  * CLXENT_..._INIT macro or its clxent_..._init() function: both store the size that this program knows. The
  * library reads the fields within that size, and takes the defaults for the fields behind it. So a program
  * runs with a library of any later version. It also runs with an earlier library as long as it sets no field
- * that this library lacks (ERR_ARGUMENT). Other languages call clxent_..._init_sized() with the size of the
- * struct as they know it. All these functions accept NULL. */
+ * that this library lacks (ERR_ARGUMENT). A size of more than 4096 bytes above the library's own is a mistake
+ * (ERR_ARGUMENT): no version grows a struct that far. Other languages call clxent_..._init_sized() with the
+ * size of the struct as they know it. All these functions accept NULL. */
 #define CLXENT_INLINE_INIT_(type)                                 \
     static inline void clxent_##type##_init(clxent_##type *out) { \
         clxent_##type##_init_sized(out, sizeof *out);             \

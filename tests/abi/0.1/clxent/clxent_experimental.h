@@ -55,7 +55,8 @@ CLXENT_API clxent_schedule clxent_device_schedule(const clxent_device_info *info
     X(teams_per_unit, 1, 64, 0)           /* SPLIT: rows or parts that keep a compute unit busy */
 
 /* 0: the value of the library's table. The library lowers a group size to what the device and the kernel
- * allow. */
+ * allow. struct_size must be the size that the library knows: unlike the structs of clxent.h, this one does
+ * not fit a library of another version. */
 typedef struct clxent_tuning {
     size_t struct_size;
 #define CLXENT_TUNING_FIELD_(field, least, most, power) int32_t field;
