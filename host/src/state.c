@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "call.h"
 #include "error.h"
@@ -35,9 +36,14 @@ static double column_of(const state_array *s, int64_t state, int column) {
     return s->f64 ? ((const double *)s->data)[at] : (double)((const float *)s->data)[at];
 }
 
+/* The number in two columns, which may be none: NaN, or out of range. */
+static double pair_of(const state_array *s, int64_t state, int high) {
+    return 65536 * column_of(s, state, high) + column_of(s, state, high + 1);
+}
+
 /* The number in two columns; -1: they hold no valid number. */
 static int64_t number_of(const state_array *s, int64_t state, int high) {
-    const double number = 65536 * column_of(s, state, high) + column_of(s, state, high + 1);
+    const double number = pair_of(s, state, high);
     return number >= 0 && number <= INT32_MAX ? (int64_t)number : -1;
 }
 
@@ -54,22 +60,31 @@ static double kind_of(const clxent_plan *plan, const clxent_scalars *scalars) {
     return scalars->label_smoothing > 0 ? CLXENT_STATE_OF_WEIGHTS : CLXENT_STATE_PLAIN;
 }
 
-/* `which`: the number of the array in messages. */
-static clxent_status check_kind(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
-                                int64_t state, int64_t row, size_t which) {
+/* How messages call the array of a state: `state`, or one of the `states`. */
+enum { THE_STATE = -1, NAME_TEXT = 32 };
+static const char *name_array(char text[NAME_TEXT], int64_t which) {
+    if (which == THE_STATE) return "state";
+    snprintf(text, NAME_TEXT, "states[%" PRId64 "]", which);
+    return text;
+}
+
+/* `which`: THE_STATE, or the number of the array among the `states`. */
+static clxent_status check_state(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
+                                 int64_t state, int64_t row, int64_t which) {
+    char name[NAME_TEXT];
     const double kind = column_of(s, state, CLXENT_STATE_KIND), expected = kind_of(plan, scalars);
     const slice c = slice_of(s, state);
     if (kind != expected)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "states[%zu]: row %" PRId64
-                        " is of kind %g, this plan's are %g (64 times the version, "
+                        "%s: row %" PRId64 " is of kind %g, this plan's are %g (64 times the version, "
                         "and 1 with label smoothing, 2 with probability targets)",
-                        which, row, clx_shown(kind), expected);
+                        name_array(name, which), row, clx_shown(kind), expected);
     if (c.begin < 0 || c.end <= c.begin || c.end > plan->desc.classes_total)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "states[%zu]: row %" PRId64 " is of the classes [%" PRId64 ", %" PRId64
-                        "), which is no slice of classes_total %" PRId64,
-                        which, row, c.begin, c.end, plan->desc.classes_total);
+                        "%s: row %" PRId64
+                        " is of the classes [%.10g, %.10g), which is no slice of classes_total %" PRId64,
+                        name_array(name, which), row, clx_shown(pair_of(s, state, CLXENT_STATE_BEGIN_HIGH)),
+                        clx_shown(pair_of(s, state, CLXENT_STATE_END_HIGH)), plan->desc.classes_total);
     return CLXENT_OK;
 }
 
@@ -77,7 +92,7 @@ clxent_status clx_check_whole_states(const clxent_plan *plan, const clxent_scala
                                      const void *states, int64_t rows) {
     const state_array s = {states, clx_real(&plan->desc) == CLXENT_F64};
     for (int64_t row = 0; row < rows; row++) {
-        const clxent_status status = check_kind(plan, scalars, &s, row, row, 0);
+        const clxent_status status = check_state(plan, scalars, &s, row, row, THE_STATE);
         if (status != CLXENT_OK) return status;
         const slice c = slice_of(&s, row);
         if (c.begin != 0 || c.end != plan->desc.classes_total)
@@ -181,7 +196,7 @@ static clxent_status join_slices(const clxent_plan *plan, const clxent_scalars *
     int64_t classes = 0;
     for (size_t i = 0; i < count; i++) {
         const int64_t state = (int64_t)i * rows + row;
-        const clxent_status status = check_kind(plan, scalars, s, state, row, i);
+        const clxent_status status = check_state(plan, scalars, s, state, row, (int64_t)i);
         if (status != CLXENT_OK) return status;
         const slice c = slice_of(s, state);
         if (i == 0 || c.begin < all->begin) all->begin = c.begin;

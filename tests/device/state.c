@@ -251,6 +251,10 @@ static void wrong_states(void **state) {
     s[1][2][CLXENT_STATE_END_LOW] = 7;
     assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
                    "states[1]: row 2|[2, 7)|classes_total 6");
+    s[1][2][CLXENT_STATE_END_LOW] = -NAN;
+    s[1][2][CLXENT_STATE_BEGIN_LOW] = -INFINITY;
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[1]: row 2|[-inf, nan)|classes_total 6");
     clxent_arrays a = CLXENT_ARRAYS_INIT;
     a.logits = CLXENT_ARRAY(logits, sizeof logits);
     a.targets = CLXENT_ARRAY(targets, sizeof targets);
@@ -258,6 +262,12 @@ static void wrong_states(void **state) {
     assert_refused(clxent_run(from, &a), CLXENT_ERR_BUFFER, "state is NULL");
     a.state = CLXENT_ARRAY(s[0], sizeof s[0]);
     assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 0|[0, 2) of 6|merge the states");
+    s[0][1][CLXENT_STATE_END_LOW] = s[0][0][CLXENT_STATE_END_LOW] = CLASSES;
+    s[0][1][CLXENT_STATE_END_HIGH] = INFINITY;
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 1|[0, inf)|classes_total 6");
+    assert_int_equal(strncmp(clxent_ctx_last_error(ctx), "state: ", 7), 0);
+    s[0][1][CLXENT_STATE_KIND] = 66;
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 1 is of kind 66");
     clxent_plan *any = NULL;
     clxent_desc d = CLXENT_DESC_INIT;
     d.rows = ROWS;
