@@ -71,8 +71,10 @@ __kernel void split_scan(CALL_ARGUMENTS) {
     row_kept kept;
     start_keeping(&k, &kept, false);
     take_part(&k, &t, part);
-    row_part own =
-        part_of(&k, &t.at, scan_row(&k, &t.at, t.read, rank_target_of(target.x, t.target.y), &kept), false);
+    /* No lane behind the last class comes before the target. Such a lane is -inf, as a masked target is. But
+     * the target's number may be behind it, where the target is in a later slice. */
+    const rank_target goal = rank_target_of(target.x, min(t.target.y, (long)t.at.to));
+    row_part own = part_of(&k, &t.at, scan_row(&k, &t.at, t.read, goal, &kept), false);
     if (own.best_at != INT_MAX) own.best_at += (int)params.class_begin;
     if (team_item() != 0) return;
     __global real *to = parts_of(&k, row) + part * CLX_PART_REALS;

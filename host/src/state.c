@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "call.h"
 #include "error.h"
@@ -35,9 +36,14 @@ static double column_of(const state_array *s, int64_t state, int column) {
     return s->f64 ? ((const double *)s->data)[at] : (double)((const float *)s->data)[at];
 }
 
+/* The number in two columns, which may be none: NaN, or out of range. */
+static double pair_of(const state_array *s, int64_t state, int high) {
+    return 65536 * column_of(s, state, high) + column_of(s, state, high + 1);
+}
+
 /* The number in two columns; -1: they hold no valid number. */
 static int64_t number_of(const state_array *s, int64_t state, int high) {
-    const double number = 65536 * column_of(s, state, high) + column_of(s, state, high + 1);
+    const double number = pair_of(s, state, high);
     return number >= 0 && number <= INT32_MAX ? (int64_t)number : -1;
 }
 
@@ -54,22 +60,31 @@ static double kind_of(const clxent_plan *plan, const clxent_scalars *scalars) {
     return scalars->label_smoothing > 0 ? CLXENT_STATE_OF_WEIGHTS : CLXENT_STATE_PLAIN;
 }
 
-/* `which`: the number of the array in messages. */
-static clxent_status check_kind(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
-                                int64_t state, int64_t row, size_t which) {
+/* How messages call the array of a state: `state`, or one of the `states`. */
+enum { THE_STATE = -1, NAME_TEXT = 32 };
+static const char *name_array(char text[NAME_TEXT], int64_t which) {
+    if (which == THE_STATE) return "state";
+    snprintf(text, NAME_TEXT, "states[%" PRId64 "]", which);
+    return text;
+}
+
+/* `which`: THE_STATE, or the number of the array among the `states`. */
+static clxent_status check_state(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
+                                 int64_t state, int64_t row, int64_t which) {
+    char name[NAME_TEXT];
     const double kind = column_of(s, state, CLXENT_STATE_KIND), expected = kind_of(plan, scalars);
     const slice c = slice_of(s, state);
     if (kind != expected)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "states[%zu]: row %" PRId64
-                        " is of kind %g, this plan's are %g (64 times the version, "
+                        "%s: row %" PRId64 " is of kind %g, this plan's are %g (64 times the version, "
                         "and 1 with label smoothing, 2 with probability targets)",
-                        which, row, clx_shown(kind), expected);
+                        name_array(name, which), row, clx_shown(kind), expected);
     if (c.begin < 0 || c.end <= c.begin || c.end > plan->desc.classes_total)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
-                        "states[%zu]: row %" PRId64 " is of the classes [%" PRId64 ", %" PRId64
-                        "), which is no slice of classes_total %" PRId64,
-                        which, row, c.begin, c.end, plan->desc.classes_total);
+                        "%s: row %" PRId64
+                        " is of the classes [%.10g, %.10g), which is no slice of classes_total %" PRId64,
+                        name_array(name, which), row, clx_shown(pair_of(s, state, CLXENT_STATE_BEGIN_HIGH)),
+                        clx_shown(pair_of(s, state, CLXENT_STATE_END_HIGH)), plan->desc.classes_total);
     return CLXENT_OK;
 }
 
@@ -77,7 +92,7 @@ clxent_status clx_check_whole_states(const clxent_plan *plan, const clxent_scala
                                      const void *states, int64_t rows) {
     const state_array s = {states, clx_real(&plan->desc) == CLXENT_F64};
     for (int64_t row = 0; row < rows; row++) {
-        const clxent_status status = check_kind(plan, scalars, &s, row, row, 0);
+        const clxent_status status = check_state(plan, scalars, &s, row, row, THE_STATE);
         if (status != CLXENT_OK) return status;
         const slice c = slice_of(&s, row);
         if (c.begin != 0 || c.end != plan->desc.classes_total)
@@ -174,25 +189,50 @@ static void store(void *out, bool f64, int64_t row, double kind, slice c, const 
             ((float *)out)[row * COLUMNS + i] = (float)columns[i];
 }
 
-/* Finds the classes that the states of a row cover together. Their slices must be side by side. */
-static clxent_status join_slices(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
-                                 int64_t row, int64_t rows, size_t count, slice *all) {
+/* The classes that the states of a row cover together. */
+static slice classes_of(const state_array *s, int64_t row, int64_t rows, size_t count) {
+    slice all = slice_of(s, row);
+    for (size_t i = 1; i < count; i++) {
+        const slice c = slice_of(s, (int64_t)i * rows + row);
+        if (c.begin < all.begin) all.begin = c.begin;
+        if (c.end > all.end) all.end = c.end;
+    }
+    return all;
+}
+
+/* Whether each slice begins where the slice before it ends, or where `all` begins. Callers mostly give slices
+ * so. The slice before states[0] is the last one, since each device may begin with its own slice. */
+static bool in_order(const state_array *s, int64_t row, int64_t rows, size_t count, slice all) {
+    int64_t end = slice_of(s, (int64_t)(count - 1) * rows + row).end;
+    for (size_t i = 0; i < count; i++) {
+        const slice c = slice_of(s, (int64_t)i * rows + row);
+        if (c.begin != end && c.begin != all.begin) return false;
+        end = c.end;
+    }
+    return true;
+}
+
+/* Checks the states of a row. Their slices must be side by side. */
+static clxent_status check_row(const clxent_plan *plan, const clxent_scalars *scalars, const state_array *s,
+                               int64_t row, int64_t rows, size_t count) {
     clxent_error *err = &plan->ctx->error;
     int64_t classes = 0;
     for (size_t i = 0; i < count; i++) {
         const int64_t state = (int64_t)i * rows + row;
-        const clxent_status status = check_kind(plan, scalars, s, state, row, i);
+        const clxent_status status = check_state(plan, scalars, s, state, row, (int64_t)i);
         if (status != CLXENT_OK) return status;
         const slice c = slice_of(s, state);
-        if (i == 0 || c.begin < all->begin) all->begin = c.begin;
-        if (i == 0 || c.end > all->end) all->end = c.end;
         classes += c.end - c.begin;
     }
-    if (classes < all->end - all->begin)
+    const slice all = classes_of(s, row, rows, count);
+    if (classes < all.end - all.begin)
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "states: those of row %" PRId64 " have %" PRId64 " of the classes [%" PRId64
                         ", %" PRId64 "): they leave a gap",
-                        row, classes, all->begin, all->end);
+                        row, classes, all.begin, all.end);
+    /* Slices with the right number of classes overlap only where they leave a gap too, and no slice ends
+     * where a gap does. So slices in order do neither. Only others need the slow search. */
+    if (classes == all.end - all.begin && in_order(s, row, rows, count, all)) return CLXENT_OK;
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < i; j++) {
             const slice a = slice_of(s, (int64_t)j * rows + row), b = slice_of(s, (int64_t)i * rows + row);
@@ -219,6 +259,28 @@ static clxent_status check_array(clxent_error *err, const char *name, const clxe
     return CLXENT_OK;
 }
 
+/* `out` may be the first of the arrays in `states`, since each row is read before it is written. */
+static clxent_status check_overlap(clxent_error *err, const void *states, const void *out, uint64_t bytes,
+                                   size_t count) {
+    const uintptr_t from = (uintptr_t)states, to = (uintptr_t)out;
+    if (from == to || (to > from ? to - from >= count * bytes : from - to >= bytes)) return CLXENT_OK;
+    return clx_fail(err, CLXENT_ERR_BUFFER,
+                    "out (address 0x%" PRIxPTR ", %" PRIu64 " bytes) overlaps states (address 0x%" PRIxPTR
+                    ", %" PRIu64 " bytes); it may be their first array, from the same address on",
+                    to, bytes, from, count * bytes);
+}
+
+static void merge_row(const state_array *s, int64_t row, int64_t rows, size_t count, double scale,
+                      double kind, void *out) {
+    double ref = -INFINITY;
+    for (size_t i = 0; i < count; i++)
+        ref = fmax(ref, column_of(s, (int64_t)i * rows + row, CLXENT_STATE_REFERENCE));
+    sums whole = rebased(load(s, row), ref, scale);
+    for (size_t i = 1; i < count; i++)
+        whole = added(whole, rebased(load(s, (int64_t)i * rows + row), ref, scale));
+    store(out, s->f64, row, kind, classes_of(s, row, rows, count), &whole);
+}
+
 clxent_status clxent_merge_states(const clxent_plan *plan, const clxent_scalars *scalars, int64_t rows,
                                   size_t count, clxent_array states, clxent_array out) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
@@ -233,18 +295,12 @@ clxent_status clxent_merge_states(const clxent_plan *plan, const clxent_scalars 
     if (status == CLXENT_OK) status = clx_check_merge(err, d, rows, count);
     if (status == CLXENT_OK) status = check_array(err, "states", &states, rows, count, element);
     if (status == CLXENT_OK) status = check_array(err, "out", &out, rows, 1, element);
-    const double scale = given.softcap != 0 ? 1 : given.logit_scale;
-    for (int64_t row = 0; row < rows && status == CLXENT_OK; row++) {
-        slice all = {0, 0};
-        status = join_slices(plan, &given, &s, row, rows, count, &all);
-        if (status != CLXENT_OK) break;
-        double ref = -INFINITY;
-        for (size_t i = 0; i < count; i++)
-            ref = fmax(ref, column_of(&s, (int64_t)i * rows + row, CLXENT_STATE_REFERENCE));
-        sums whole = rebased(load(&s, row), ref, scale);
-        for (size_t i = 1; i < count; i++)
-            whole = added(whole, rebased(load(&s, (int64_t)i * rows + row), ref, scale));
-        store(out.data, f64, row, kind_of(plan, &given), all, &whole);
-    }
-    return status;
+    const uint64_t bytes = (uint64_t)rows * COLUMNS * element; /* of one array */
+    if (status == CLXENT_OK) status = check_overlap(err, states.data, out.data, bytes, count);
+    for (int64_t row = 0; row < rows && status == CLXENT_OK; row++)
+        status = check_row(plan, &given, &s, row, rows, count);
+    if (status != CLXENT_OK) return status;
+    const double scale = given.softcap != 0 ? 1 : given.logit_scale, kind = kind_of(plan, &given);
+    for (int64_t row = 0; row < rows; row++) merge_row(&s, row, rows, count, scale, kind, out.data);
+    return CLXENT_OK;
 }

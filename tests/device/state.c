@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Classes in slices. The test compares the outputs from the merged states of 1, 2, 3 and 7 slices with the
- * reference. Some slices have one class, and some have only masked classes. The test also checks a state's
- * columns and the refusals. */
+ * reference. Some slices have one class, and some have only masked classes. In half of the problems some
+ * targets are masked, and so are all classes of some rows. The test also checks a state's columns and the
+ * refusals. */
 #include <clxent/clxent_experimental.h>
 #include <clxent/clxent_opencl.h>
 
@@ -53,13 +54,15 @@ static void against_the_reference(void **state) {
     const test_effort effort = expect_effort();
     if (effort != EFFORT_FULL && v != variants) skip();
     rng r = rng_start(rng_seed(19) + (uint64_t)(v - variants));
-    for (int i = 0; i < (effort == EFFORT_TINY ? 2 : 8); i++) {
+    const int usual = effort == EFFORT_TINY ? 2 : 8, all = effort == EFFORT_TINY ? 3 : 16;
+    for (int i = 0; i < all; i++) {
         const trial_limits limits = {.classes = class_counts[effort == EFFORT_TINY ? 0 : i % 4],
                                      .rows = 200,
                                      .elements = effort == EFFORT_TINY ? 100 : 20000,
                                      .device = &device,
                                      .scale = v - variants == 3 ? ALWAYS : NEVER,
-                                     .strided = v - variants == 0 ? ALWAYS : NEVER};
+                                     .strided = v - variants == 0 ? ALWAYS : NEVER,
+                                     .masks = i < usual ? DRAWN : ALWAYS};
         trial t;
         int64_t cuts[SLICED_MOST + 1];
         int order[SLICED_MOST];
@@ -248,6 +251,10 @@ static void wrong_states(void **state) {
     s[1][2][CLXENT_STATE_END_LOW] = 7;
     assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
                    "states[1]: row 2|[2, 7)|classes_total 6");
+    s[1][2][CLXENT_STATE_END_LOW] = -NAN;
+    s[1][2][CLXENT_STATE_BEGIN_LOW] = -INFINITY;
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[1]: row 2|[-inf, nan)|classes_total 6");
     clxent_arrays a = CLXENT_ARRAYS_INIT;
     a.logits = CLXENT_ARRAY(logits, sizeof logits);
     a.targets = CLXENT_ARRAY(targets, sizeof targets);
@@ -255,6 +262,12 @@ static void wrong_states(void **state) {
     assert_refused(clxent_run(from, &a), CLXENT_ERR_BUFFER, "state is NULL");
     a.state = CLXENT_ARRAY(s[0], sizeof s[0]);
     assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 0|[0, 2) of 6|merge the states");
+    s[0][1][CLXENT_STATE_END_LOW] = s[0][0][CLXENT_STATE_END_LOW] = CLASSES;
+    s[0][1][CLXENT_STATE_END_HIGH] = INFINITY;
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 1|[0, inf)|classes_total 6");
+    assert_int_equal(strncmp(clxent_ctx_last_error(ctx), "state: ", 7), 0);
+    s[0][1][CLXENT_STATE_KIND] = 66;
+    assert_refused(clxent_run(from, &a), CLXENT_ERR_ARGUMENT, "state: row 1 is of kind 66");
     clxent_plan *any = NULL;
     clxent_desc d = CLXENT_DESC_INIT;
     d.rows = ROWS;
@@ -268,6 +281,109 @@ static void wrong_states(void **state) {
     clxent_plan_destroy(any);
     clxent_plan_destroy(plan);
     clxent_plan_destroy(from);
+}
+
+/* A refused merge in place changes no state, also where only the last row is wrong. */
+static void refused_in_place(void **state) {
+    (void)state;
+    static float s[2][ROWS][COLUMNS], before[2][ROWS][COLUMNS];
+    const clxent_array states = CLXENT_ARRAY(s, sizeof s), first = CLXENT_ARRAY(s[0], sizeof s[0]);
+    clxent_plan *plan = slice_plan(0, 2, 0);
+    state_of(0, 2, s[0]);
+    state_of(2, 6, s[1]);
+    s[1][ROWS - 1][CLXENT_STATE_BEGIN_LOW] = 3;
+    memcpy(before, s, sizeof s);
+    assert_refused(clxent_merge_states(plan, NULL, ROWS, 2, states, first), CLXENT_ERR_ARGUMENT,
+                   "row 2|5 of the classes [0, 6)|gap");
+    assert_memory_equal(s, before, sizeof s);
+    s[1][ROWS - 1][CLXENT_STATE_BEGIN_LOW] = 2;
+    assert_int_equal(clxent_merge_states(plan, NULL, ROWS, 2, states, first), CLXENT_OK);
+    for (int row = 0; row < ROWS; row++) assert_true(s[0][row][CLXENT_STATE_END_LOW] == CLASSES);
+    assert_memory_equal(s[1][0], before[1][0], (ROWS - 1) * sizeof s[1][0]);
+    clxent_plan_destroy(plan);
+}
+
+/* `out` may touch `states`, and may be their first array, but has no byte in common with them otherwise. */
+static void overlapping_arrays(void **state) {
+    (void)state;
+    static float all[4][ROWS][COLUMNS], before[4][ROWS][COLUMNS];
+    enum { BYTES = sizeof all[0] };
+    const clxent_array states = CLXENT_ARRAY(all[1], 2 * BYTES); /* the arrays 1 and 2 of the four */
+    clxent_plan *plan = slice_plan(0, 2, 0);
+    state_of(0, 2, all[1]);
+    state_of(2, 6, all[2]);
+    memcpy(before, all, sizeof all);
+    const struct {
+        size_t at; /* where `out` starts, in bytes from all[0] */
+        bool fits;
+    } trials[] = {{4, false},         {BYTES - 4, false},     {BYTES + 4, false},
+                  {2 * BYTES, false}, {3 * BYTES - 4, false}, {0, true},
+                  {3 * BYTES, true},  {BYTES, true}};
+    for (size_t t = 0; t < sizeof trials / sizeof *trials; t++) {
+        const clxent_array out = CLXENT_ARRAY((char *)all + trials[t].at, BYTES);
+        const clxent_status got = clxent_merge_states(plan, NULL, ROWS, 2, states, out);
+        if (trials[t].fits) {
+            assert_int_equal(got, CLXENT_OK);
+        } else {
+            assert_refused(got, CLXENT_ERR_BUFFER, "out (address 0x|204 bytes) overlaps states (|408 bytes)");
+            assert_memory_equal(all, before, sizeof all);
+        }
+    }
+    clxent_plan_destroy(plan);
+}
+
+/* Fills the states of one row whose logits are all 0: its classes in slices of one size. */
+static void fill_states(float (*states)[COLUMNS], int count, int begin, int end) {
+    memset(states, 0, (size_t)count * sizeof *states);
+    for (int i = 0; i < count; i++) {
+        float *s = states[i];
+        s[CLXENT_STATE_KIND] = CLXENT_STATE_PLAIN;
+        s[CLXENT_STATE_BEGIN_LOW] = (float)(begin + i * (end - begin) / count);
+        s[CLXENT_STATE_END_LOW] = (float)(begin + (i + 1) * (end - begin) / count);
+        s[CLXENT_STATE_OWN] = s[CLXENT_STATE_END_LOW] - s[CLXENT_STATE_BEGIN_LOW];
+    }
+}
+
+/* The most slices that one merge takes, in each order. The message names the two that overlap. */
+static void many_slices(void **state) {
+    (void)state;
+    enum { MOST = 4096 };
+    static float s[MOST][COLUMNS], out[COLUMNS];
+    const clxent_array states = CLXENT_ARRAY(s, sizeof s), one = CLXENT_ARRAY(out, sizeof out);
+    clxent_desc d = slice_desc(0, 2, 0);
+    clxent_plan *plan = NULL;
+    d.row_stride = 0;
+    d.classes_total = 2 * MOST;
+    assert_int_equal(clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
+    for (int first = 0; first < MOST; first += MOST / 2) { /* in order, and from the middle on */
+        fill_states(s + first, MOST - first, 0, 2 * (MOST - first));
+        fill_states(s, first, 2 * (MOST - first), 2 * MOST);
+        assert_int_equal(clxent_merge_states(plan, NULL, 1, MOST, states, one), CLXENT_OK);
+        assert_true(out[CLXENT_STATE_BEGIN_LOW] == 0 && out[CLXENT_STATE_END_LOW] == 2 * MOST);
+        assert_true(out[CLXENT_STATE_OWN] == 2 * MOST && out[CLXENT_STATE_OTHERS] == 0);
+    }
+    /* in no order: the first two slices are exchanged */
+    fill_states(s, MOST, 0, 2 * MOST);
+    for (int i = 0; i < 2; i++) {
+        s[i][CLXENT_STATE_BEGIN_LOW] = (float)(2 - 2 * i);
+        s[i][CLXENT_STATE_END_LOW] = (float)(4 - 2 * i);
+    }
+    assert_int_equal(clxent_merge_states(plan, NULL, 1, MOST, states, one), CLXENT_OK);
+    /* two slices overlap; then another leaves out as many classes */
+    fill_states(s, MOST, 0, 2 * MOST);
+    s[70][CLXENT_STATE_BEGIN_LOW] = 139;
+    assert_refused(clxent_merge_states(plan, NULL, 1, MOST, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[69] and states[70] overlap in row 0: classes [138, 140) and [139, 142)");
+    s[3000][CLXENT_STATE_BEGIN_LOW] = 6001;
+    assert_refused(clxent_merge_states(plan, NULL, 1, MOST, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[69] and states[70] overlap in row 0: classes [138, 140) and [139, 142)");
+    /* a slice is given twice, and another is left out */
+    fill_states(s, MOST, 0, 2 * MOST);
+    s[9][CLXENT_STATE_BEGIN_LOW] = 0;
+    s[9][CLXENT_STATE_END_LOW] = 2;
+    assert_refused(clxent_merge_states(plan, NULL, 1, MOST, states, one), CLXENT_ERR_ARGUMENT,
+                   "states[0] and states[9] overlap in row 0: classes [0, 2) and [0, 2)");
+    clxent_plan_destroy(plan);
 }
 
 /* Wrong buffers of clxent_enqueue_merge_states(). */
@@ -362,7 +478,7 @@ static int close_ctx(void **state) {
 }
 
 int main(void) {
-    struct CMUnitTest tests[VARIANTS + 6];
+    struct CMUnitTest tests[VARIANTS + 9];
     for (int i = 0; i < VARIANTS; i++)
         tests[i] =
             (struct CMUnitTest){variants[i].name, against_the_reference, NULL, NULL, (void *)&variants[i]};
@@ -372,5 +488,8 @@ int main(void) {
     tests[VARIANTS + 3] = (struct CMUnitTest)cmocka_unit_test(wrong_states);
     tests[VARIANTS + 4] = (struct CMUnitTest)cmocka_unit_test(wrong_buffers);
     tests[VARIANTS + 5] = (struct CMUnitTest)cmocka_unit_test(slices_adjoin_or_not);
+    tests[VARIANTS + 6] = (struct CMUnitTest)cmocka_unit_test(refused_in_place);
+    tests[VARIANTS + 7] = (struct CMUnitTest)cmocka_unit_test(overlapping_arrays);
+    tests[VARIANTS + 8] = (struct CMUnitTest)cmocka_unit_test(many_slices);
     return cmocka_run_group_tests(tests, open_ctx, close_ctx);
 }

@@ -430,9 +430,10 @@ CLXENT_INLINE_INIT_(arrays)
  * clxent_merge_states(): merges states on the host, without the device. `states` has `count` arrays of
  * states, (N, columns) each, one behind the other. Their slices may stand in any order; they must not overlap
  * or leave a gap. The result covers all their classes, and may be merged again. `out` may be the first array
- * of `states`. `plan` is the plan of any slice; scalars NULL: the plan's.
+ * of `states`. `plan` is the plan of any slice; scalars NULL: the plan's. A refused call writes nothing.
  * ERR_ARGUMENT: count is 0 or above 4096, a state's KIND is not the plan's (clxent_arrays.h), or slices
- * overlap or leave a gap. ERR_UNSUPPORTED: the plan has no states. ERR_BUFFER, ERR_SHAPE (rows). */
+ * overlap or leave a gap. ERR_UNSUPPORTED: the plan has no states. ERR_BUFFER: an array is too short or
+ * misaligned, or `out` overlaps `states` otherwise. ERR_SHAPE (rows). */
 CLXENT_API int64_t clxent_state_columns(const clxent_desc *desc);
 CLXENT_API clxent_status clxent_merge_states(const clxent_plan *plan, const clxent_scalars *scalars,
                                              int64_t rows, size_t count, clxent_array states,

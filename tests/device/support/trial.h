@@ -32,6 +32,7 @@ typedef struct trial_limits {
     clxent_schedule schedule;
     const clxent_device_info *device;
     trial_choice scale, strided; /* scale: a logit_scale other than 1; strided: inner above 1 */
+    trial_choice masks;          /* masked targets, and rows that are all masked or have a NaN or an inf */
     int saved;                   /* true: always ask for the outputs that variant.saved needs */
 } trial_limits;
 

@@ -474,8 +474,8 @@ void trial_draw(trial *t, const variant *v, const trial_limits *limits, rng *r) 
     t->p.inner = d->inner;
     draw_scalars(t, limits, r);
 
-    rare_values rare = {.masked_targets = rng_chance(r, 0.1),
-                        .undefined = rng_chance(r, 0.1),
+    rare_values rare = {.masked_targets = choose(limits->masks, 0.1, r),
+                        .undefined = choose(limits->masks, 0.1, r),
                         .bad =
                             !softmax_op && v->targets != CLXENT_TARGETS_PROBABILITY && rng_chance(r, 0.15)};
     rare.masks = rare.masked_targets || (t->scalars.label_smoothing == 0.0 && rng_chance(r, 0.5));
