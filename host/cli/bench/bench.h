@@ -34,7 +34,7 @@ typedef struct bench_settings {
     uint64_t rotate; /* smaller logits rotate among buffers of so many bytes in all; 0: four caches */
     int named_shape; /* --rows and --classes name one shape, and it is an error if that does not fit */
     double label_smoothing, z_loss, softcap, ignored; /* ignored: a fraction of the rows */
-    int class_weight;
+    int class_weight, atomic;
     char options[160]; /* the options that are on, such as "softcap=30 ignored=0.5", or "" */
 } bench_settings;
 

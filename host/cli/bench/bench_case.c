@@ -30,6 +30,7 @@ static clxent_desc describe(const bench_settings *s, const bench_case *what) {
     d.logits_dtype = what->dtype;
     d.softcap = s->softcap;
     if (what->op == BENCH_LOG_SOFTMAX) return d;
+    if (s->atomic && what->op != BENCH_GRAD_FROM_LSE) d.flags = CLXENT_ATOMIC;
     d.grad_dtype = what->dtype;
     d.label_smoothing = s->label_smoothing;
     d.z_loss = s->z_loss;

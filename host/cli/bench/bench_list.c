@@ -143,7 +143,8 @@ static int make_settings(bench_settings *s, const tool_command *command, const t
                           .z_loss = o->z_loss,
                           .softcap = o->softcap,
                           .ignored = o->bench_ignore,
-                          .class_weight = o->bench_class_weight};
+                          .class_weight = o->bench_class_weight,
+                          .atomic = o->bench_atomic};
     if (o->bench_has_pairs) {
         if (o->bench_pairs < 1 || o->bench_pairs > 10000)
             return tool_error(command, EXIT_USAGE, "--pairs %" PRId64 ": must be in [1, 10000]",
@@ -162,8 +163,14 @@ static int make_settings(bench_settings *s, const tool_command *command, const t
         if (numbers[i].value > 0)
             used += snprintf(s->options + used, sizeof s->options - (size_t)used, "%s%s=%g", used ? " " : "",
                              numbers[i].name, numbers[i].value);
-    if (s->class_weight)
-        snprintf(s->options + used, sizeof s->options - (size_t)used, "%sclass_weight", used ? " " : "");
+    const struct {
+        const char *name;
+        int on;
+    } flags[] = {{"class_weight", s->class_weight}, {"atomic", s->atomic}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].on)
+            used += snprintf(s->options + used, sizeof s->options - (size_t)used, "%s%s", used ? " " : "",
+                             flags[i].name);
     return EXIT_GOOD;
 }
 

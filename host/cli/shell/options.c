@@ -86,6 +86,8 @@ static const option_row table[] = {
     {"ignore", "FRACTION", NUMBER, AT(bench_ignore), BENCH, 0,
      .help = "the part of the rows that is not scored, in [0, 0.99]", .least = 0, .most = 0.99},
     {"class-weight", NULL, FLAG, AT(bench_class_weight), BENCH, 0, .help = "a weight for each class"},
+    {"atomic", NULL, FLAG, AT(bench_atomic), BENCH, 0,
+     .help = "rows add to the loss by atomic additions; default: in a fixed order"},
     {"logits", "F", INPUT, AT(logits), LOSS | SOFTMAX, LOSS | SOFTMAX,
      .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64"},
     {"log-probs", "F", INPUT, AT(log_probs_in), NLL, NLL,

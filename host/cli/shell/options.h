@@ -28,7 +28,7 @@ typedef struct tool_options {
     int json;
     /* bench; lists are text, as given on the command line */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
-    int bench_growth, bench_csv, bench_class_weight;
+    int bench_growth, bench_csv, bench_class_weight, bench_atomic;
     int bench_has_rows, bench_has_classes, bench_has_pairs;
     int64_t bench_rows, bench_classes, bench_pairs;
     uint64_t bench_rotate;
