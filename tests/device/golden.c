@@ -134,31 +134,31 @@ static void on_auto(void **state) {
     every_case(CLXENT_SCHEDULE_AUTO);
 }
 
-static void on_lane(void **state) {
+static void forced_lane(void **state) {
     (void)state;
     every_case(CLXENT_SCHEDULE_LANE);
 }
 
-static void on_group(void **state) {
+static void forced_group(void **state) {
     (void)state;
     every_case(CLXENT_SCHEDULE_GROUP);
 }
 
 /* A slow compiler needs a minute for each vector kernel. */
-static void on_wide(void **state) {
+static void forced_wide(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_SMALL) skip();
     every_case(CLXENT_SCHEDULE_WIDE);
 }
 
-static void on_split(void **state) {
+static void forced_split(void **state) {
     (void)state;
     if (expect_effort() == EFFORT_SMALL) skip();
     every_case(CLXENT_SCHEDULE_SPLIT);
 }
 
 /* Tunings that the table does not have: the least of each value, the most, and two in between. */
-static void on_other_tunings(void **state) {
+static void forced_other_tunings(void **state) {
     (void)state;
     static const clxent_tuning tunings[] = {
         {sizeof(clxent_tuning), 1, 1, 1, 1, 1, 1, 1, 1, 16, 64},
@@ -191,10 +191,12 @@ static int close_device(void **state) {
     return 0;
 }
 
-int main(void) {
+/* test_golden [NAME]: NAME ("forced_*") chooses tests. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_auto), cmocka_unit_test(on_lane),  cmocka_unit_test(on_group),
-        cmocka_unit_test(on_wide), cmocka_unit_test(on_split), cmocka_unit_test(on_other_tunings),
+        cmocka_unit_test(on_auto),     cmocka_unit_test(forced_lane),  cmocka_unit_test(forced_group),
+        cmocka_unit_test(forced_wide), cmocka_unit_test(forced_split), cmocka_unit_test(forced_other_tunings),
     };
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     return leave(cmocka_run_group_tests(tests, open_device, close_device));
 }

@@ -253,7 +253,7 @@ static void run_split(void) {
 }
 
 /* Streams in two blocks, or in up to four if the library copies the arrays. */
-static void stream(void) {
+static void run_stream(void) {
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
     options.memory_bytes = 10500;
     run_on(CLXENT_SCHEDULE_GROUP, &options, false);
@@ -262,7 +262,7 @@ static void stream(void) {
 
 /* The rows of an outer index are adjacent. There are two outer indices; the library streams each in two
  * pieces or more. */
-static void stream_pieces(void) {
+static void run_stream_pieces(void) {
     clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
     options.memory_bytes = 8000;
     inner = ROWS / 2;
@@ -506,12 +506,12 @@ int main(int argc, char **argv) {
         {"run_group", run_group, "clGetEventInfo", 3},
         {"run_wide", run_wide, "clGetEventInfo", 3},
         {"run_split", run_split, "clGetEventInfo", 2},
-        {"stream", stream, "clGetEventInfo", 7},
-        {"stream_pieces", stream_pieces, "clGetEventInfo", 7},
+        {"run_stream", run_stream, "clGetEventInfo", 7},
+        {"run_stream_pieces", run_stream_pieces, "clGetEventInfo", 7},
         {"enqueue_in_order", enqueue_in_order, NULL, 1},
         {"enqueue_out_of_order", enqueue_out_of_order, NULL, 2},
-        {"phases_in_order", phases_in_order, NULL, 2},
-        {"phases_out_of_order", phases_out_of_order, NULL, 1},
+        {"phases_in_order", phases_in_order, NULL, 3},
+        {"phases_out_of_order", phases_out_of_order, NULL, 3},
         {"states", states, "clGetEventInfo", 3},
         {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},
         /* the library compiles a program that the driver does not take from an import */

@@ -77,17 +77,17 @@ function(clxent_valgrind_test name program)
   set_tests_properties(valgrind.${name} PROPERTIES LABELS valgrind TIMEOUT 600)
 endfunction()
 
-# clxent_device_variant(name variant ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
+# clxent_device_variant(name variant [ARGUMENTS argument...] ENVIRONMENT variable=value... ON [pocl] [rusticl] [oclgrind])
 # Registers the program of clxent_device_test(name ...) once more, as `name_variant.pocl`, ..., with more variables in
-# its environment.
+# its environment, and with arguments.
 function(clxent_device_variant name variant)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ENVIRONMENT;ON")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "ARGUMENTS;ENVIRONMENT;ON")
   foreach(implementation ${arg_ON})
     if(NOT implementation IN_LIST clxent_test_implementations)
       continue()
     endif()
     set(test ${name}_${variant}.${implementation})
-    add_test(NAME ${test} COMMAND test_${name})
+    add_test(NAME ${test} COMMAND test_${name} ${arg_ARGUMENTS})
     set_tests_properties(${test} PROPERTIES LABELS ${implementation} TIMEOUT 600
       ENVIRONMENT "${clxent_test_env_${implementation}};${arg_ENVIRONMENT}" ${clxent_test_fails_by_${implementation}})
   endforeach()
