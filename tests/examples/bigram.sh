@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# bigram.sh PROGRAM SOURCE: training must start at ln 256 and end at the text's entropy, for a text of one chunk and for
-# a text of several. awk computes the entropy a second time. PROGRAM must refuse bad files by name.
+# bigram.sh PROGRAM SOURCE: training must start at ln 256 and end at the text's entropy, for a text of one block and for
+# a text of two. awk computes the entropy a second time. PROGRAM must refuse bad files by name.
 set -eu
 program=$1 source=$2
 work=$(mktemp -d)
@@ -32,11 +32,14 @@ trains() {
     ' "$work/output" || fail "$1: expected to start at 5.5452 and to end within 0.01 of $expected"
     grep -q '^reached' "$work/output" || fail "$1: does not say that it got there"
 }
-trains "$source/LICENSE"
-# CLXENT_TEST_EFFORT keeps the suite small: then the example's own text is enough.
-if [ -z "${CLXENT_TEST_EFFORT:-}" ]; then
-    cat "$source/LICENSE" "$source/host/include/clxent/clxent.h" >"$work/longer"
-    [ "$(wc -c <"$work/longer")" -gt 16384 ] || fail "the longer text fits one chunk"
+# CLXENT_TEST_EFFORT keeps the suite small: then the beginning of the example's own text is enough.
+if [ -n "${CLXENT_TEST_EFFORT:-}" ]; then
+    head -c 4096 "$source/LICENSE" >"$work/shorter"
+    trains "$work/shorter" "$work/shorter"
+else
+    trains "$source/LICENSE"
+    cat "$source/LICENSE" "$source/LICENSE" >"$work/longer"
+    [ "$(wc -c <"$work/longer")" -gt 16384 ] || fail "the longer text fits one block"
     trains "$work/longer" "$work/longer"
 fi
 
