@@ -350,7 +350,7 @@ static clxent_status check_block(clxent_plan *plan, const char *phase, int64_t f
         return clx_fail(err, CLXENT_ERR_ARGUMENT,
                         "%s: a block before has rows [%lld, %lld) of [%lld, %lld) already", phase,
                         (long long)twice.first, (long long)twice.end, (long long)first_row,
-                        (long long)(first_row + rows));
+                        (long long)first_row + (long long)rows);
     return CLXENT_OK;
 }
 

@@ -45,8 +45,8 @@ void clx_pack_piece(clx_params *params, int64_t rows);
 
 /* Tells the kernels where the scratch is: at `offset` in the workspace, in this layout. The places for kept
  * rows begin with row first_kept, those for split rows with row first_split. */
-void clx_place_workspace(clx_params *params, const clxent_plan *plan, const clx_workspace *layout,
-                         size_t offset, int64_t first_kept, int64_t first_split);
+void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_workspace *w, size_t offset,
+                         int64_t first_kept, int64_t first_split);
 
 /* Adds a kernel of so many work-groups; a group needs scratch_bytes of local memory. */
 void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,

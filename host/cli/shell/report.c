@@ -19,7 +19,8 @@ json_t *json_text(const char *value) {
     if (text) return text;
     char ascii[256];
     size_t n = 0;
-    for (; value[n] && n + 1 < sizeof ascii; n++) ascii[n] = (unsigned char)value[n] < 0x80 ? value[n] : '?';
+    for (; value[n] && n + 1 < sizeof ascii; n++)
+        ascii[n] = (char)((unsigned char)value[n] < 0x80 ? value[n] : '?');
     ascii[n] = '\0';
     return json_string(ascii);
 }
