@@ -65,19 +65,19 @@ typedef struct call {
     call k = CALL_INIT
 
 /* These are macros, since they take the name of an array. */
-#define HAS(c, name) (((c)->present >> CLXENT_A_##name) & 1)
+#define HAS(k, name) (((k)->present >> CLXENT_A_##name) & 1)
 /* The index of element `i` of an array in its buffer. */
-#define AT(c, name, i)  ((c)->p->at[CLXENT_A_##name] + (i))
-#define GET(c, name, i) ((c)->name[AT(c, name, i)])
+#define AT(k, name, i)  ((k)->p->at[CLXENT_A_##name] + (i))
+#define GET(k, name, i) ((k)->name[AT(k, name, i)])
 
 /* Elements from one class of a row to the next. */
-static long class_step(const call *c) {
-    return STRIDED ? c->p->inner : 1;
+static long class_step(const call *k) {
+    return STRIDED ? k->p->inner : 1;
 }
 
 /* The index of element (row, class 0) in an (N,C) array whose outer indices are `stride` elements apart. */
-static long row_start(const call *c, long row, long stride) {
-    const long inner = class_step(c);
+static long row_start(const call *k, long row, long stride) {
+    const long inner = class_step(k);
     return inner == 1 ? row * stride : (row / inner) * stride + row % inner;
 }
 
@@ -109,21 +109,21 @@ static long load_integer(__global const uchar *p, int type, long at) {
  * lanes. These are macros, since the arrays have elements of several types. */
 #if ROWS == 1
 #define load_integers(p, type, at)         load_integer(p, type, at)
-#define load_integers_from(c, p, type, at) load_integer(p, type, at)
-#define LOAD_ROWS(c, p, at)                ((p)[at])
-#define GET_ROWS(c, name, row)             GET(c, name, row)
-#define STORE_ROWS(c, x, p, at)            ((p)[at] = (x))
-#define PUT_ROWS(c, name, row, x)          (GET(c, name, row) = (x))
+#define load_integers_from(k, p, type, at) load_integer(p, type, at)
+#define LOAD_ROWS(k, p, at)                ((p)[at])
+#define GET_ROWS(k, name, row)             GET(k, name, row)
+#define STORE_ROWS(k, x, p, at)            ((p)[at] = (x))
+#define PUT_ROWS(k, name, row, x)          (GET(k, name, row) = (x))
 #define PUT_ROWS_LONG                      PUT_ROWS
-#define ROW_NUMBERS(c)                     0L
-#define IS_LIVE(c)                         1
+#define ROW_NUMBERS(k)                     0L
+#define IS_LIVE(k)                         1
 #else
-#define LOAD_ROWS(c, p, at)            load_real(p, at, 1, (c)->live, REAL(0))
-#define GET_ROWS(c, name, row)         LOAD_ROWS(c, (c)->name, AT(c, name, row))
-#define STORE_ROWS(c, x, p, at)        store_real(x, p, at, 1, (c)->live)
-#define PUT_ROWS(c, name, row, x)      STORE_ROWS(c, x, (c)->name, AT(c, name, row))
-#define ROW_NUMBERS(c)                 min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((c)->live - 1))
-#define IS_LIVE(c)                     (LANE_NUMBERS < (rowmask)((c)->live))
+#define LOAD_ROWS(k, p, at)            load_real(p, at, 1, (k)->live, REAL(0))
+#define GET_ROWS(k, name, row)         LOAD_ROWS(k, (k)->name, AT(k, name, row))
+#define STORE_ROWS(k, x, p, at)        store_real(x, p, at, 1, (k)->live)
+#define PUT_ROWS(k, name, row, x)      STORE_ROWS(k, x, (k)->name, AT(k, name, row))
+#define ROW_NUMBERS(k)                 min(TO_ROWLONG(LANE_NUMBERS), ROWLONG((k)->live - 1))
+#define IS_LIVE(k)                     (LANE_NUMBERS < (rowmask)((k)->live))
 
 /* The integers at the indices `at`. */
 static rowlong load_integers(__global const uchar *p, int type, rowlong at) {
@@ -134,8 +134,8 @@ static rowlong load_integers(__global const uchar *p, int type, rowlong at) {
 }
 
 /* Adjacent integers from index `at` on, one for each row. */
-static rowlong load_integers_from(const call *c, __global const uchar *p, int type, long at) {
-    if (c->live == ROWS) {
+static rowlong load_integers_from(const call *k, __global const uchar *p, int type, long at) {
+    if (k->live == ROWS) {
         switch (type) {
         case CLX_INT_I64:
             return CLX_VLOAD(0, (__global const long *)p + at);
@@ -147,15 +147,15 @@ static rowlong load_integers_from(const call *c, __global const uchar *p, int ty
             return TO_ROWLONG(CLX_VLOAD(0, p + at));
         }
     }
-    return load_integers(p, type, at + ROW_NUMBERS(c));
+    return load_integers(p, type, at + ROW_NUMBERS(k));
 }
 
-static void store_longs(const call *c, rowlong x, __global long *p, long at) {
+static void store_longs(const call *k, rowlong x, __global long *p, long at) {
     long lane[ROWS];
     TO_LANES(x, lane);
-    for (int i = 0; i < c->live; i++) p[at + i] = lane[i];
+    for (int i = 0; i < k->live; i++) p[at + i] = lane[i];
 }
-#define PUT_ROWS_LONG(c, name, row, x) store_longs(c, x, (c)->name, AT(c, name, row))
+#define PUT_ROWS_LONG(k, name, row, x) store_longs(k, x, (k)->name, AT(k, name, row))
 #endif
 
 /* For each row, the element at its index `at` of an array of reals. */
@@ -172,38 +172,38 @@ static rowreal load_reals(__global const real *p, rowlong at) {
 }
 
 /* The targets of the rows from `row` on. */
-static row_target resolve_target(const call *c, long row) {
-    const clx_params *p = c->p;
+static row_target resolve_target(const call *k, long row) {
+    const clx_params *p = k->p;
     row_target t;
     t.state = ROW_COUNTED;
     t.y = 0;
     t.weight = t.row_weight = REAL(1);
-    if (HAS(c, row_weight)) t.row_weight = GET_ROWS(c, row_weight, row);
-    t.state = IS_LIVE(c) ? (rowmask)ROW_COUNTED : (rowmask)ROW_ABSENT;
-    if (p->targets == CLX_PROBABILITY || !HAS(c, targets)) return t;
+    if (HAS(k, row_weight)) t.row_weight = GET_ROWS(k, row_weight, row);
+    t.state = IS_LIVE(k) ? (rowmask)ROW_COUNTED : (rowmask)ROW_ABSENT;
+    if (p->targets == CLX_PROBABILITY || !HAS(k, targets)) return t;
 
     rowlong y;
     rowmask ignored = 0;
     if (p->targets == CLX_NEXT_TOKEN) {
-        const rowlong number = row + ROW_NUMBERS(c);
+        const rowlong number = row + ROW_NUMBERS(k);
         const rowlong sequence = number / p->sequence_length;
         const rowlong position = number - sequence * p->sequence_length;
         const rowlong here = sequence * p->tokens_per_sequence + position;
         const rowlong has_next = position + 1 < p->tokens_per_sequence;
         const rowlong at = has_next ? here + 1 : here;
         ignored = TO_ROWMASK(!has_next);
-        if (HAS(c, segment))
-            ignored |= TO_ROWMASK(load_integers(c->segment, p->segment_int, AT(c, segment, here)) !=
-                                  load_integers(c->segment, p->segment_int, AT(c, segment, at)));
-        y = load_integers(c->targets, p->targets_int, AT(c, targets, at));
+        if (HAS(k, segment))
+            ignored |= TO_ROWMASK(load_integers(k->segment, p->segment_int, AT(k, segment, here)) !=
+                                  load_integers(k->segment, p->segment_int, AT(k, segment, at)));
+        y = load_integers(k->targets, p->targets_int, AT(k, targets, at));
     } else {
-        y = load_integers_from(c, c->targets, p->targets_int, AT(c, targets, row));
+        y = load_integers_from(k, k->targets, p->targets_int, AT(k, targets, row));
     }
     if (p->flags & CLX_IGNORE) ignored |= TO_ROWMASK(y == p->ignore_index);
     const rowmask bad = TO_ROWMASK((y < 0) | (y >= p->classes_total));
-    t.state = !IS_LIVE(c) ? t.state : ignored ? (rowmask)ROW_IGNORED : bad ? (rowmask)ROW_BAD : t.state;
+    t.state = !IS_LIVE(k) ? t.state : ignored ? (rowmask)ROW_IGNORED : bad ? (rowmask)ROW_BAD : t.state;
     t.y = TO_ROWLONG(t.state == ROW_COUNTED) ? y - p->class_begin : (rowlong)0L;
-    if (HAS(c, class_weight)) t.weight = load_reals(c->class_weight, AT(c, class_weight, t.y));
+    if (HAS(k, class_weight)) t.weight = load_reals(k->class_weight, AT(k, class_weight, t.y));
     return t;
 }
 
@@ -212,27 +212,27 @@ static rowreal weigh(rowreal weight, rowreal x) {
     return (weight == 0) & isinf(x) ? ROWREAL(0) : weight * x;
 }
 
-static __global const clx_totals *totals_of(const call *c) {
-    return (__global const clx_totals *)(c->workspace + c->p->totals_at);
+static __global const clx_totals *totals_of(const call *k) {
+    return (__global const clx_totals *)(k->workspace + k->p->totals_at);
 }
 
 /* The divisor of a mean; 1 for the other reductions. */
-static wide mean_divisor(const call *c, __global const clx_bits *value, __global const clx_bits *unit) {
-    const bool is_mean = c->p->reduction == CLX_MEAN;
+static wide mean_divisor(const call *k, __global const clx_bits *value, __global const clx_bits *unit) {
+    const bool is_mean = k->p->reduction == CLX_MEAN;
     wide d;
     d.value = is_mean ? REAL_OF(*value) : REAL(1);
     d.unit = is_mean ? REAL_OF(*unit) : REAL(1);
     return d;
 }
 
-static wide ce_divisor(const call *c) {
-    __global const clx_totals *totals = totals_of(c);
-    return mean_divisor(c, &totals->divisor, &totals->divisor_unit);
+static wide ce_divisor(const call *k) {
+    __global const clx_totals *totals = totals_of(k);
+    return mean_divisor(k, &totals->divisor, &totals->divisor_unit);
 }
 
-static wide z_divisor(const call *c) {
-    __global const clx_totals *totals = totals_of(c);
-    return mean_divisor(c, &totals->z_divisor, &totals->z_divisor_unit);
+static wide z_divisor(const call *k) {
+    __global const clx_totals *totals = totals_of(k);
+    return mean_divisor(k, &totals->z_divisor, &totals->z_divisor_unit);
 }
 
 #endif
