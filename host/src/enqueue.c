@@ -162,8 +162,9 @@ static clxent_status prepare(clx_launch *launch, clxent_plan *plan, const clx_ca
 /* Refuses a range that shares bytes with a workspace of the caller's that the open call holds. */
 static clxent_status check_not_held(clxent_plan *plan, const char *name, const clx_slot *range) {
     const clx_open_call *open = &plan->open;
+    if (!open->is_open) return CLXENT_OK;
     const clx_slot held = workspace_at(plan, open->workspace, open->workspace_offset);
-    if (!open->is_open || !clx_overlap(range, &held)) return CLXENT_OK;
+    if (!clx_overlap(range, &held)) return CLXENT_OK;
     return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
                     "%s (%zu bytes at offset %zu) overlaps the workspace (%zu bytes at offset %zu) of this "
                     "plan's call in phases, which is open: end that call with clxent_enqueue_end() first, or "
@@ -173,7 +174,8 @@ static clxent_status check_not_held(clxent_plan *plan, const char *name, const c
 
 /* Refuses a whole call that would use the workspace of the open call. */
 static clxent_status check_beside_open(clxent_plan *plan, const clx_call *call, const clxent_buffers *b) {
-    if (plan->open.is_open && plan->open.workspace == NULL && b->workspace.mem == NULL)
+    if (!plan->open.is_open) return CLXENT_OK;
+    if (plan->open.workspace == NULL && b->workspace.mem == NULL)
         return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT,
                         "a call of this plan in phases is open and uses the plan's workspace: end it before "
                         "clxent_enqueue(), or give one of the two a workspace of its own");
