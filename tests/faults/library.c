@@ -273,6 +273,15 @@ static void run_stream_pieces(void) {
 
 /* ---------------------------------------------------------------- enqueueing --------------------------- */
 
+/* Opens a queue with these properties, a context on it with the kept programs, the buffers of a call, and its
+ * plan. Skips the test if the device has no such queue. */
+static clxent_plan *open_all(owner *o, device_call *call, cl_command_queue_properties properties) {
+    if (!owner_open(o, properties)) fault_skip();
+    expect_status("import", o->ctx, clxent_ctx_import_programs(o->ctx, programs, programs_bytes), CLXENT_OK);
+    call_open(o, call, gap, true);
+    return owner_plan(o);
+}
+
 static void close_all(owner *o, device_call *call, clxent_plan *plan) {
     ALWAYS(clxent_plan_destroy(plan));
     call_close(call);
@@ -289,10 +298,7 @@ static void enqueue_on(cl_command_queue_properties properties) {
     cl_event events[3] = {NULL, NULL, NULL};
     int made = 0;
     size_t scratch = 0;
-    if (!owner_open(&o, properties)) fault_skip();
-    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
-    call_open(&o, &call, gap, true);
-    clxent_plan *p = owner_plan(&o);
+    clxent_plan *p = open_all(&o, &call, properties);
     clxent_buffers b = call_buffers(&call);
     for (int i = 0; i < 3; i++) {
         b.rows = i == 1 ? 0 : CLXENT_ALL_ROWS;
@@ -327,10 +333,7 @@ static void phases_on(cl_command_queue_properties properties, bool own_workspace
     device_call call;
     cl_event done = NULL;
     size_t scratch = 0;
-    if (!owner_open(&o, properties)) fault_skip();
-    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
-    call_open(&o, &call, gap, true);
-    clxent_plan *p = owner_plan(&o);
+    clxent_plan *p = open_all(&o, &call, properties);
     clxent_buffers b = call_buffers(&call);
     if (own_workspace) {
         b.workspace = (clxent_buffer){call.mem, AT_WORKSPACE};
@@ -436,12 +439,9 @@ static void enqueue_behind_half_a_call(void) {
     device_call call;
     cl_int code;
     cl_event done[2] = {NULL, NULL};
-    if (!owner_open(&o, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)) fault_skip();
-    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
+    clxent_plan *p = open_all(&o, &call, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     cl_event gate = clCreateUserEvent(o.context, &code);
     assert_cl(code);
-    call_open(&o, &call, gap, true);
-    clxent_plan *p = owner_plan(&o);
     const clxent_buffers b = call_buffers(&call);
     fault_board_of_test()->commands = 0;
     fault_arm();
