@@ -13,16 +13,23 @@
 /* The elements of an array argument, by its type and side in the table. NLL's log-probabilities are passed as
  * logits. Targets are integers of the type params.targets_int, or PROBS_T; segments are integers of the type
  * params.segment_int. */
-#define OF_LOGITS   LOGITS_T
-#define OF_GRAD     GRAD_T
-#define OF_TARGETS  uchar
-#define OF_SEGMENT  uchar
-#define OF_REAL     real
-#define OF_I64      long
-#define SIDE_INPUT  const
-#define SIDE_OUTPUT /* the kernel may write it */
+#define OF_LOGITS  LOGITS_T
+#define OF_GRAD    GRAD_T
+#define OF_TARGETS uchar
+#define OF_SEGMENT uchar
+#define OF_REAL    real
+#define OF_I64     long
+/* These arrays are for products.cl alone. */
+#define OF_HIDDEN          uchar
+#define OF_CLASSIFIER      uchar
+#define OF_BIAS            uchar
+#define OF_GRAD_HIDDEN     uchar
+#define OF_GRAD_CLASSIFIER uchar
+#define OF_GRAD_BIAS       uchar
+#define SIDE_INPUT         const
+#define SIDE_OUTPUT        /* the kernel may write it */
 
-#define ARRAY_MEMBER(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+#define ARRAY_MEMBER(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
     __global SIDE_##side OF_##type *name;
 
 typedef struct call {
@@ -38,7 +45,7 @@ typedef struct call {
     int live; /* rows side by side that exist: ROWS, but at the end fewer */
 } call;
 
-#define ARRAY_ARGUMENT(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+#define ARRAY_ARGUMENT(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
     __global SIDE_##side OF_##type *name,
 #define CALL_ARGUMENTS \
     const clx_params given, CLXENT_ARRAY_MAP(ARRAY_ARGUMENT) __global uchar *workspace, team_scratch *scratch
@@ -48,9 +55,9 @@ typedef struct call {
  * read inside a branch, and may read it wrong. Mesa has hidden arguments too. So inside a branch no struct is
  * initialized with {0, 0}, and the kernels do not call get_global_id(), log(), log1p() or expm1(), which have
  * tables there. (f64 code may call them: Mesa 22.3 has no f64.) */
-#define PLACE_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) given.at[number],
-#define ARRAY_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) name,
-#define FIELD_OF(type, name)                                                           given.name,
+#define PLACE_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) given.at[number],
+#define ARRAY_OF(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) name,
+#define FIELD_OF(type, name)                                                                given.name,
 #define PARAMS_INIT \
     { {CLXENT_ARRAY_MAP(PLACE_OF)}, CLX_PARAMS_MAP(FIELD_OF) }
 #define CALL_INIT                                                                                 \

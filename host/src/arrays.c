@@ -15,11 +15,38 @@ CLXENT_ARRAY_MAP(IN_ORDER)
 _Static_assert(CLXENT_A_COUNT <= 31, "a bit of an int32 for each array");
 
 /* The columns of the table: what a desc computes. */
-typedef enum column { CE, SOFT, SAVED, NLL, SM, LSM, COLUMNS } column;
+typedef enum column { CE, SOFT, SAVED, NLL, SM, LSM, LIN, COLUMNS } column;
 
-typedef enum shape { CLASSES, ROWS, MATRIX, PADDED, STATES, COUNTS, TOKENS, TARGETS, LOSS, GRADS, ONE } shape;
+typedef enum shape {
+    CLASSES,
+    ROWS,
+    MATRIX,
+    PADDED,
+    STATES,
+    HIDDEN,
+    CLASSIFIER,
+    COUNTS,
+    TOKENS,
+    TARGETS,
+    LOSS,
+    GRADS,
+    ONE
+} shape;
 
-typedef enum element { OF_LOGITS, OF_GRAD, OF_TARGETS, OF_SEGMENT, OF_REAL, OF_I64 } element;
+typedef enum element {
+    OF_LOGITS,
+    OF_GRAD,
+    OF_TARGETS,
+    OF_SEGMENT,
+    OF_HIDDEN,
+    OF_CLASSIFIER,
+    OF_BIAS,
+    OF_GRAD_HIDDEN,
+    OF_GRAD_CLASSIFIER,
+    OF_GRAD_BIAS,
+    OF_REAL,
+    OF_I64
+} element;
 
 static const struct line {
     const char *name;
@@ -30,12 +57,12 @@ static const struct line {
 } lines[] = {
 #define SIDE_INPUT  false
 #define SIDE_OUTPUT true
-#define LINE(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
-    {#name,                                                                        \
-     SIDE_##side,                                                                  \
-     shape,                                                                        \
-     OF_##type,                                                                    \
-     {CLX_##ce, CLX_##soft, CLX_##saved, CLX_##nll, CLX_##sm, CLX_##lsm}},
+#define LINE(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
+    {#name,                                                                             \
+     SIDE_##side,                                                                       \
+     shape,                                                                             \
+     OF_##type,                                                                         \
+     {CLX_##ce, CLX_##soft, CLX_##saved, CLX_##nll, CLX_##sm, CLX_##lsm, CLX_##lin}},
     CLXENT_ARRAY_MAP(LINE)
 #undef LINE
 };
@@ -48,6 +75,8 @@ static column column_of(const clxent_desc *d) {
         return SM;
     case CLXENT_LOG_SOFTMAX:
         return LSM;
+    case CLXENT_LINEAR_CROSS_ENTROPY:
+        return LIN;
     default:
         break;
     }
@@ -111,6 +140,18 @@ clxent_dtype clx_array_dtype(const clxent_desc *d, int array) {
         return d->targets_dtype;
     case OF_SEGMENT:
         return d->segment_dtype;
+    case OF_HIDDEN:
+        return d->hidden_dtype;
+    case OF_CLASSIFIER:
+        return d->classifier_dtype;
+    case OF_BIAS:
+        return d->classifier_bias_dtype;
+    case OF_GRAD_HIDDEN:
+        return d->grad_hidden_dtype;
+    case OF_GRAD_CLASSIFIER:
+        return d->grad_classifier_dtype;
+    case OF_GRAD_BIAS:
+        return d->grad_classifier_bias_dtype;
     case OF_I64:
         return CLXENT_I64;
     default:
@@ -163,7 +204,28 @@ bool clx_matrix_of(const clxent_desc *d, int array, int64_t *stride, int64_t *ou
 
 bool clx_has_rows(const clxent_desc *d, int array) {
     const shape s = shape_of(d, array);
-    return s == ROWS || s == MATRIX || s == PADDED || s == STATES || s == TOKENS;
+    return s == ROWS || s == MATRIX || s == PADDED || s == STATES || s == HIDDEN || s == TOKENS;
+}
+
+int64_t clx_features_stride(const clxent_desc *d, int array) {
+    switch (array) {
+    case CLXENT_A_hidden:
+        return d->hidden_row_stride;
+    case CLXENT_A_classifier:
+        return d->classifier_row_stride;
+    case CLXENT_A_grad_hidden:
+        return d->grad_hidden_row_stride;
+    case CLXENT_A_grad_classifier:
+        return d->grad_classifier_row_stride;
+    default:
+        return 0;
+    }
+}
+
+/* The extent of rows [first, end) of an array with H elements a row. */
+static clx_extent features_extent(const clxent_desc *d, int array, int64_t first, int64_t end) {
+    const int64_t stride = clx_features_stride(d, array);
+    return (clx_extent){first * stride, (end - 1) * stride + d->features};
 }
 
 clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t end) {
@@ -171,6 +233,7 @@ clx_extent clx_extent_of(const clxent_desc *d, int array, int64_t first, int64_t
     if (first == end) return (clx_extent){0, 0};
     if (clx_matrix_of(d, array, &stride, &outer_elements))
         return (clx_extent){first / d->inner * stride, (end / d->inner - 1) * stride + outer_elements};
+    if (shape_of(d, array) == HIDDEN) return features_extent(d, array, first, end);
     if (shape_of(d, array) == STATES)
         return (clx_extent){first * CLXENT_STATE_COLUMNS, end * CLXENT_STATE_COLUMNS};
     if (shape_of(d, array) != TOKENS) return (clx_extent){first, end};
@@ -207,6 +270,8 @@ int64_t clx_array_elements(const clxent_desc *d, int array, int64_t rows) {
     switch (shape_of(d, array)) {
     case CLASSES:
         return d->classes_total;
+    case CLASSIFIER:
+        return features_extent(d, array, 0, d->classes).end;
     case COUNTS:
         return 4;
     case ONE:

@@ -64,6 +64,10 @@ bool clx_has_rows(const clxent_desc *desc, int array);
  * false for other arrays. */
 bool clx_matrix_of(const clxent_desc *desc, int array, int64_t *stride, int64_t *outer_elements);
 
+/* The elements from a row to the next of an array with H elements a row: hidden, classifier and their
+ * gradients. 0 for other arrays. */
+int64_t clx_features_stride(const clxent_desc *desc, int array);
+
 /* Elements [first, end) of an array. */
 typedef struct clx_extent {
     int64_t first, end;

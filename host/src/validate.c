@@ -46,7 +46,7 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d, clxent
         unsigned value, last;
         const char *known;
     } enums[] = {
-        {"op", d->op, CLXENT_LOG_SOFTMAX, CLXENT_OP_MAP(LISTED)},
+        {"op", d->op, CLXENT_LINEAR_CROSS_ENTROPY, CLXENT_OP_MAP(LISTED)},
         {"reduction", d->reduction, CLXENT_NONE, CLXENT_REDUCTION_MAP(LISTED)},
         {"targets", d->targets, CLXENT_TARGETS_NEXT_TOKEN, CLXENT_TARGETS_MAP(LISTED)},
         {"empty_mean", d->empty_mean, CLXENT_EMPTY_MEAN_ZERO, CLXENT_EMPTY_MEAN_MAP(LISTED)},
@@ -55,18 +55,26 @@ static clxent_status check_enums(clxent_error *err, const clxent_desc *d, clxent
         {"grad_dtype", d->grad_dtype, CLXENT_U8, dtypes},
         {"targets_dtype", d->targets_dtype, CLXENT_U8, dtypes},
         {"segment_dtype", d->segment_dtype, CLXENT_U8, dtypes},
+        {"hidden_dtype", d->hidden_dtype, CLXENT_U8, dtypes},
+        {"classifier_dtype", d->classifier_dtype, CLXENT_U8, dtypes},
+        {"classifier_bias_dtype", d->classifier_bias_dtype, CLXENT_U8, dtypes},
+        {"grad_hidden_dtype", d->grad_hidden_dtype, CLXENT_U8, dtypes},
+        {"grad_classifier_dtype", d->grad_classifier_dtype, CLXENT_U8, dtypes},
+        {"grad_classifier_bias_dtype", d->grad_classifier_bias_dtype, CLXENT_U8, dtypes},
     };
     for (size_t i = 0; i < sizeof enums / sizeof enums[0]; i++)
         if (enums[i].value > enums[i].last)
             return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s %u is none of%.*s", enums[i].name, enums[i].value,
                             (int)strlen(enums[i].known) - 1, enums[i].known);
-    const uint32_t flags = CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE | CLXENT_FROM_STATE;
+    const uint32_t flags =
+        CLXENT_ATOMIC | CLXENT_GRAD_FROM_LSE | CLXENT_FROM_STATE | CLXENT_ADD_GRAD_CLASSIFIER;
     if (d->flags & ~flags)
         return clx_fail(
             err, CLXENT_ERR_ARGUMENT,
-            "flags 0x%x has unknown bits; known are CLXENT_ATOMIC 0x%x, CLXENT_GRAD_FROM_LSE 0x%x and "
-            "CLXENT_FROM_STATE 0x%x",
-            d->flags, (unsigned)CLXENT_ATOMIC, (unsigned)CLXENT_GRAD_FROM_LSE, (unsigned)CLXENT_FROM_STATE);
+            "flags 0x%x has unknown bits; known are CLXENT_ATOMIC 0x%x, CLXENT_GRAD_FROM_LSE 0x%x, "
+            "CLXENT_FROM_STATE 0x%x and CLXENT_ADD_GRAD_CLASSIFIER 0x%x",
+            d->flags, (unsigned)CLXENT_ATOMIC, (unsigned)CLXENT_GRAD_FROM_LSE, (unsigned)CLXENT_FROM_STATE,
+            (unsigned)CLXENT_ADD_GRAD_CLASSIFIER);
     if (d->reserved_ != 0)
         return clx_fail(err, CLXENT_ERR_ARGUMENT, "reserved_ is %d, must be 0", d->reserved_);
     if (d->use_ignore_index != 0 && d->use_ignore_index != 1)
@@ -250,12 +258,102 @@ static clxent_status check_outputs(clxent_error *err, const clxent_desc *d) {
     return CLXENT_OK;
 }
 
+/* Refuses what only linear cross entropy has, or what it does not have, and resolves its defaults. */
+static clxent_status check_linear(clxent_error *err, clxent_desc *d) {
+    const bool linear = d->op == CLXENT_LINEAR_CROSS_ENTROPY;
+    const char *op = clxent_op_name(d->op);
+    struct {
+        const char *name;
+        clxent_dtype *dtype;
+        const clxent_dtype *as; /* its default */
+    } dtypes[] = {
+        {"hidden_dtype", &d->hidden_dtype, NULL},
+        {"classifier_dtype", &d->classifier_dtype, &d->hidden_dtype},
+        {"classifier_bias_dtype", &d->classifier_bias_dtype, &d->classifier_dtype},
+        {"grad_hidden_dtype", &d->grad_hidden_dtype, &d->hidden_dtype},
+        {"grad_classifier_dtype", &d->grad_classifier_dtype, &d->classifier_dtype},
+        {"grad_classifier_bias_dtype", &d->grad_classifier_bias_dtype, &d->classifier_bias_dtype},
+    };
+    struct {
+        const char *name;
+        int64_t *stride, rows;
+    } strides[] = {
+        {"hidden_row_stride", &d->hidden_row_stride, d->rows},
+        {"classifier_row_stride", &d->classifier_row_stride, d->classes},
+        {"grad_hidden_row_stride", &d->grad_hidden_row_stride, d->rows},
+        {"grad_classifier_row_stride", &d->grad_classifier_row_stride, d->classes},
+    };
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        clxent_dtype *dtype = dtypes[i].dtype;
+        if (!linear && *dtype != CLXENT_DTYPE_DEFAULT)
+            return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "%s %s: %s does not take it, must be default",
+                            dtypes[i].name, clxent_dtype_name(*dtype), op);
+        if (!linear) continue;
+        if (*dtype == CLXENT_DTYPE_DEFAULT) *dtype = dtypes[i].as ? *dtypes[i].as : CLXENT_F32;
+        if (!is_float(*dtype) || *dtype == CLXENT_F64)
+            return clx_fail(err, CLXENT_ERR_DTYPE, "%s %s: %s takes f32, f16 and bf16", dtypes[i].name,
+                            clxent_dtype_name(*dtype), op);
+    }
+    if (!linear && d->features != 0)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "features %" PRId64 ": %s does not take it, must be 0",
+                        d->features, op);
+    if (linear && (d->features < 1 || d->features > INT32_MAX))
+        return clx_fail(err, CLXENT_ERR_SHAPE, "features %" PRId64 " is not in [1, %d]", d->features,
+                        INT32_MAX);
+    for (size_t i = 0; i < sizeof strides / sizeof strides[0]; i++) {
+        int64_t *stride = strides[i].stride, end = 0;
+        if (!linear && *stride != 0)
+            return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "%s %" PRId64 ": %s does not take it, must be 0",
+                            strides[i].name, *stride, op);
+        if (*stride == 0) *stride = d->features;
+        if (*stride < d->features || *stride > INT32_MAX)
+            return clx_fail(err, CLXENT_ERR_SHAPE, "%s %" PRId64 " is not 0 or in [features %" PRId64 ", %d]",
+                            strides[i].name, *stride, d->features, INT32_MAX);
+        if (__builtin_mul_overflow(strides[i].rows, *stride, &end) || end > MOST_ELEMENTS)
+            return clx_fail(err, CLXENT_ERR_SHAPE,
+                            "%s %" PRId64 " times %" PRId64 " rows overflows: more than %" PRId64 " elements",
+                            strides[i].name, *stride, strides[i].rows, MOST_ELEMENTS);
+    }
+    if (!linear && d->workspace_bytes != 0)
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "workspace_bytes %" PRIu64 ": %s does not take it, must be 0", d->workspace_bytes,
+                        op);
+    if (!linear) return CLXENT_OK;
+    const struct {
+        const char *name;
+        int64_t value, wanted;
+    } fields[] = {
+        {"inner", d->inner, 1},
+        {"classes_padded", d->classes_padded, d->classes},
+        {"row_stride", d->row_stride, d->classes},
+        {"grad_row_stride", d->grad_row_stride, d->classes},
+        {"targets_row_stride", d->targets_row_stride, d->classes},
+        {"log_probs_row_stride", d->log_probs_row_stride, d->classes},
+        {"grad_output_row_stride", d->grad_output_row_stride, d->classes},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (fields[i].value != fields[i].wanted)
+            return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                            "%s %" PRId64 ": %s stores no logits and does not take it, must be %d",
+                            fields[i].name, fields[i].value, op, i == 0);
+    if (d->logits_dtype != CLXENT_F32 || d->grad_dtype != CLXENT_F32)
+        return clx_fail(
+            err, CLXENT_ERR_UNSUPPORTED,
+            "logits_dtype %s, grad_dtype %s: %s stores no logits and does not take them, must be default",
+            clxent_dtype_name(d->logits_dtype), clxent_dtype_name(d->grad_dtype), op);
+    if (d->rows > INT32_MAX)
+        return clx_fail(err, CLXENT_ERR_SHAPE, "rows %" PRId64 " of %s is more than %d", d->rows, op,
+                        INT32_MAX);
+    return CLXENT_OK;
+}
+
 /* Refuses options that an operation does not have. */
 static clxent_status check_combination(clxent_error *err, const clxent_device_info *device,
                                        const clxent_desc *d) {
     const char *op = clxent_op_name(d->op);
     const bool softmax = clx_is_softmax(d);
-    const bool plain = d->op != CLXENT_CROSS_ENTROPY;
+    const bool linear = d->op == CLXENT_LINEAR_CROSS_ENTROPY;
+    const bool plain = d->op != CLXENT_CROSS_ENTROPY && !linear;
     if (plain && d->targets != CLXENT_TARGETS_CLASS)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "targets %s: %s takes class only",
                         clxent_targets_name(d->targets), op);
@@ -271,17 +369,27 @@ static clxent_status check_combination(clxent_error *err, const clxent_device_in
     if (d->op == CLXENT_NLL && d->logit_scale != 1)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED, "logit_scale %g: nll does not take it, must be 1",
                         d->logit_scale);
-    if (plain && (d->flags & CLXENT_GRAD_FROM_LSE))
+    if (linear && d->targets == CLXENT_TARGETS_PROBABILITY)
+        return clx_fail(
+            err, CLXENT_ERR_UNSUPPORTED,
+            "targets probability: %s takes class numbers; an (N,C) array of probabilities would be as "
+            "large as the logits that it does not store",
+            op);
+    if ((plain || linear) && (d->flags & CLXENT_GRAD_FROM_LSE))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "flags 0x%x has CLXENT_GRAD_FROM_LSE: it is for cross-entropy, not %s", d->flags, op);
-    if (plain && (d->flags & CLXENT_FROM_STATE))
+    if ((plain || linear) && (d->flags & CLXENT_FROM_STATE))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "flags 0x%x has CLXENT_FROM_STATE: it is for cross-entropy, not %s", d->flags, op);
     if ((d->flags & CLXENT_FROM_STATE) && (d->flags & CLXENT_GRAD_FROM_LSE))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "flags 0x%x has CLXENT_FROM_STATE and CLXENT_GRAD_FROM_LSE: a state has the lse",
                         d->flags);
-    if ((plain || (d->flags & CLXENT_GRAD_FROM_LSE)) && d->classes < d->classes_total)
+    if (!linear && (d->flags & CLXENT_ADD_GRAD_CLASSIFIER))
+        return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
+                        "flags 0x%x has CLXENT_ADD_GRAD_CLASSIFIER: it is for linear-cross-entropy, not %s",
+                        d->flags, op);
+    if ((plain || linear || (d->flags & CLXENT_GRAD_FROM_LSE)) && d->classes < d->classes_total)
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "classes %" PRId64 " of classes_total %" PRId64 ": %s takes no slice", d->classes,
                         d->classes_total, clx_op_text(d));
@@ -376,6 +484,7 @@ clxent_status clx_resolve_desc(clxent_ctx *ctx, const clxent_desc *in, clxent_sc
 
     if ((status = check_dtypes(err, &ctx->info, &d)) != CLXENT_OK) return status;
     if ((status = check_shape(err, &d)) != CLXENT_OK) return status;
+    if ((status = check_linear(err, &d)) != CLXENT_OK) return status;
     if ((status = check_tokens(err, &d)) != CLXENT_OK) return status;
     if ((status = clx_check_scalars(err, &d, &scalars)) != CLXENT_OK) return status;
     if ((status = check_combination(err, &ctx->info, &d)) != CLXENT_OK) return status;

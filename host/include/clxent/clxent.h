@@ -180,7 +180,10 @@ CLXENT_API clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arra
     X(1, NLL, "nll")                     /* -log_probs[y], its gradient by the log-probabilities */ \
     X(2, SOFTMAX, "softmax")             /* probs = p; grad = p_c (g_c - sum_k g_k p_k), g an (N,C) \
                                           * grad_output */                                          \
-    X(3, LOG_SOFTMAX, "log-softmax")     /* log_probs = z - lse; grad = g_c - p_c sum_k g_k */
+    X(3, LOG_SOFTMAX, "log-softmax")     /* log_probs = z - lse; grad = g_c - p_c sum_k g_k */      \
+    X(4, LINEAR_CROSS_ENTROPY,                                                                      \
+      "linear-cross-entropy") /* cross entropy of an output layer's logits x = hidden               \
+                               * classifier^T + classifier_bias, never stored */
 typedef enum clxent_op { CLXENT_OP_MAP(CLXENT_ENUM_) } clxent_op;
 
 /* X(value, name, text, bytes, kind) */
@@ -242,14 +245,17 @@ enum {
     CLXENT_GRAD_FROM_LSE = 1u << 1,
     /* A cross-entropy plan that takes `state` as an input: the sums of each row over all classes. See
      * clxent_merge_states(). */
-    CLXENT_FROM_STATE = 1u << 2
+    CLXENT_FROM_STATE = 1u << 2,
+    /* A linear cross-entropy plan that adds grad_classifier and grad_classifier_bias to what these arrays
+     * hold (gradient accumulation, tied embeddings), instead of overwriting them. */
+    CLXENT_ADD_GRAD_CLASSIFIER = 1u << 3
 };
 
 /* Bits of clxent_desc.outputs: CLXENT_OUT_LOSS for the member `loss` of clxent_arrays, CLXENT_OUT_ROW_LOSS
  * for row_loss, and so on for each output there. */
 #define CLXENT_INPUT_BIT_(number, NAME)
 #define CLXENT_OUTPUT_BIT_(number, NAME) CLXENT_OUT_##NAME = 1u << (number),
-#define CLXENT_OUT_BIT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+#define CLXENT_OUT_BIT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
     CLXENT_##side##_BIT_(number, NAME)
 enum { CLXENT_ARRAY_MAP(CLXENT_OUT_BIT_) };
 
@@ -314,6 +320,26 @@ struct clxent_desc {
                              * in [1.2e-38, 8.3e37], for f64 in [2.3e-308, 4.3e307]. */
     double logit_scale;     /* > 0: multiplies x first (1/temperature) */
     double grad_output;     /* multiplies the gradient */
+
+    /* Linear cross entropy: hidden (N,H), classifier (C,H), classifier_bias (C). These types are f32, f16 or
+     * bf16, in any mix. Sums are in f32, and each gradient is rounded to its type once, at its end. */
+    int64_t features;                   /* H, 1 to 2^31 - 1 */
+    clxent_dtype hidden_dtype;          /* default: f32 */
+    clxent_dtype classifier_dtype;      /* default: the type of hidden */
+    clxent_dtype classifier_bias_dtype; /* default: the type of classifier */
+    clxent_dtype grad_hidden_dtype;     /* default of the three: the type of what it is the gradient of */
+    clxent_dtype grad_classifier_dtype;
+    clxent_dtype grad_classifier_bias_dtype;
+    int64_t hidden_row_stride; /* elements from a row to the next; 0: dense, H */
+    int64_t classifier_row_stride;
+    int64_t grad_hidden_row_stride;
+    int64_t grad_classifier_row_stride;
+    /* The most bytes of device memory for a call's blocks of logits, of hidden states and of the classifier;
+     * 0: 64 MiB. A call needs 8 to 12 bytes a row more, for the order of the rows and their losses
+     * (clxent_workspace_bytes() has the sum). More memory means fewer and larger products. It changes the
+     * last bits of results, never their bounds. A plan whose workspace is too small is refused, with the
+     * least number of bytes that is enough. */
+    uint64_t workspace_bytes;
 };
 
 /* The macro and the function set the same values: struct_size, inner = 1, logit_scale = 1, grad_output = 1,
@@ -322,7 +348,9 @@ struct clxent_desc {
     {                                                                                                        \
         sizeof(clxent_desc), CLXENT_CROSS_ENTROPY, CLXENT_MEAN, CLXENT_TARGETS_CLASS, CLXENT_EMPTY_MEAN_NAN, \
             0, 0, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, 0, \
-            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0                             \
+            0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 1.0, 1.0, 0, CLXENT_DTYPE_DEFAULT,   \
+            CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT, CLXENT_DTYPE_DEFAULT,          \
+            CLXENT_DTYPE_DEFAULT, 0, 0, 0, 0, 0                                                              \
     }
 CLXENT_API void clxent_desc_init_sized(clxent_desc *out, size_t struct_size);
 CLXENT_INLINE_INIT_(desc)
@@ -401,8 +429,16 @@ struct clxent_arrays {
     clxent_array state;        /* (N, CLXENT_STATE_COLUMNS) real: a summary of each row over these classes;
                                 * clxent_arrays.h has the columns. Cross entropy only.
                                 * clxent_desc.outputs must name it. An input with CLXENT_FROM_STATE. */
+
+    /* linear cross entropy only */
+    clxent_array hidden;               /* (N,H) hidden_dtype, an input */
+    clxent_array classifier;           /* (C,H) classifier_dtype, an input: the output layer's weights */
+    clxent_array classifier_bias;      /* (C) classifier_bias_dtype, an optional input; -inf masks a class */
+    clxent_array grad_hidden;          /* (N,H): the gradient by hidden; 0 for a row that is not counted */
+    clxent_array grad_classifier;      /* (C,H): the gradient by classifier */
+    clxent_array grad_classifier_bias; /* (C): the gradient by classifier_bias */
 };
-#define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) {NULL, 0},
+#define CLXENT_ABSENT_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) {NULL, 0},
 #define CLXENT_ARRAYS_INIT \
     { sizeof(clxent_arrays), CLXENT_ALL_ROWS, NULL, CLXENT_ARRAY_MAP(CLXENT_ABSENT_) }
 CLXENT_API void clxent_arrays_init_sized(clxent_arrays *out, size_t struct_size);

@@ -10,44 +10,52 @@
 #define CLXENT_CLXENT_ARRAYS_H
 
 /* clang-format off */
-/* X(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm)
+/* X(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin)
  *
  * number  of the array; the bit of an output is 1 << number. A new array takes the next number, at the end.
  * side    INPUT, or OUTPUT: the kernels may write it, and clxent_desc.outputs can name it.
  * shape   CLASSES (classes_total), ROWS (N), MATRIX (N,C), PADDED (N, classes_padded), COUNTS 4 numbers,
- *         STATES (N, CLXENT_STATE_COLUMNS), TOKENS the tokens' shape; TARGETS by clxent_desc.targets;
- *         LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax (N,C).
- * type    LOGITS, GRAD, TARGETS, SEGMENT: the desc's type of that name; REAL f32, or f64 with f64 logits; I64.
+ *         STATES (N, CLXENT_STATE_COLUMNS), HIDDEN (N,H), CLASSIFIER (C,H), TOKENS the tokens' shape; TARGETS
+ *         by clxent_desc.targets; LOSS (N) for reduction none, else 1 element; GRADS likewise, for a softmax
+ *         (N,C).
+ * type    LOGITS, GRAD, TARGETS, SEGMENT, HIDDEN, CLASSIFIER, BIAS, GRAD_HIDDEN, GRAD_CLASSIFIER, GRAD_BIAS:
+ *         the desc's type of that name; REAL f32, or f64 with f64 logits; I64.
  *
  * Each further column is an operation: cross-entropy; cross-entropy with probability targets; cross-entropy
- * from a saved lse; nll; softmax; log-softmax. TAKE: it needs the array. GRAD: it needs the array for `grad`.
- * MAY: it takes the array if there is one. GIVE: it computes the array. NO: it refuses the array. (With
- * CLXENT_FROM_STATE cross-entropy takes the state.) */
+ * from a saved lse; nll; softmax; log-softmax; linear cross-entropy. TAKE: it needs the array. GRAD: it needs
+ * the array for `grad`. MAY: it takes the array if there is one. GIVE: it computes the array. NO: it refuses
+ * the array. (With CLXENT_FROM_STATE cross-entropy takes the state.) */
 #define CLXENT_ARRAY_MAP(X) \
-    /*  name          NAME          side    shape    type     ce    soft  saved nll   sm    lsm */ \
-    X(0,  logits,       LOGITS,       INPUT,  MATRIX,  LOGITS,  TAKE, TAKE, TAKE, NO,   TAKE, TAKE) \
-    X(1,  targets,      TARGETS,      INPUT,  TARGETS, TARGETS, TAKE, TAKE, TAKE, TAKE, NO,   NO)   \
-    X(2,  class_weight, CLASS_WEIGHT, INPUT,  CLASSES, REAL,    MAY,  MAY,  MAY,  MAY,  NO,   NO)   \
-    X(3,  row_weight,   ROW_WEIGHT,   INPUT,  ROWS,    REAL,    MAY,  MAY,  MAY,  NO,   NO,   NO)   \
-    X(4,  segment,      SEGMENT,      INPUT,  TOKENS,  SEGMENT, MAY,  MAY,  MAY,  MAY,  NO,   NO)   \
-    X(5,  grad_output,  GRAD_OUTPUT,  INPUT,  GRADS,   REAL,    MAY,  MAY,  MAY,  MAY,  GRAD, GRAD) \
-    X(6,  loss,         LOSS,         OUTPUT, LOSS,    REAL,    GIVE, GIVE, NO,   GIVE, NO,   NO)   \
-    X(7,  row_loss,     ROW_LOSS,     OUTPUT, ROWS,    REAL,    GIVE, GIVE, NO,   GIVE, NO,   NO)   \
-    X(8,  log_prob,     LOG_PROB,     OUTPUT, ROWS,    REAL,    GIVE, NO,   NO,   GIVE, NO,   NO)   \
-    X(9,  lse,          LSE,          OUTPUT, ROWS,    REAL,    GIVE, GIVE, TAKE, NO,   GIVE, GIVE) \
-    X(10, lse_residual, LSE_RESIDUAL, OUTPUT, ROWS,    REAL,    GIVE, GIVE, MAY,  NO,   GIVE, GIVE) \
-    X(11, argmax,       ARGMAX,       OUTPUT, ROWS,    I64,     GIVE, GIVE, NO,   NO,   GIVE, GIVE) \
-    X(12, rank,         RANK,         OUTPUT, ROWS,    I64,     GIVE, NO,   NO,   NO,   NO,   NO)   \
-    X(13, entropy,      ENTROPY,      OUTPUT, ROWS,    REAL,    GIVE, GIVE, NO,   NO,   GIVE, GIVE) \
-    X(14, log_probs,    LOG_PROBS,    OUTPUT, MATRIX,  REAL,    GIVE, GIVE, NO,   TAKE, GIVE, GIVE) \
-    X(15, probs,        PROBS,        OUTPUT, MATRIX,  REAL,    NO,   NO,   NO,   NO,   GIVE, NO)   \
-    X(16, grad,         GRAD,         OUTPUT, PADDED,  GRAD,    GIVE, GIVE, GIVE, GIVE, GIVE, GIVE) \
-    X(17, counts,       COUNTS,       OUTPUT, COUNTS,  I64,     GIVE, GIVE, GIVE, GIVE, NO,   NO)   \
-    X(18, state,        STATE,        OUTPUT, STATES,  REAL,    GIVE, GIVE, NO,   NO,   NO,   NO)
+    /*  name                  NAME                  side    shape       type             ce    soft  saved nll   sm    lsm   lin */ \
+    X(0,  logits,               LOGITS,               INPUT,  MATRIX,     LOGITS,          TAKE, TAKE, TAKE, NO,   TAKE, TAKE, NO)   \
+    X(1,  targets,              TARGETS,              INPUT,  TARGETS,    TARGETS,         TAKE, TAKE, TAKE, TAKE, NO,   NO,   TAKE) \
+    X(2,  class_weight,         CLASS_WEIGHT,         INPUT,  CLASSES,    REAL,            MAY,  MAY,  MAY,  MAY,  NO,   NO,   MAY)  \
+    X(3,  row_weight,           ROW_WEIGHT,           INPUT,  ROWS,       REAL,            MAY,  MAY,  MAY,  NO,   NO,   NO,   MAY)  \
+    X(4,  segment,              SEGMENT,              INPUT,  TOKENS,     SEGMENT,         MAY,  MAY,  MAY,  MAY,  NO,   NO,   MAY)  \
+    X(5,  grad_output,          GRAD_OUTPUT,          INPUT,  GRADS,      REAL,            MAY,  MAY,  MAY,  MAY,  GRAD, GRAD, MAY)  \
+    X(6,  loss,                 LOSS,                 OUTPUT, LOSS,       REAL,            GIVE, GIVE, NO,   GIVE, NO,   NO,   GIVE) \
+    X(7,  row_loss,             ROW_LOSS,             OUTPUT, ROWS,       REAL,            GIVE, GIVE, NO,   GIVE, NO,   NO,   GIVE) \
+    X(8,  log_prob,             LOG_PROB,             OUTPUT, ROWS,       REAL,            GIVE, NO,   NO,   GIVE, NO,   NO,   GIVE) \
+    X(9,  lse,                  LSE,                  OUTPUT, ROWS,       REAL,            GIVE, GIVE, TAKE, NO,   GIVE, GIVE, GIVE) \
+    X(10, lse_residual,         LSE_RESIDUAL,         OUTPUT, ROWS,       REAL,            GIVE, GIVE, MAY,  NO,   GIVE, GIVE, GIVE) \
+    X(11, argmax,               ARGMAX,               OUTPUT, ROWS,       I64,             GIVE, GIVE, NO,   NO,   GIVE, GIVE, GIVE) \
+    X(12, rank,                 RANK,                 OUTPUT, ROWS,       I64,             GIVE, NO,   NO,   NO,   NO,   NO,   GIVE) \
+    X(13, entropy,              ENTROPY,              OUTPUT, ROWS,       REAL,            GIVE, GIVE, NO,   NO,   GIVE, GIVE, GIVE) \
+    X(14, log_probs,            LOG_PROBS,            OUTPUT, MATRIX,     REAL,            GIVE, GIVE, NO,   TAKE, GIVE, GIVE, NO)   \
+    X(15, probs,                PROBS,                OUTPUT, MATRIX,     REAL,            NO,   NO,   NO,   NO,   GIVE, NO,   NO)   \
+    X(16, grad,                 GRAD,                 OUTPUT, PADDED,     GRAD,            GIVE, GIVE, GIVE, GIVE, GIVE, GIVE, NO)   \
+    X(17, counts,               COUNTS,               OUTPUT, COUNTS,     I64,             GIVE, GIVE, GIVE, GIVE, NO,   NO,   GIVE) \
+    X(18, state,                STATE,                OUTPUT, STATES,     REAL,            GIVE, GIVE, NO,   NO,   NO,   NO,   NO)   \
+    X(19, hidden,               HIDDEN,               INPUT,  HIDDEN,     HIDDEN,          NO,   NO,   NO,   NO,   NO,   NO,   TAKE) \
+    X(20, classifier,           CLASSIFIER,           INPUT,  CLASSIFIER, CLASSIFIER,      NO,   NO,   NO,   NO,   NO,   NO,   TAKE) \
+    X(21, classifier_bias,      CLASSIFIER_BIAS,      INPUT,  CLASSES,    BIAS,            NO,   NO,   NO,   NO,   NO,   NO,   MAY)  \
+    X(22, grad_hidden,          GRAD_HIDDEN,          OUTPUT, HIDDEN,     GRAD_HIDDEN,     NO,   NO,   NO,   NO,   NO,   NO,   GIVE) \
+    X(23, grad_classifier,      GRAD_CLASSIFIER,      OUTPUT, CLASSIFIER, GRAD_CLASSIFIER, NO,   NO,   NO,   NO,   NO,   NO,   GIVE) \
+    X(24, grad_classifier_bias, GRAD_CLASSIFIER_BIAS, OUTPUT, CLASSES,    GRAD_BIAS,       NO,   NO,   NO,   NO,   NO,   NO,   GIVE)
 /* clang-format on */
 
 /* The numbers of the arrays, CLXENT_A_logits and so on, and how many there are. */
-#define CLXENT_NUMBER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+#define CLXENT_NUMBER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
     CLXENT_A_##name = number,
 enum { CLXENT_ARRAY_MAP(CLXENT_NUMBER_) CLXENT_A_COUNT };
 

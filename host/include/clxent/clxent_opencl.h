@@ -39,7 +39,7 @@ typedef struct clxent_buffer {
 
 /* The buffers of one call. After `workspace` come the members of clxent_arrays (logits, targets, ..., state),
  * with the same rules. */
-#define CLXENT_BUFFER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm) \
+#define CLXENT_BUFFER_(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
     clxent_buffer name;
 typedef struct clxent_buffers {
     size_t struct_size;
@@ -128,6 +128,56 @@ CLXENT_API clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const cl
                                                      int64_t rows, size_t count, clxent_buffer states,
                                                      clxent_buffer out, cl_uint n_wait, const cl_event *wait,
                                                      cl_event *event);
+
+/* ---------------------------------------------------------------- matrix products --------------------- */
+
+/* A matrix of a product. Element (i, j) of the stored matrix is element i * row_stride + j behind the
+ * buffer's offset. */
+typedef struct clxent_matrix {
+    clxent_buffer buffer;
+    int64_t row_stride;
+    int32_t transposed; /* 1: the product takes the transpose of the stored matrix */
+    int32_t reserved_;
+} clxent_matrix;
+
+/* c = a b + beta c, with a (m,k), b (k,n) and c (m,n), all f32; c is not transposed. m, n and k are at least
+ * 1. beta is 0 or 1; with 0 the product only writes c, and what c held does not matter.
+ *
+ * A call of linear cross entropy leaves out the rows that do not count. How many count is known on the device
+ * alone: row_count holds that number, an int32. Of the dimension `counted` ('m' or 'k') only the indices
+ * below max(0, min(row_count - first_row, that dimension)) exist. The product need not write the rows of c
+ * that do not exist, and must not read the rows of a and b that do not exist. When no index of k exists, the
+ * product is 0. */
+typedef struct clxent_product {
+    size_t struct_size;
+    int64_t m, n, k;
+    clxent_matrix a, b, c;
+    float beta;
+    int32_t counted; /* 'm', 'k', or 0: all indices exist, and row_count is absent */
+    int64_t first_row;
+    clxent_buffer row_count;
+} clxent_product;
+
+/* Who computes matrix products. `enqueue` enqueues a product on the queue, behind the events of `wait`; it
+ * sets *event, when event is not NULL, to an event that completes with the product. It does not block. On an
+ * in-order queue n_wait may be 0. It returns CLXENT_OK, or a status that the call of clxent then returns. */
+typedef struct clxent_gemm {
+    size_t struct_size;
+    const char *name; /* for messages; not NULL */
+    clxent_status (*enqueue)(void *user, cl_command_queue queue, const clxent_product *product,
+                             cl_uint n_wait, const cl_event *wait, cl_event *event);
+    void *user;
+    /* 1: enqueue() heeds row_count. 0: it takes all rows, and the library sets `counted` to 0, and rows that
+     * do not count to 0 in a and b. Then rows that do not count cost as much as others. */
+    int32_t heeds_row_count;
+} clxent_gemm;
+#define CLXENT_GEMM_INIT \
+    { sizeof(clxent_gemm), NULL, NULL, NULL, 0 }
+
+/* Sets who computes the products of the plans that the context creates from now on. The library copies the
+ * struct; what `name` and `user` point to must live as long as these plans. NULL: the library chooses again,
+ * as clxent_ctx_options.gemm says. ERR_ARGUMENT. */
+CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm);
 
 /* Bytes of scratch that a call of all the plan's rows needs.
  * ERR_ARGUMENT. ERR_MEMORY: a size_t of 32 bits does not hold that number. */
