@@ -11,22 +11,24 @@
 #include "gemm_provider.h"
 #include "structs.h"
 
-enum { AUTO, OPENBLAS, OWN };
+enum { AUTO, CLBLAST, OPENBLAS, OWN };
 
 static const struct provider {
     const char *name;
     clxent_status (*open)(clxent_ctx *ctx, clx_gemm *out);
 } providers[] = {
     [AUTO] = {"auto", NULL},
+    [CLBLAST] = {"clblast", clx_gemm_open_clblast},
     [OPENBLAS] = {"openblas", clx_gemm_open_openblas},
     [OWN] = {"clxent", clx_gemm_open_clxent},
 };
 enum { PROVIDERS = sizeof providers / sizeof *providers };
-#define NAMES "\"auto\", \"openblas\" or \"clxent\""
+#define NAMES "\"auto\", \"clblast\", \"openblas\" or \"clxent\""
 
 /* The library that computes products best on the device; OWN: there is none. */
 static int best_for(const clxent_ctx *ctx) {
-    return ctx->info.type == CLXENT_DEVICE_CPU ? OPENBLAS : OWN;
+    if (ctx->info.type == CLXENT_DEVICE_CPU) return OPENBLAS;
+    return ctx->info.type == CLXENT_DEVICE_GPU && !ctx->facts.loses_events ? CLBLAST : OWN;
 }
 
 /* ---------------------------------------------------------------- for the providers ------------------- */

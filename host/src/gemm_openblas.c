@@ -293,13 +293,6 @@ static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_pr
 
 /* ---------------------------------------------------------------- the provider ------------------------ */
 
-static bool runs_native_kernels(const clxent_ctx *ctx) {
-    cl_device_exec_capabilities has = 0;
-    const cl_int code =
-        ctx->cl.GetDeviceInfo(ctx->device, CL_DEVICE_EXECUTION_CAPABILITIES, sizeof has, &has, NULL);
-    return code == CL_SUCCESS && (has & CL_EXEC_NATIVE_KERNEL) && ctx->info.type == CLXENT_DEVICE_CPU;
-}
-
 static void close_openblas(clxent_ctx *ctx, void *user) {
     openblas *o = user;
     if (o->addresses && clx_can_release()) ctx->cl.ReleaseMemObject(o->addresses);
@@ -307,7 +300,12 @@ static void close_openblas(clxent_ctx *ctx, void *user) {
 }
 
 clxent_status clx_gemm_open_openblas(clxent_ctx *ctx, clx_gemm *out) {
-    if (!runs_native_kernels(ctx))
+    cl_device_exec_capabilities has = 0;
+    const cl_int code =
+        ctx->cl.GetDeviceInfo(ctx->device, CL_DEVICE_EXECUTION_CAPABILITIES, sizeof has, &has, NULL);
+    if (code != CL_SUCCESS)
+        return clx_fail_cl(&ctx->error, code, "clGetDeviceInfo(CL_DEVICE_EXECUTION_CAPABILITIES)");
+    if (ctx->info.type != CLXENT_DEVICE_CPU || !(has & CL_EXEC_NATIVE_KERNEL))
         return clx_gemm_lacks(out, "\"%s\" is no CPU that runs native kernels (CL_EXEC_NATIVE_KERNEL)",
                               ctx->info.name);
     blas functions;

@@ -18,6 +18,7 @@ typedef struct clx_gemm {
  * machine or the device does not have it; then `why` has the reason and the cure, and the context's error is
  * not set. Any other failure is the context's error. */
 clxent_status clx_gemm_open_clxent(clxent_ctx *ctx, clx_gemm *out);
+clxent_status clx_gemm_open_clblast(clxent_ctx *ctx, clx_gemm *out);
 clxent_status clx_gemm_open_openblas(clxent_ctx *ctx, clx_gemm *out);
 
 /* Says why the provider is not there, and returns ERR_UNSUPPORTED. */
