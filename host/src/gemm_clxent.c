@@ -19,7 +19,7 @@ typedef struct own {
 static int side_of(const clxent_ctx *ctx, const clx_kernel *kernel) {
     if (ctx->facts.runs_rows_in_vectors) return 0;
     int side = CLX_PRODUCT_MOST_SIDE;
-    while (side > 1 && ((size_t)(side * side) > kernel->work_group_limit ||
+    while (side > 1 && ((size_t)side * (size_t)side > kernel->work_group_limit ||
                         (uint64_t)CLX_PRODUCT_SCRATCH_BYTES(side) > ctx->info.local_memory_bytes))
         side /= 2;
     return side;
@@ -57,12 +57,12 @@ static clxent_status check_loops(const own *o, int64_t k, clxent_error *err) {
     if (limit == 0 || o->side == 0) return CLXENT_OK;
     const uint64_t steps = ((uint64_t)k + CLX_PRODUCT_DEPTH - 1) / CLX_PRODUCT_DEPTH;
     const uint64_t in_step = 1 + CLX_PRODUCT_DEPTH + 2 * CLX_PRODUCT_EACH * CLX_PRODUCT_DEPTH / o->side;
-    if (steps * in_step <= limit) return CLXENT_OK;
+    const unsigned long long iterations = steps * in_step;
+    if (iterations <= limit) return CLXENT_OK;
     return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                     "a matrix product over %lld indices takes up to %llu loop iterations a work-item, and "
                     "\"%s\" leaves a loop after %llu",
-                    (long long)k, (unsigned long long)(steps * in_step), o->ctx->info.name,
-                    (unsigned long long)limit);
+                    (long long)k, iterations, o->ctx->info.name, (unsigned long long)limit);
 }
 
 static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_product *product,
@@ -90,7 +90,7 @@ static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_pr
     const int64_t rows = o->side ? CLX_PRODUCT_EACH * o->side : CLX_PRODUCT_CPU_ROWS;
     const int64_t columns = o->side ? CLX_PRODUCT_EACH * o->side : CLX_PRODUCT_CPU_COLUMNS;
     const int64_t groups = ((product->m + rows - 1) / rows) * ((product->n + columns - 1) / columns);
-    const size_t local_size = o->side ? (size_t)(o->side * o->side) : 1;
+    const size_t local_size = o->side ? (size_t)o->side * (size_t)o->side : 1;
     const size_t global_size = (size_t)groups * local_size;
     code = cl->EnqueueNDRangeKernel(queue, kernel, 1, NULL, &global_size, &local_size, n_wait,
                                     n_wait ? wait : NULL, event);

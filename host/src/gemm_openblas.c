@@ -78,29 +78,34 @@ static bool has_value(const char *variable) {
     return value != NULL && *value != '\0';
 }
 
-/* Loads the library with CORE_VARIABLE set to `core`. Other threads may read the environment meanwhile, and
- * setenv() may move it under their hands. So they see either of two lists that both stay as they are: the old
- * one, and a copy with one variable more. The copy is never freed. */
-static void *load_with_core(const char *name, const char *core) {
+/* Loads the library with CORE_VARIABLE set to `core`; *loaded NULL: see dlerror(). Other threads may read the
+ * environment meanwhile, and setenv() may move it under their hands. So they see either of two lists that
+ * both stay as they are: the old one, and a copy with one variable more. The copy is never freed. */
+static clxent_status load_with_core(const char *name, const char *core, void **loaded, clxent_error *err) {
+    static char **copy, variable[64];
 #ifdef __linux__
     extern char **environ;
-    static char **copy, variable[64];
     char **const before = environ;
     size_t count = 0;
     while (before && before[count]) count++;
-    if (copy == NULL && (copy = malloc((count + 2) * sizeof *copy)) != NULL) { /* once in a process */
+    if (copy == NULL) { /* once in a process */
+        copy = malloc((count + 2) * sizeof *copy);
+        if (copy == NULL)
+            return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for a copy of the environment");
         snprintf(variable, sizeof variable, CORE_VARIABLE "=%s", core);
         if (count > 0) memcpy(copy, before, count * sizeof *copy);
         copy[count] = variable;
         copy[count + 1] = NULL;
         environ = copy;
-        void *loaded = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+        *loaded = dlopen(name, RTLD_NOW | RTLD_LOCAL);
         if (environ == copy) environ = before; /* else another thread has made a list of its own from it */
-        return loaded;
+        return CLXENT_OK;
     }
+#else
+    (void)copy, (void)variable, (void)core, (void)err;
 #endif
-    (void)core;
-    return dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    *loaded = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    return CLXENT_OK;
 }
 
 static bool is_loaded(const char *name) {
@@ -121,7 +126,7 @@ static bool find_entries(void *loaded, blas *out) {
 
 /* Loads the library. `own` is false if the process had it before: then its settings are the program's. The
  * caller holds the lock, so a library that was just loaded for its kernels' name can be closed again. */
-static clxent_status load(blas *out, bool *own, clx_gemm *gemm) {
+static clxent_status load(blas *out, bool *own, clx_gemm *gemm, clxent_error *err) {
     const char *name = clx_gemm_library_name(&library);
     *own = !is_loaded(name);
     void *loaded = dlopen(name, RTLD_NOW | RTLD_LOCAL);
@@ -134,7 +139,8 @@ static clxent_status load(blas *out, bool *own, clx_gemm *gemm) {
     if (better == NULL) return CLXENT_OK;
     dlclose(loaded);
     /* If the library stays loaded, it stays with its kernels, and this only opens it again. */
-    loaded = load_with_core(name, better);
+    const clxent_status status = load_with_core(name, better, &loaded, err);
+    if (status != CLXENT_OK) return status;
     if (loaded == NULL) return clx_gemm_not_loaded(&library, gemm);
     return find_entries(loaded, out) ? CLXENT_OK : clx_gemm_lacks(gemm, "%s has changed", name);
 }
@@ -145,11 +151,11 @@ static int version_length(const char *config) {
     return (int)(space ? (size_t)(space - config) + 1 + strcspn(space + 1, " ") : strlen(config));
 }
 
-static clxent_status load_and_set(const clxent_ctx *ctx, blas *out, clx_gemm *gemm) {
+static clxent_status load_and_set(clxent_ctx *ctx, blas *out, clx_gemm *gemm) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     bool own = false;
     pthread_mutex_lock(&lock);
-    const clxent_status status = load(out, &own, gemm);
+    const clxent_status status = load(out, &own, gemm, &ctx->error);
     if (status == CLXENT_OK && own && !has_value("OPENBLAS_NUM_THREADS") && !has_value("OMP_NUM_THREADS"))
         out->set_num_threads((int)ctx->info.compute_units);
     pthread_mutex_unlock(&lock);
@@ -184,7 +190,10 @@ static int existing(const int32_t *row_count, int64_t first_row, int all) {
 static void CL_CALLBACK multiply(void *argument) {
     const native_product *p = argument;
     char *at[ADDRESSES];
-    for (int i = 0; i < ADDRESSES; i++) at[i] = (char *)(uintptr_t)p->addresses[i] + p->offset[i];
+    for (int i = 0; i < ADDRESSES; i++) {
+        const uintptr_t address = (uintptr_t)p->addresses[i] + p->offset[i];
+        memcpy(&at[i], &address, sizeof address);
+    }
     float *c = (float *)(void *)at[C];
     const int32_t *row_count = (const int32_t *)(const void *)at[ROW_COUNT];
     const int m = p->counted == 'm' ? existing(row_count, p->first_row, p->m) : p->m;
