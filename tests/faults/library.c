@@ -16,6 +16,7 @@
 
 #include "../device/support/device_call.h"
 #include "fault_loop.h"
+#include "gemm.h"
 
 /* ---------------------------------------------------------------- what is computed --------------------- */
 
@@ -126,6 +127,7 @@ static int compile_all(void **state) {
         expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
         clxent_plan_destroy(plan);
     }
+    expect_status("gemm", ctx, clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_OK);
     expect_status("export", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &programs_bytes), CLXENT_OK);
     programs = malloc(programs_bytes);
     assert_non_null(programs);
@@ -464,6 +466,58 @@ static void enqueue_behind_half_a_call(void) {
     close_all(&o, &call, p);
 }
 
+/* ---------------------------------------------------------------- matrix products ---------------------- */
+
+/* Opens a provider of products and multiplies 2 by 3. */
+static void product_by(const char *provider, cl_command_queue_properties properties) {
+    owner o;
+    float numbers[] = {2, 3, 0};
+    cl_int code = CL_SUCCESS;
+    cl_event done = NULL;
+    clxent_gemm gemm = CLXENT_GEMM_INIT;
+    assert_int_equal(setenv("CLXENT_GEMM", provider, 1), 0);
+    if (!owner_open(&o, properties)) fault_skip();
+    expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
+    if (clx_gemm_of(o.ctx, &gemm) == CLXENT_ERR_UNSUPPORTED) fault_skip();
+    clx_gemm_release(o.ctx);
+    ATTEMPT(clxent_ctx_last_error(o.ctx), clx_gemm_of(o.ctx, &gemm));
+    const cl_mem mem =
+        clCreateBuffer(o.context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof numbers, numbers, &code);
+    assert_cl(code);
+    if (fault_good()) {
+        const clxent_product product = {.struct_size = sizeof product,
+                                        .m = 1,
+                                        .n = 1,
+                                        .k = 1,
+                                        .a = {{mem, 0}, 1, 0, 0},
+                                        .b = {{mem, 4}, 1, 0, 0},
+                                        .c = {{mem, 8}, 1, 0, 0}};
+        ATTEMPT(clxent_ctx_last_error(o.ctx), gemm.enqueue(gemm.user, o.queue, &product, 0, NULL, &done));
+        assert_int_equal(done != NULL, fault_good());
+    }
+    if (fault_good()) {
+        assert_cl(clEnqueueReadBuffer(o.queue, mem, CL_TRUE, 0, sizeof numbers, numbers, 1, &done, NULL));
+        assert_true(numbers[2] == 6);
+        assert_cl(clReleaseEvent(done));
+    }
+    assert_cl(clFinish(o.queue));
+    assert_cl(clReleaseMemObject(mem));
+    ALWAYS(clxent_ctx_destroy(o.ctx));
+    o.ctx = NULL;
+    owner_close(&o);
+    assert_int_equal(unsetenv("CLXENT_GEMM"), 0);
+}
+
+static void product_by_clxent(void) {
+    product_by("clxent", 0);
+}
+static void product_by_openblas(void) {
+    product_by("openblas", 0);
+}
+static void product_by_openblas_out_of_order(void) {
+    product_by("openblas", CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
+}
+
 /* ---------------------------------------------------------------- programs kept ------------------------ */
 
 static void export_and_import(void) {
@@ -514,6 +568,9 @@ int main(int argc, char **argv) {
         {"phases_out_of_order", phases_out_of_order, NULL, 3},
         {"states", states, "clGetEventInfo", 3},
         {"enqueue_behind_half_a_call", enqueue_behind_half_a_call, NULL, 1},
+        {"product_by_clxent", product_by_clxent, NULL, 1},
+        {"product_by_openblas", product_by_openblas, NULL, 1},
+        {"product_by_openblas_out_of_order", product_by_openblas_out_of_order, NULL, 1},
         /* the library compiles a program that the driver does not take from an import */
         {"export_and_import", export_and_import,
          "clCreateProgramWithBinary clBuildProgram clCreateKernel clGetKernelWorkGroupInfo", 1},

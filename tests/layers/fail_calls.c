@@ -170,6 +170,11 @@ COMMAND(EnqueueNDRangeKernel,
          const size_t *global, const size_t *local, cl_uint waits, const cl_event *wait, cl_event *event),
         (queue, kernel, dimensions, offset, global, local, waits, wait, event), COMMAND_CODES,
         CL_INVALID_WORK_GROUP_SIZE, CL_INVALID_KERNEL_ARGS)
+COMMAND(EnqueueNativeKernel,
+        (cl_command_queue queue, void(CL_CALLBACK *function)(void *), void *args, size_t bytes, cl_uint count,
+         const cl_mem *mems, const void **places, cl_uint waits, const cl_event *wait, cl_event *event),
+        (queue, function, args, bytes, count, mems, places, waits, wait, event), COMMAND_CODES,
+        CL_INVALID_OPERATION)
 COMMAND(EnqueueMarkerWithWaitList,
         (cl_command_queue queue, cl_uint waits, const cl_event *wait, cl_event *event),
         (queue, waits, wait, event), MEMORY, CL_INVALID_COMMAND_QUEUE)
@@ -257,8 +262,8 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
     PUT(GetProgramBuildInfo), PUT(GetProgramInfo);
     PUT(CreateKernel), PUT(ReleaseKernel), PUT(SetKernelArg), PUT(GetKernelInfo), PUT(GetKernelWorkGroupInfo);
     PUT(CreateBuffer), PUT(RetainMemObject), PUT(ReleaseMemObject), PUT(GetMemObjectInfo);
-    PUT(EnqueueNDRangeKernel), PUT(EnqueueMarkerWithWaitList), PUT(EnqueueReadBuffer),
-        PUT(EnqueueWriteBuffer);
+    PUT(EnqueueNDRangeKernel), PUT(EnqueueNativeKernel), PUT(EnqueueMarkerWithWaitList),
+        PUT(EnqueueReadBuffer), PUT(EnqueueWriteBuffer);
     PUT(EnqueueReadBufferRect), PUT(EnqueueWriteBufferRect);
     PUT(EnqueueCopyBuffer), PUT(EnqueueMapBuffer), PUT(EnqueueUnmapMemObject);
     PUT(Flush), PUT(Finish), PUT(WaitForEvents);
