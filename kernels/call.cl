@@ -6,6 +6,9 @@
  * order; an absent one is NULL. The workspace and the local scratch (params.h) are last. */
 #ifndef CLX_CALL_CL
 #define CLX_CALL_CL
+#ifndef IN_ORDER
+#define IN_ORDER 0
+#endif
 #include "exp.cl"
 #include "storage.cl"
 #include "team.cl"
@@ -43,6 +46,9 @@ typedef struct call {
     real class_unit; /* a power of two, at most 1 / (2 classes_total) */
     exp_constants exp;
     int live; /* rows side by side that exist: ROWS, but at the end fewer */
+#if IN_ORDER
+    long place; /* of the row in the order of order.cl */
+#endif
 } call;
 
 #define ARRAY_ARGUMENT(number, name, NAME, side, shape, type, ce, soft, saved, nll, sm, lsm, lin) \
@@ -65,8 +71,13 @@ typedef struct call {
         &params, CLXENT_ARRAY_MAP(ARRAY_OF) workspace, scratch, params.present,                   \
             REAL_OF(params.label_smoothing), REAL_OF(params.z_loss), REAL_OF(params.softcap),     \
             REAL_OF(params.logit_scale), REAL_OF(params.grad_output), REAL_OF(params.class_unit), \
-            exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS                        \
+            exp_constants_of(params.classes > 0 ? REAL(1) : REAL(0)), ROWS NO_PLACE               \
     }
+#if IN_ORDER
+#define NO_PLACE , 0
+#else
+#define NO_PLACE
+#endif
 #define OPEN_CALL(k)                       \
     const clx_params params = PARAMS_INIT; \
     call k = CALL_INIT
@@ -76,6 +87,27 @@ typedef struct call {
 /* The index of element `i` of an array in its buffer. */
 #define AT(k, name, i)  ((k)->p->at[CLXENT_A_##name] + (i))
 #define GET(k, name, i) ((k)->name[AT(k, name, i)])
+
+/* The rows of a call in order (order.cl). Behind the last one is the number of rows that count. */
+static __global int *order_of(const call *k) {
+    return (__global int *)(k->workspace + k->p->order_at);
+}
+
+/* With IN_ORDER 1 a row of logits, gradient or state is at its place in that order, and its other numbers are
+ * at the row itself. take_row() gives the row at a place, which becomes the call's row. PLACE() is a macro,
+ * since without IN_ORDER it is the row. */
+#if IN_ORDER
+#define PLACE(k, row) ((k)->place)
+static long take_row(call *k, long place) {
+    k->place = place;
+    return order_of(k)[place];
+}
+#else
+#define PLACE(k, row) (row)
+static long take_row(call *k, long place) {
+    return place;
+}
+#endif
 
 /* Elements from one class of a row to the next. */
 static long class_step(const call *k) {

@@ -26,6 +26,6 @@
 
 __kernel void group_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);
-    const long row = params.first_row + (long)get_group_id(0);
-    if (row < params.end_row) score_row(&k, row);
+    const long place = params.first_row + (long)get_group_id(0);
+    if (place < params.end_row) score_row(&k, take_row(&k, place));
 }

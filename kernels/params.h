@@ -33,8 +33,11 @@ enum { CLX_INT_I64 = 5, CLX_INT_I32 = 6, CLX_INT_U16 = 7, CLX_INT_U8 = 8 }; /* c
 enum {                 /* bits of clx_params.flags */
        CLX_IGNORE = 1, /* ignore_index is on */
        CLX_EMPTY_ZERO = 2,
-       CLX_ATOMIC = 4,   /* each row adds to the loss by itself */
-       CLX_KEEP_ROWS = 8 /* each row stores its loss in the workspace; sum_losses adds them up */
+       CLX_ATOMIC = 4,     /* each row adds to the loss by itself */
+       CLX_KEEP_ROWS = 8,  /* each row stores its loss in the workspace; sum_losses adds them up */
+       CLX_NO_LOGITS = 16, /* rows that do not count have no logits */
+       CLX_NO_GRAD = 32,   /* rows that do not count have no gradient */
+       CLX_ADD_RANK = 64   /* rank is added to what the array holds */
 };
 
 /* The fields of every kernel's first argument, except `at`: X(type, name). */
@@ -63,6 +66,7 @@ enum {                 /* bits of clx_params.flags */
     X(clx_i64, row_parts_at) /* offset of row 0, in bytes; may be negative */                              \
     X(clx_i64, parts)        /* split: teams of a row, */                                                  \
     X(clx_i64, part_classes) /* and the classes of each but the last */                                    \
+    X(clx_i64, order_at)     /* the rows in order (order.cl), a byte offset in the workspace */            \
     X(clx_bits, label_smoothing)                                                                           \
     X(clx_bits, z_loss)                                                                                    \
     X(clx_bits, softcap)                                                                                   \
@@ -96,8 +100,32 @@ enum {
  * on N alone. */
 enum { CLX_CHUNK_ROWS = 1024 };
 
+/* Rows of a work-item of order.cl. */
+enum { CLX_ORDER_ROWS = 64 };
+
 /* Rows of a work-item of lane.cl, if it has rows side by side. */
 enum { CLX_ITEM_ROWS = 128 };
+
+/* The fields of a copy of rows, or of a sum over them (copy.cl): X(type, name). Places are in elements. */
+#define CLX_COPY_MAP(X)                                                                            \
+    X(clx_i64, rows)                                                                               \
+    X(clx_i64, columns)                                                                            \
+    X(clx_i64, from_at)     /* of row 0 */                                                         \
+    X(clx_i64, from_stride) /* elements from a row to the next; 0: all rows are row 0 */           \
+    X(clx_i64, to_at)                                                                              \
+    X(clx_i64, to_stride)                                                                          \
+    X(clx_i64, order_at)   /* the rows in order, a byte offset in the workspace, */                \
+    X(clx_i64, order_rows) /* and how many they are */                                             \
+    X(clx_i64, first)      /* row 0 is the one at this place of the order */                       \
+    X(clx_i64, items)      /* work-items of a row */                                               \
+    X(clx_i32, from_order) /* 1: row i of the source is the row at place first + i of the order */ \
+    X(clx_i32, to_order)   /* 1: row i of the destination is that row */                           \
+    X(clx_i32, counted)    /* 1: rows that do not count are 0 */                                   \
+    X(clx_i32, add)        /* 1: the destination is added to */
+
+typedef struct clx_copy {
+    CLX_COPY_MAP(CLX_PARAMS_FIELD)
+} clx_copy;
 
 /* A wide_sum of sums.cl. */
 typedef struct clx_wide_sum {

@@ -27,6 +27,8 @@
  *     FROM_LSE   1: an earlier call ran the first pass, and saved lse
  *     LOGITS, GRAD, PROBS    types of elements: storage.cl
  *     STRIDED    1: a row's classes are not adjacent: storage.cl
+ *     IN_ORDER   1: the rows of logits and gradient are in the order of order.cl, those that count first
+ *                (group, wide, split)
  *     REAL_F64   1: the reals are f64, as LOGITS is: number.cl
  *     FMA        0: the driver has no usable fma(): fma.cl
  *     LANES_IN_MEMORY, BARRIERS_INLINE    for Oclgrind: number.cl, team.cl */

@@ -34,8 +34,8 @@ typedef struct row_at {
 static row_at find_row(const call *k, long row) {
     const clx_params *p = k->p;
     row_at at;
-    at.logits = AT(k, logits, row_start(k, row, p->logits_stride));
-    at.grad = AT(k, grad, row_start(k, row, p->grad_stride));
+    at.logits = AT(k, logits, row_start(k, PLACE(k, row), p->logits_stride));
+    at.grad = AT(k, grad, row_start(k, PLACE(k, row), p->grad_stride));
     at.log_probs = AT(k, log_probs, row_start(k, row, p->log_probs_stride));
     at.probs = AT(k, probs, row_start(k, row, p->log_probs_stride));
 #if U == U_GRAD_OUTPUT

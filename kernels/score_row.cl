@@ -28,7 +28,8 @@ static void fill_gradient(const call *k, const row_at *at, uint from, uint to, r
                 { store_grad(REALV(value), k->grad, at->grad + c * class_step(k), class_step(k), lanes); })
 }
 
-/* The task of scoring a row. A row that does not count is read only if an output describes its logits. */
+/* The task of scoring a row. A row that does not count is read only if an output describes its logits, and it
+ * has logits. */
 typedef struct row_task {
     row_at at;
     row_target target;
@@ -42,7 +43,7 @@ static row_task find_task(const call *k, long row, bool from_logits) {
     t.at = find_row(k, row);
     t.target = resolve_target(k, row);
     t.counted = t.target.state == ROW_COUNTED;
-    t.read = OP != OP_NLL && (t.counted || is_described(k));
+    t.read = OP != OP_NLL && (t.counted || (is_described(k) && !(k->p->flags & CLX_NO_LOGITS)));
     t.has_grad = t.counted && HAS(k, grad);
     t.x_target =
         t.counted && from_logits ? LOAD_LOGIT(k->logits, t.at.logits + t.target.y * class_step(k)) : REAL(0);
@@ -60,7 +61,10 @@ static void write_numbers(const call *k, long row, const row_task *t, row_sums r
     } else {
         write_loss(k, row, REAL(0), REAL(0), REAL(0));
     }
-    if (HAS(k, rank)) k->rank[AT(k, rank, row)] = t->counted ? r.before : 0;
+    if (HAS(k, rank)) {
+        const long others = FROM_STATE && (k->p->flags & CLX_ADD_RANK) ? k->rank[AT(k, rank, row)] : 0;
+        k->rank[AT(k, rank, row)] = t->counted ? others + r.before : 0;
+    }
 #endif
 }
 
@@ -81,7 +85,8 @@ static void write_row(const call *k, long row, const row_task *t, row_sums r, ro
     if (logits_are_gone(kept) || (t->has_grad && !all_nan) || HAS(k, log_probs) || HAS(k, probs))
         write_classes(k, at, &r, &grad, t->has_grad && !all_nan, kept);
     if (all_nan) fill_gradient(k, at, at->from, at->to, REAL_NAN);
-    if (HAS(k, grad)) fill_gradient(k, at, t->counted ? at->to : at->from, end, REAL(0));
+    if (HAS(k, grad) && (t->counted || !(k->p->flags & CLX_NO_GRAD)))
+        fill_gradient(k, at, t->counted ? at->to : at->from, end, REAL(0));
     if (t->has_grad) write_target_gradient(k, at, t->target, &r, &grad, t->x_target);
 #endif
 }

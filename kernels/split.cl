@@ -43,9 +43,10 @@
 #endif
 #include "state.cl"
 
-/* The parts of a row in the workspace, CLX_PART_REALS each. */
-static __global real *parts_of(const call *k, long row) {
-    return (__global real *)(k->workspace + k->p->row_parts_at) + row * k->p->parts * CLX_PART_REALS;
+/* The parts of the row at a place in the workspace, CLX_PART_REALS each. (Without IN_ORDER a row's place is
+ * its number.) */
+static __global real *parts_of(const call *k, long place) {
+    return (__global real *)(k->workspace + k->p->row_parts_at) + place * k->p->parts * CLX_PART_REALS;
 }
 
 /* Limits a task to the team's part. */
@@ -54,19 +55,21 @@ static void take_part(const call *k, row_task *t, int part) {
     t->at.to = (uint)min(k->p->classes, (part + 1) * k->p->part_classes);
 }
 
-static __global real *state_of(const call *k, long row) {
-    return k->state + AT(k, state, row * CLXENT_STATE_COLUMNS);
+static __global real *state_of(const call *k, long place) {
+    return k->state + AT(k, state, place * CLXENT_STATE_COLUMNS);
 }
 
 __kernel void split_scan(CALL_ARGUMENTS) {
     OPEN_CALL(k);
-    const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
+    const long place = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
-    if (row >= params.end_row) return;
+    if (place >= params.end_row) return;
+    const long row = take_row(&k, place);
     row_task t = find_task(&k, row, false);
-    target_logit target = target_logit_of(&k, &t);
 #if FROM_STATE
-    target = load_target(state_of(&k, row) + CLXENT_STATE_REFERENCE);
+    const target_logit target = load_target(state_of(&k, place) + CLXENT_STATE_REFERENCE);
+#else
+    const target_logit target = target_logit_of(&k, &t);
 #endif
     row_kept kept;
     start_keeping(&k, &kept, false);
@@ -77,14 +80,14 @@ __kernel void split_scan(CALL_ARGUMENTS) {
     row_part own = part_of(&k, &t.at, scan_row(&k, &t.at, t.read, goal, &kept), false);
     if (own.best_at != INT_MAX) own.best_at += (int)params.class_begin;
     if (team_item() != 0) return;
-    __global real *to = parts_of(&k, row) + part * CLX_PART_REALS;
+    __global real *to = parts_of(&k, place) + part * CLX_PART_REALS;
     store_part(to, &own, target);
     store_number(to + CLX_PART_BEFORE_HIGH, own.before);
 }
 
 /* How many classes come before the target, in all parts. */
-static int before_of(const call *k, long row) {
-    __global const real *parts = parts_of(k, row);
+static int before_of(const call *k, long place) {
+    __global const real *parts = parts_of(k, place);
     long before = 0;
     for (int i = 0; i < k->p->parts; i++)
         before += load_number(parts + i * CLX_PART_REALS + CLX_PART_BEFORE_HIGH);
@@ -93,18 +96,19 @@ static int before_of(const call *k, long row) {
 
 __kernel void split_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);
-    const long row = params.first_row + (long)TEAM_NUMBER / params.parts;
+    const long place = params.first_row + (long)TEAM_NUMBER / params.parts;
     const int part = (int)((long)TEAM_NUMBER % params.parts);
-    if (row >= params.end_row) return;
+    if (place >= params.end_row) return;
+    const long row = take_row(&k, place);
 #if FROM_STATE
-    __global const real *parts = state_of(&k, row) + CLXENT_STATE_REFERENCE;
+    __global const real *parts = state_of(&k, place) + CLXENT_STATE_REFERENCE;
     row_part whole = load_part(parts);
-    if (!is_whole(&k, state_of(&k, row))) whole.own = whole.exp = REAL_NAN;
-    if (HAS(&k, rank)) whole.before = before_of(&k, row);
+    if (!is_whole(&k, state_of(&k, place))) whole.own = whole.exp = REAL_NAN;
+    if (HAS(&k, rank)) whole.before = before_of(&k, place);
 #else
-    __global const real *parts = parts_of(&k, row);
+    __global const real *parts = parts_of(&k, place);
     row_part whole = merge_parts_of(&k, parts, CLX_PART_REALS, (int)params.parts);
-    whole.before = before_of(&k, row);
+    whole.before = before_of(&k, place);
 #endif
     const row_sums r = finish_row(&k, whole);
 

@@ -25,6 +25,6 @@
 
 __kernel void wide_rows(CALL_ARGUMENTS) {
     OPEN_CALL(k);
-    const long row = params.first_row + (long)get_global_id(0);
-    if (row < params.end_row) score_row(&k, row);
+    const long place = params.first_row + (long)get_global_id(0);
+    if (place < params.end_row) score_row(&k, take_row(&k, place));
 }

@@ -78,14 +78,21 @@ static clxent_status check_slot(clxent_error *err, const clxent_desc *d, const c
     const size_t size = clxent_dtype_size(slot->dtype);
     if (slot->bytes > slot->available) {
         char where[SLOT_TEXT], stride_text[48] = "";
-        int64_t stride = 0, outer_elements = 0;
-        if (clx_matrix_of(d, array, &stride, &outer_elements) && stride != outer_elements)
+        int64_t stride = clx_features_stride(d, array), outer_elements = d->features;
+        const bool has_features = stride > 0;
+        const bool in_block = clx_matrix_of(d, array, &stride, &outer_elements);
+        const bool of_classes = array == CLXENT_A_classifier || array == CLXENT_A_grad_classifier;
+        if ((in_block || has_features) && stride != outer_elements)
             snprintf(stride_text, sizeof stride_text, " at a stride of %" PRId64, stride);
         return clx_fail(err, CLXENT_ERR_BUFFER,
-                        "%s has %s, %zu are needed for %" PRId64 " rows of %" PRId64
-                        " classes: %zu elements of %s%s",
+                        "%s has %s, %zu are needed for %" PRId64 " %s of %" PRId64
+                        " %s: %zu elements of %s%s",
                         name, slot_text(where, slot, slot->available), slot->bytes,
-                        stride ? call->end_row - call->first_row : call->rows, d->classes, slot->bytes / size,
+                        of_classes ? d->classes
+                        : in_block ? call->end_row - call->first_row
+                                   : call->rows,
+                        of_classes ? "classes" : "rows", has_features ? d->features : d->classes,
+                        has_features ? "features" : "classes", slot->bytes / size,
                         clxent_dtype_name(slot->dtype), stride_text);
     }
     const uintptr_t start = slot->host ? (uintptr_t)slot->host : (uintptr_t)slot->offset;

@@ -6,45 +6,45 @@
 #include <string.h>
 
 #include "error.h"
+#include "linear.h"
 #include "phases.h"
 #include "state.h"
 #include "structs.h"
 
-/* Sets the launch's workspace. `given` NULL: the plan's own, which this makes if it is not there yet. */
-static clxent_status set_workspace(clx_launch *launch, const clxent_buffer *given) {
-    clxent_plan *plan = launch->plan;
+/* Makes the plan's own workspace, if it is not there yet. */
+static clxent_status make_workspace(clxent_plan *plan) {
     clxent_ctx *ctx = plan->ctx;
-    const clx_workspace layout = clx_workspace_of(plan);
-    if (given) {
-        launch->workspace = given->mem;
-    } else {
-        if (plan->workspace == NULL) {
-            cl_int code = CL_SUCCESS;
-            size_t bytes = 0;
-            const clxent_status status = clx_workspace_size(plan, &bytes);
-            if (status != CLXENT_OK) return status;
-            if (bytes > ctx->info.largest_buffer_bytes)
-                return clx_fail(
-                    &ctx->error, CLXENT_ERR_MEMORY,
-                    "the workspace of a plan of %lld rows needs a buffer of %zu bytes, the device's "
-                    "largest is %llu: make plans of fewer rows",
-                    (long long)plan->desc.rows, bytes, (unsigned long long)ctx->info.largest_buffer_bytes);
-            plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-            if (code != CL_SUCCESS) {
-                plan->workspace = NULL;
-                return clx_fail_cl(&ctx->error, code, "clCreateBuffer(workspace, %zu bytes)", bytes);
-            }
-        }
-        launch->workspace = plan->workspace;
-    }
-    clx_place_workspace(&launch->params, plan, &layout, given ? given->offset : 0, 0, 0);
-    return CLXENT_OK;
+    cl_int code = CL_SUCCESS;
+    size_t bytes = 0;
+    if (plan->workspace) return CLXENT_OK;
+    const clxent_status status = clx_workspace_size(plan, &bytes);
+    if (status != CLXENT_OK) return status;
+    if (bytes > ctx->info.largest_buffer_bytes)
+        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
+                        "the workspace of a plan of %lld rows needs a buffer of %zu bytes, the device's "
+                        "largest is %llu: make plans of fewer rows",
+                        (long long)plan->desc.rows, bytes,
+                        (unsigned long long)ctx->info.largest_buffer_bytes);
+    plan->workspace = ctx->cl.CreateBuffer(ctx->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (code == CL_SUCCESS) return CLXENT_OK;
+    plan->workspace = NULL;
+    return clx_fail_cl(&ctx->error, code, "clCreateBuffer(workspace, %zu bytes)", bytes);
+}
+
+/* The workspace of a call: the caller's, which this checks, or the plan's own. */
+static clxent_status find_workspace(clxent_plan *plan, const clx_call *call, const clxent_buffers *b,
+                                    clxent_buffer *out) {
+    const bool given = b->workspace.mem != NULL;
+    const clxent_status status =
+        given ? clx_check_workspace(plan, call, &b->workspace) : make_workspace(plan);
+    *out = given ? b->workspace : (clxent_buffer){plan->workspace, 0};
+    return status;
 }
 
 /* The range of a workspace that the caller has given; mem NULL: no range. */
 static clx_slot workspace_at(const clxent_plan *plan, cl_mem mem, size_t offset) {
     return (clx_slot){
-        .present = mem != NULL, .mem = mem, .offset = offset, .bytes = (size_t)clx_workspace_of(plan).bytes};
+        .present = mem != NULL, .mem = mem, .offset = offset, .bytes = (size_t)clx_workspace_total(plan)};
 }
 
 /* A command fails when an event of its wait list has failed, so one failure would pass from call to call. The
@@ -152,11 +152,14 @@ static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers,
 /* Makes a launch without steps, with the caller's workspace or the plan's own. */
 static clxent_status prepare(clx_launch *launch, clxent_plan *plan, const clx_call *call,
                              const clxent_buffers *b) {
-    const clxent_buffer *given = b->workspace.mem ? &b->workspace : NULL;
-    const clxent_status status = given ? clx_check_workspace(plan, call, given) : CLXENT_OK;
+    const clx_workspace layout = clx_workspace_of(plan);
+    clxent_buffer workspace;
+    const clxent_status status = find_workspace(plan, call, b, &workspace);
     if (status != CLXENT_OK) return status;
     clx_launch_init(launch, plan, call);
-    return set_workspace(launch, given);
+    launch->workspace = workspace.mem;
+    clx_place_workspace(&launch->params, plan, &layout, workspace.offset, 0, 0);
+    return CLXENT_OK;
 }
 
 /* Refuses a range that shares bytes with a workspace of the caller's that the open call holds. */
@@ -186,6 +189,46 @@ static clxent_status check_beside_open(clxent_plan *plan, const clx_call *call, 
     return status;
 }
 
+/* The launches of a call of linear cross entropy, one after the other. */
+typedef struct sequence {
+    cl_event *before; /* out-of-order queue: the event of the launch before */
+    cl_uint n_wait;   /* for the first launch: the call's */
+    const cl_event *wait;
+    cl_event last; /* of the last launch; NULL: none yet */
+} sequence;
+
+static clxent_status submit_next(void *provider, clx_launch *launch) {
+    sequence *s = provider;
+    cl_event done = NULL;
+    const clxent_status status = submit(launch, s->before, s->n_wait, s->wait, &done);
+    s->n_wait = 0;
+    s->wait = NULL;
+    if (done && s->last) launch->plan->ctx->cl.ReleaseEvent(s->last);
+    if (done) s->last = done;
+    return status;
+}
+
+static clxent_status enqueue_linear(clxent_plan *plan, const clx_call *call, const clxent_buffers *b,
+                                    cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const clx_cl *cl = &plan->ctx->cl;
+    cl_event before = NULL;
+    clxent_buffer workspace;
+    sequence s = {b->workspace.mem ? &before : &plan->workspace_user, n_wait, wait, NULL};
+    clxent_status status = find_workspace(plan, call, b, &workspace);
+    if (status != CLXENT_OK) return status;
+    status = clx_linear_run(plan, call, workspace.mem, workspace.offset, submit_next, &s);
+    if (status == CLXENT_OK && s.last == NULL) { /* the call has nothing to do, but its event is due */
+        clx_launch nothing = {.plan = plan};
+        status = submit_next(&s, &nothing);
+    }
+    if (before) cl->ReleaseEvent(before);
+    if (status == CLXENT_OK && event)
+        *event = s.last;
+    else if (s.last)
+        cl->ReleaseEvent(s.last);
+    return status;
+}
+
 clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                              const cl_event *wait, cl_event *event) {
     clx_call call;
@@ -194,6 +237,7 @@ clxent_status clxent_enqueue(clxent_plan *plan, const clxent_buffers *buffers, c
     clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
     if (status == CLXENT_OK) status = clx_call_from_buffers(plan, &b, &call);
     if (status != CLXENT_OK) return status;
+    if (plan->linear) return enqueue_linear(plan, &call, &b, n_wait, wait, event);
     const bool own_workspace = b.workspace.mem == NULL;
     status = prepare(&launch, plan, &call, &b);
     if (status == CLXENT_OK) status = check_beside_open(plan, &call, &b);
@@ -260,6 +304,11 @@ clxent_status clxent_enqueue_begin(clxent_plan *plan, const clxent_buffers *buff
     clxent_buffers b;
     if (plan) plan->open.is_open = false; /* first of all: a begin that fails drops the open call too */
     clxent_status status = open_call(plan, buffers, n_wait, wait, event, &b);
+    if (status == CLXENT_OK && plan->linear)
+        return clx_fail(&plan->ctx->error, CLXENT_ERR_UNSUPPORTED,
+                        "clxent_enqueue_begin(): %s makes its own logits, block by block: call "
+                        "clxent_enqueue()",
+                        clxent_op_name(plan->desc.op));
     if (status == CLXENT_OK) status = clx_call_of_phase(plan, &b, CLX_BEGIN, 0, 0, &call);
     if (status == CLXENT_OK) status = prepare(&launch, plan, &call, &b);
     if (status != CLXENT_OK) return status;

@@ -142,8 +142,8 @@ static cl_int set_arguments(const clx_launch *launch, const clx_step *step) {
     return code;
 }
 
-static clxent_status enqueue_kernel(clx_launch *launch, const clx_step *step, cl_uint n_wait,
-                                    const cl_event *wait, cl_event *event) {
+clxent_status clx_enqueue_range(clx_launch *launch, const clx_step *step, cl_uint n_wait,
+                                const cl_event *wait, cl_event *event) {
     clxent_ctx *ctx = launch->plan->ctx;
     const char *name = step->kernel->name;
     const uint64_t items = (uint64_t)step->groups * step->local_size;
@@ -153,18 +153,28 @@ static clxent_status enqueue_kernel(clx_launch *launch, const clx_step *step, cl
             &ctx->error, CLXENT_ERR_SHAPE,
             "kernel %s has %llu work-items, and the largest size on this host is %zu: give a call fewer rows",
             name, (unsigned long long)items, SIZE_MAX);
-    cl_int code = set_arguments(launch, step);
-    if (code != CL_SUCCESS) return clx_fail_cl(&ctx->error, code, "clSetKernelArg(%s)", name);
-    code = ctx->cl.EnqueueNDRangeKernel(ctx->queue, step->kernel->kernel, 1, NULL, &global_size,
-                                        &step->local_size, n_wait, n_wait ? wait : NULL, event);
+    const cl_int code = ctx->cl.EnqueueNDRangeKernel(ctx->queue, step->kernel->kernel, 1, NULL, &global_size,
+                                                     &step->local_size, n_wait, n_wait ? wait : NULL, event);
     if (code == CL_SUCCESS) return CLXENT_OK;
     return clx_fail_cl(&ctx->error, code, "clEnqueueNDRangeKernel(%s, %zu work-items in groups of %zu)", name,
                        global_size, step->local_size);
 }
 
+static clxent_status enqueue_kernel(clx_launch *launch, const clx_step *step, cl_uint n_wait,
+                                    const cl_event *wait, cl_event *event) {
+    const cl_int code = set_arguments(launch, step);
+    if (code != CL_SUCCESS)
+        return clx_fail_cl(&launch->plan->ctx->error, code, "clSetKernelArg(%s)", step->kernel->name);
+    return clx_enqueue_range(launch, step, n_wait, wait, event);
+}
+
 void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,
                     size_t scratch_bytes) {
-    launch->steps[launch->count++] = (clx_step){enqueue_kernel, kernel, groups, local_size, scratch_bytes};
+    launch->steps[launch->count++] = (clx_step){.enqueue = enqueue_kernel,
+                                                .kernel = kernel,
+                                                .groups = groups,
+                                                .local_size = local_size,
+                                                .scratch_bytes = scratch_bytes};
 }
 
 /* Makes room to hold so many more events. */

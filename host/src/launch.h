@@ -22,6 +22,16 @@ struct clx_step {
                              cl_event *event);
     clx_kernel *kernel;
     size_t groups, local_size, scratch_bytes;
+    union {
+        struct {
+            clx_copy params;
+            cl_mem from, to;
+        } copy;
+        struct {
+            const clxent_gemm *gemm;
+            clxent_product product;
+        } gemm;
+    } of; /* linear_steps.c */
 };
 
 enum { CLX_MAX_STEPS = 6 };
@@ -51,6 +61,10 @@ void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_works
 /* Adds a kernel of so many work-groups; a group needs scratch_bytes of local memory. */
 void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_t local_size,
                     size_t scratch_bytes);
+
+/* Enqueues a step's kernel, whose arguments are set. */
+clxent_status clx_enqueue_range(clx_launch *launch, const clx_step *step, cl_uint n_wait,
+                                const cl_event *wait, cl_event *event);
 
 /* Enqueues the steps one after the other, and empties the list. Sets *event, when event is not NULL, to the
  * event of the last step, or of a marker when there is no step. After a failure *event is that of the last

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "error.h"
+#include "linear.h"
 #include "params.h"
 #include "structs.h"
 #include "validate.h"
 
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,
                                    clx_kernel **out) {
-    _Static_assert(sizeof(clx_build) == 13 * sizeof(int), "memcmp() compares builds: they have no padding");
+    _Static_assert(sizeof(clx_build) == 14 * sizeof(int), "memcmp() compares builds: they have no padding");
     const clxent_desc *d = &plan->desc;
     const uint32_t asked = outputs;
     if (d->outputs)
@@ -35,6 +36,7 @@ clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const cl
         .strided = d->inner > 1,
         .from_lse = (d->flags & CLXENT_GRAD_FROM_LSE) != 0,
         .from_state = (d->flags & CLXENT_FROM_STATE) != 0,
+        .in_order = plan->block > 0,
         .u = probability                            ? CLX_U_PROBABILITY
              : scalars->label_smoothing > 0         ? CLX_U_WEIGHT
              : softmax && (asked & CLXENT_OUT_GRAD) ? CLX_U_GRAD_OUTPUT
@@ -63,33 +65,45 @@ clxent_status clxent_plan_create_scheduled(clxent_plan **out, clxent_ctx *ctx, c
     if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
     if (out == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "out is NULL");
     if (desc == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "desc is NULL");
-    clxent_status status = clx_check_process(&ctx->error);
-    if (status != CLXENT_OK) return status;
+    const clxent_status status = clx_check_process(&ctx->error);
+    return status == CLXENT_OK ? clx_plan_make(out, ctx, desc, schedule, 0) : status;
+}
 
-    clxent_plan *plan = calloc(1, sizeof *plan);
-    if (plan == NULL) return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a plan");
-    plan->ctx = ctx;
-    plan->tuning = ctx->tuning;
-    ctx->references++;
-    if (ctx->facts.loses_events) /* here, so that no call allocates */
-        status = clx_held_reserve(&ctx->held, 1, &ctx->cl, &ctx->error);
-    if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, schedule, &plan->desc);
-    if (status != CLXENT_OK) goto fail;
-    status = clx_choose_schedule(ctx, &plan->desc, schedule, &plan->schedule, &plan->split);
-    if (status != CLXENT_OK) goto fail;
-    if (!clx_is_softmax(&plan->desc))
+/* Chooses the schedule, and makes the kernels. */
+static clxent_status prepare_rows(clxent_plan *plan, clxent_schedule schedule) {
+    clxent_ctx *ctx = plan->ctx;
+    clxent_status status =
+        clx_choose_schedule(ctx, &plan->desc, schedule, plan->block, &plan->schedule, &plan->split);
+    if (status == CLXENT_OK && !clx_is_softmax(&plan->desc))
         status = clx_reduce_kernels(ctx, clx_real(&plan->desc) == CLXENT_F64, &plan->reduce);
-    if (status != CLXENT_OK) goto fail;
+    if (status != CLXENT_OK) return status;
     const clxent_scalars scalars = clx_desc_scalars(&plan->desc);
     clx_kernel *rows = NULL;
     status = clx_plan_row_kernels(plan, plan->desc.outputs, &scalars, &rows);
     if (status == CLXENT_OK) /* and the kernels of calls without the gradient */
         status = clx_plan_row_kernels(plan, plan->desc.outputs & ~(uint32_t)CLXENT_OUT_GRAD, &scalars, &rows);
-    if (status != CLXENT_OK) goto fail;
-    *out = plan;
-    return CLXENT_OK;
-fail:
-    clxent_plan_destroy(plan);
+    return status;
+}
+
+clxent_status clx_plan_make(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc,
+                            clxent_schedule schedule, int64_t block) {
+    clxent_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a plan");
+    plan->ctx = ctx;
+    plan->tuning = ctx->tuning;
+    plan->block = block;
+    ctx->references++;
+    clxent_status status = CLXENT_OK;
+    if (ctx->facts.loses_events) /* here, so that no call allocates */
+        status = clx_held_reserve(&ctx->held, 1, &ctx->cl, &ctx->error);
+    if (status == CLXENT_OK) status = clx_resolve_desc(ctx, desc, schedule, &plan->desc);
+    if (status == CLXENT_OK)
+        status = plan->desc.op == CLXENT_LINEAR_CROSS_ENTROPY ? clx_linear_make(plan, schedule)
+                                                              : prepare_rows(plan, schedule);
+    if (status == CLXENT_OK)
+        *out = plan;
+    else
+        clxent_plan_destroy(plan);
     return status;
 }
 
@@ -105,6 +119,7 @@ void clxent_plan_destroy(clxent_plan *plan) {
         if (plan->open.last) cl->ReleaseEvent(plan->open.last);
         if (plan->workspace) cl->ReleaseMemObject(plan->workspace);
     }
+    clx_linear_destroy(plan->linear);
     clx_rows_release(&plan->open.done);
     clx_ctx_release(plan->ctx);
     free(plan);

@@ -30,9 +30,14 @@ typedef struct clx_open_call {
                     * NULL: none */
 } clx_open_call;
 
+struct clx_linear;
+
 struct clxent_plan {
     clxent_ctx *ctx;
-    clxent_desc desc; /* as given, with every default resolved */
+    clxent_desc desc;          /* as given, with every default resolved */
+    struct clx_linear *linear; /* of linear cross entropy; else NULL. Such a plan has plans of its own for the
+                                * loss of logits (linear.h), and none of the fields down to `open`. */
+    int64_t block;             /* 0, or so many rows of logits in a launch, in the order of order.cl */
     clxent_schedule schedule;
     clx_split split;
     clxent_tuning tuning;             /* of the context when the plan was created */
@@ -43,6 +48,10 @@ struct clxent_plan {
     cl_event workspace_user; /* out-of-order queue: the event of the last call that uses it; NULL: none */
     clx_open_call open;
 };
+
+/* clxent_plan_create_scheduled() without the checks of its pointers. `block`: see clxent_plan. */
+clxent_status clx_plan_make(clxent_plan **out, clxent_ctx *ctx, const clxent_desc *desc,
+                            clxent_schedule schedule, int64_t block);
 
 /* The plan's row kernels for these outputs and scalars; compiled now if they were not before. */
 clxent_status clx_plan_row_kernels(clxent_plan *plan, uint32_t outputs, const clxent_scalars *scalars,

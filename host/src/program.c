@@ -121,15 +121,15 @@ static clxent_status compile(clxent_ctx *ctx, clx_program *p, const clx_kernel_s
     return create_kernels(ctx, p, kernel_names, &ctx->error);
 }
 
-/* The program of kernels/NAME.cl with these options and kernels (NULL at the end). It comes from the
- * context's list, else from an imported binary, else from the compiler. */
-static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const char *options,
-                                 const char *const *kernel_names, clx_program **out) {
+/* The kernels (NULL at the end of their names) of kernels/NAME.cl with these options. Their program comes
+ * from the context's list, else from an imported binary, else from the compiler. */
+static clxent_status get_kernels(clxent_ctx *ctx, const char *source_name, const char *options,
+                                 const char *const *kernel_names, clx_kernel **out) {
     char key[512];
     snprintf(key, sizeof key, "%s %s", source_name, options);
     for (clx_program *p = ctx->programs; p; p = p->next)
         if (strcmp(p->key, key) == 0) {
-            *out = p;
+            *out = p->kernels;
             return CLXENT_OK;
         }
 
@@ -148,7 +148,7 @@ static clxent_status get_program(clxent_ctx *ctx, const char *source_name, const
     }
     p->next = ctx->programs;
     ctx->programs = p;
-    *out = p;
+    *out = p->kernels;
     return CLXENT_OK;
 }
 
@@ -193,16 +193,13 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
         options, sizeof options,
         QUIET
         "%s%s-DOP=OP_%s -DLOGITS=%s -DGRAD=%s -DPROBS=%s -DREAL_F64=%d -DSOFTCAP=%d -DSCALED=%d -DSTATS=%d "
-        "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=U_%s%s%s",
+        "-DSTRIDED=%d -DFROM_LSE=%d -DFROM_STATE=%d -DU=U_%s%s%s%s",
         language_option(ctx, ctx->info.subgroups && has_teams), ctx->facts.options, ops[build->op],
         clxent_dtype_name(build->logits), clxent_dtype_name(build->grad),
         clxent_dtype_name(build->probabilities), build->logits == CLXENT_F64, build->softcap, build->scaled,
         build->stats, build->strided, build->from_lse, build->from_state, us[build->u],
-        vector_option(&ctx->facts, schedule), cut);
-    clx_program *program = NULL;
-    const clxent_status status = get_program(ctx, sources[schedule], options, kernels[schedule], &program);
-    if (status == CLXENT_OK) *out = &program->kernels[0];
-    return status;
+        vector_option(&ctx->facts, schedule), cut, build->in_order ? " -DIN_ORDER=1" : "");
+    return get_kernels(ctx, sources[schedule], options, kernels[schedule], out);
 }
 
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
@@ -210,10 +207,7 @@ clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     char options[128];
     snprintf(options, sizeof options, QUIET "%s%s-DREAL_F64=%d%s", language_option(ctx, false),
              ctx->facts.options, f64, ctx->facts.runs_rows_in_vectors ? " -DROWS=16" : "");
-    clx_program *program = NULL;
-    const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
-    if (status == CLXENT_OK) *out = program->kernels;
-    return status;
+    return get_kernels(ctx, "reduce", options, kernels, out);
 }
 
 clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out) {
@@ -221,8 +215,21 @@ clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out) {
     char options[128];
     snprintf(options, sizeof options, QUIET "%s%s%s", language_option(ctx, false), ctx->facts.options,
              ctx->facts.runs_rows_in_vectors ? "-DCPU=1" : "");
-    clx_program *program = NULL;
-    const clxent_status status = get_program(ctx, "product", options, kernels, &program);
-    if (status == CLXENT_OK) *out = program->kernels;
-    return status;
+    return get_kernels(ctx, "product", options, kernels, out);
+}
+
+clxent_status clx_order_kernels(clxent_ctx *ctx, clx_kernel **out) {
+    static const char *const kernels[] = {"order_count", "order_sum", "order_rows", NULL};
+    char options[128];
+    snprintf(options, sizeof options, QUIET "%s%s", language_option(ctx, false), ctx->facts.options);
+    return get_kernels(ctx, "order", options, kernels, out);
+}
+
+clxent_status clx_copy_kernels(clxent_ctx *ctx, clxent_dtype from, clxent_dtype to, clx_kernel **out) {
+    static const char *const kernels[] = {"copy_rows", "add_rows", NULL};
+    char options[160];
+    snprintf(options, sizeof options, QUIET "%s%s-DLOGITS=%s -DGRAD=%s -DWIDTH=%d",
+             language_option(ctx, false), ctx->facts.options, clxent_dtype_name(from), clxent_dtype_name(to),
+             clx_copy_width(&ctx->facts));
+    return get_kernels(ctx, "copy", options, kernels, out);
 }

@@ -17,7 +17,7 @@ typedef enum clx_u { CLX_U_MAP(CLX_U_) } clx_u;
 typedef struct clx_build {
     clxent_op op;
     clxent_dtype logits, grad, probabilities; /* not DEFAULT */
-    int softcap, scaled, stats, strided, from_lse, from_state;
+    int softcap, scaled, stats, strided, from_lse, from_state, in_order;
     clx_u u;
     int width, tile; /* 0: the kernel's own */
 } clx_build;
@@ -52,6 +52,19 @@ clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out);
 /* The kernels of product.cl, in this order. */
 enum { CLX_PRODUCT, CLX_STORE_ADDRESSES };
 clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out);
+
+/* The kernels of order.cl, in this order. */
+enum { CLX_ORDER_COUNT, CLX_ORDER_SUM, CLX_ORDER_PLACE };
+clxent_status clx_order_kernels(clxent_ctx *ctx, clx_kernel **out);
+
+/* Elements of a vector in copy.cl. */
+static inline int clx_copy_width(const clx_facts *facts) {
+    return facts->runs_rows_in_vectors ? 16 : 4;
+}
+
+/* The kernels of copy.cl from one type to another, in this order. */
+enum { CLX_COPY_ROWS, CLX_ADD_ROWS };
+clxent_status clx_copy_kernels(clxent_ctx *ctx, clxent_dtype from, clxent_dtype to, clx_kernel **out);
 
 void clx_programs_release(clxent_ctx *ctx);
 

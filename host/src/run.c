@@ -6,6 +6,7 @@
 #include "error.h"
 #include "state.h"
 #include "stream.h"
+#include "whole.h"
 
 static int64_t target_at(const clxent_desc *d, const void *targets, int64_t at) {
     switch (d->targets_dtype) {
@@ -59,7 +60,8 @@ clxent_status clxent_run(clxent_plan *plan, const clxent_arrays *arrays) {
         call.outputs |= CLXENT_OUT_COUNTS;
     }
     status = clx_transfers_begin(ctx);
-    if (status == CLXENT_OK) status = clx_stream(plan, &call, &transfers);
+    if (status == CLXENT_OK)
+        status = plan->linear ? clx_run_whole(plan, &call, &transfers) : clx_stream(plan, &call, &transfers);
     /* Nothing that reads or writes the caller's arrays may outlive this call, least of all after a failure.
      */
     status = clx_transfers_finish(ctx, &transfers, status);

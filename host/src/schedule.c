@@ -29,9 +29,8 @@ static int64_t busy_teams(const clxent_ctx *ctx) {
 
 /* Cuts a row into as many parts as keep the device busy. A forced split has two parts or more, if there are
  * enough classes. */
-static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, bool forced) {
+static clx_split split_of(const clxent_ctx *ctx, const clxent_desc *desc, int64_t rows, bool forced) {
     enum { WIDTH = 16 }; /* a part is a number of whole vectors, of any width up to this */
-    const int64_t rows = desc->rows > 0 ? desc->rows : 1;
     const int64_t most = desc->classes / (forced ? WIDTH : ctx->tuning.split_part_classes);
     int64_t parts = clx_divided_up(2 * busy_teams(ctx), rows);
     if (forced && parts < 2) parts = 2;
@@ -62,11 +61,12 @@ static uint64_t iterations(const clxent_ctx *ctx, clxent_schedule schedule, cons
 }
 
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
-                                  clxent_schedule *out, clx_split *split) {
+                                  int64_t block, clxent_schedule *out, clx_split *split) {
+    const int64_t rows = block > 0 ? block : desc->rows > 0 ? desc->rows : 1;
     const clxent_device_info *info = &ctx->info;
     const uint64_t limit = ctx->facts.loop_limit;
     clxent_schedule schedule = asked;
-    *split = split_of(ctx, desc, schedule == CLXENT_SCHEDULE_SPLIT);
+    *split = split_of(ctx, desc, rows, schedule == CLXENT_SCHEDULE_SPLIT);
     if (clx_uses_states(desc)) { /* a state has the sums that schedule split makes of a part of a row */
         if (schedule != CLXENT_SCHEDULE_AUTO && schedule != CLXENT_SCHEDULE_SPLIT)
             return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,
@@ -75,9 +75,9 @@ clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxe
         schedule = CLXENT_SCHEDULE_SPLIT;
     }
     if (schedule == CLXENT_SCHEDULE_AUTO) {
-        if (desc->classes < ctx->tuning.few_classes || desc->inner >= ADJACENT_ROWS)
+        if (block == 0 && (desc->classes < ctx->tuning.few_classes || desc->inner >= ADJACENT_ROWS))
             schedule = CLXENT_SCHEDULE_LANE;
-        else if (desc->rows < busy_teams(ctx) && split->parts > 1)
+        else if (rows < busy_teams(ctx) && split->parts > 1)
             schedule = CLXENT_SCHEDULE_SPLIT;
         else
             schedule = clx_long_row_schedule(&ctx->facts);

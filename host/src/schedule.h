@@ -13,8 +13,9 @@ typedef struct clx_split {
 } clx_split;
 
 /* The schedule of this desc on this device: `asked`, or for AUTO the library's choice. Refuses a schedule
- * that the device would run wrong. */
+ * that the device would run wrong. `block`: the rows of a launch, in the order of order.cl, which lane does
+ * not have; 0: all rows. */
 clxent_status clx_choose_schedule(clxent_ctx *ctx, const clxent_desc *desc, clxent_schedule asked,
-                                  clxent_schedule *out, clx_split *split);
+                                  int64_t block, clxent_schedule *out, clx_split *split);
 
 #endif

@@ -4,6 +4,7 @@
 #include <clxent/clxent_opencl.h>
 
 #include "error.h"
+#include "linear.h"
 #include "params.h"
 #include "sizes.h"
 
@@ -35,8 +36,12 @@ clx_workspace clx_workspace_of(const clxent_plan *plan) {
     return clx_workspace_for(plan, rows, rows, rows);
 }
 
+int64_t clx_workspace_total(const clxent_plan *plan) {
+    return plan->linear ? plan->linear->bytes : clx_workspace_of(plan).bytes;
+}
+
 clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes) {
-    const uint64_t needed = (uint64_t)clx_workspace_of(plan).bytes;
+    const uint64_t needed = (uint64_t)clx_workspace_total(plan);
     if (clx_fits_size(needed, SIZE_MAX, bytes)) return CLXENT_OK;
     return clx_fail(
         &plan->ctx->error, CLXENT_ERR_MEMORY,

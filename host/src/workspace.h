@@ -32,7 +32,10 @@ clx_workspace clx_workspace_for(const clxent_plan *plan, int64_t rows, int64_t k
 /* The workspace for all of the plan's rows at once. */
 clx_workspace clx_workspace_of(const clxent_plan *plan);
 
-/* The bytes of that workspace. ERR_MEMORY: the host's size_t does not hold them. */
+/* The bytes of that workspace, of any plan. */
+int64_t clx_workspace_total(const clxent_plan *plan);
+
+/* The same as a size_t. ERR_MEMORY: the host's size_t does not hold it. */
 clxent_status clx_workspace_size(const clxent_plan *plan, size_t *bytes);
 
 #endif
