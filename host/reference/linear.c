@@ -40,7 +40,7 @@ typedef struct gradient {
 typedef struct work {
     const reference_linear *problem;
     double *logits, *error;    /* of a row, (C) */
-    reference_row row;         /* with log_probs, grad and grad_bound of a row */
+    reference_row row;         /* with log_probs, grad and grad_share_bound of a row */
     gradient hidden;           /* of a row, (H) */
     gradient classifier, bias; /* (C,H), (C) */
     double *memory;
@@ -71,7 +71,7 @@ static int work_open(work *w, const reference_linear *p) {
     w->error = take(&memory, c);
     w->row.log_probs = take(&memory, c);
     w->row.grad = take(&memory, c);
-    w->row.grad_bound = take(&memory, c);
+    w->row.grad_share_bound = take(&memory, c);
     w->hidden = gradient_in(&memory, h, NULL);
     w->classifier = gradient_in(&memory, c * h, p->grad_classifier_before);
     w->bias = gradient_in(&memory, c, p->grad_bias_before);
@@ -121,7 +121,7 @@ static void add_gradients(work *w, const double *hidden) {
     const reference_linear *p = w->problem;
     const double one = 1.0;
     for (int64_t c = 0; c < p->loss.classes; c++) {
-        const double dx = w->row.grad[c], bound = w->row.grad_bound[c];
+        const double dx = w->row.grad[c], bound = w->row.grad_share_bound[c];
         add(&w->hidden, 0, dx, bound, p->classifier + c * p->features, p->features);
         add(&w->classifier, c * p->features, dx, bound, hidden, p->features);
         add(&w->bias, c, dx, bound, &one, 1);

@@ -113,9 +113,9 @@ static void widen_grad(const reference_problem *problem, const reference_counts 
         const double log_p = row->log_probs[c], l = log_p_error(problem, x, error, e, c);
         const double p = p_error(log_p, l);
         const double a = 2.0 * k * error[c] * (fabs(tanh(k * x[c])) + k * error[c]);
-        row->grad_bound[c] += g * reference_slope(problem, x[c]) * exp(a) *
-                                  (by_p * p + by_z * (fabs(row->lse) * p + e->lse * (exp(log_p) + p))) +
-                              fabs(row->grad[c]) * expm1(a);
+        row->grad_share_bound[c] += g * reference_slope(problem, x[c]) * exp(a) *
+                                        (by_p * p + by_z * (fabs(row->lse) * p + e->lse * (exp(log_p) + p))) +
+                                    fabs(row->grad[c]) * expm1(a);
     }
 }
 

@@ -43,8 +43,8 @@ int reference_linear_run(const reference_linear *problem, reference_linear_resul
 double reference_sum_unit(int64_t terms);
 
 /* Widens the bounds of a row, for logits x that are off by up to error[c] (logit_errors.c). The row comes
- * from reference_row_compute(), with class targets, and has log_probs; its grad and grad_bound are both there
- * or both NULL. */
+ * from reference_row_compute(), with class targets, and has log_probs; its grad and grad_share_bound are both
+ * there or both NULL. */
 void reference_row_widen(const reference_problem *problem, const reference_counts *counts, int64_t number,
                          const double *x, const double *error, reference_row *row);
 

@@ -123,6 +123,7 @@ static void fill_grad(const reference_problem *problem, reference_row *out, doub
     for (int64_t c = 0; c < problem->classes; c++) {
         if (out->grad) out->grad[c] = value;
         if (out->grad_bound) out->grad_bound[c] = bound;
+        if (out->grad_share_bound) out->grad_share_bound[c] = bound;
     }
 }
 
@@ -191,7 +192,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     out->loss_part_bound = u * (fmax(abs_loss, scale - fabs(out->z_part)) + 2.0 * softcap * scale);
     out->row_loss_bound = out->loss_part_bound + out->z_part_bound;
 
-    if (!out->grad && !out->grad_bound) return;
+    if (!out->grad && !out->grad_bound && !out->grad_share_bound) return;
     if (counts->divisor_is_zero) {
         fill_grad(problem, out, NAN, 0.0);
         return;
@@ -210,25 +211,31 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
         const double p = probability(problem, s, x[c]),
                      q = reference_target_weight(problem, r, out->target, t, c);
         double by_z = (p * total_q - q) / counts->divisor + z_slope * p;
+        /* The error of an exponential is 3 u, plus the rounding error of its argument. */
+        const double unit_of_e = 3.0 + 0.5 * softcap, divisor = fabs(counts->divisor);
+        const double own_p =
+            reference_masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
         double bound = out->grad_any_bound;
+        const double far_p =
+            reference_masked(x[c]) ? 0.0 : p * (unit_of_e + 0.3 * distance(problem, s, x[c]));
+        double share = k * u * ((far_p * total_abs_q + 3.0 * fabs(q)) / divisor + far_p * z_magnitude) +
+                       smallest(problem) * (1.0 + f);
         if (!t && c == out->target) {
             const target_part own = target_part_of(problem, s, x, r, c);
             const double sum_q = problem->label_smoothing / (double)problem->classes * own.weights;
             by_z = (p * sum_q - own.smoothed - own.q * own.less_p) / counts->divisor + z_slope * p;
-            /* The error of an exponential is 3 u, plus the rounding error of its argument. */
-            const double unit_of_e = 3.0 + 0.5 * softcap, divisor = fabs(counts->divisor);
             const double others = unit_of_e * own.less_p + own.less_p_far / 8.0;
-            const double own_p =
-                reference_masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
             const double abs_q = problem->label_smoothing / (double)problem->classes * own.abs_weights;
-            bound = k * u *
-                        ((fabs(own.q) * others + own_p * abs_q + 3.0 * fabs(own.smoothed)) / divisor +
-                         own_p * z_magnitude) +
-                    smallest(problem) * (1.0 + f * (double)problem->classes); /* each class may be flushed */
+            share = bound =
+                k * u *
+                    ((fabs(own.q) * others + own_p * abs_q + 3.0 * fabs(own.smoothed)) / divisor +
+                     own_p * z_magnitude) +
+                smallest(problem) * (1.0 + f * (double)problem->classes); /* each class may be flushed */
         }
         if (out->grad)
             out->grad[c] = reference_masked(x[c]) ? 0.0 : g * by_z * reference_slope(problem, x[c]);
         if (out->grad_bound) out->grad_bound[c] = bound;
+        if (out->grad_share_bound) out->grad_share_bound[c] = share;
     }
 }
 
@@ -334,7 +341,8 @@ void reference_row_compute(const reference_problem *problem, const reference_cou
                            .probs = out->probs,
                            .probs_bound = out->probs_bound,
                            .grad = out->grad,
-                           .grad_bound = out->grad_bound};
+                           .grad_bound = out->grad_bound,
+                           .grad_share_bound = out->grad_share_bound};
     out->state = reference_row_target(problem, row, &out->target);
     const softmax s = softmax_of(problem, x);
     describe(problem, x, &s, out);
