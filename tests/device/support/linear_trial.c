@@ -54,7 +54,7 @@ uint64_t linear_least_workspace(clxent_ctx *ctx, const clxent_desc *desc) {
     clxent_desc d = *desc;
     clxent_plan *plan = NULL;
     d.workspace_bytes = 1;
-    expect_status("a workspace of 1 byte", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_MEMORY);
+    expect_status("a workspace of 1 byte", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_ERR_ARGUMENT);
     const char *message = clxent_ctx_last_error(ctx), *at = message + strlen(message);
     while (at > message && !isdigit((unsigned char)at[-1])) at--;
     while (at > message && isdigit((unsigned char)at[-1])) at--;
