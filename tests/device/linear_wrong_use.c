@@ -267,7 +267,8 @@ static clxent_array shifted(clxent_array a, ptrdiff_t bytes) {
     X(probs_given, ARGUMENT, "probs is given|linear-cross-entropy", a->probs = OUT(log_probs, N * C))        \
     X(state_given, ARGUMENT, "state is given|linear-cross-entropy",                                          \
       a->state = OUT(state, N * CLXENT_STATE_COLUMNS))                                                       \
-    X(output_not_named, ARGUMENT, "grad_hidden is given|outputs", d->outputs = CLXENT_OUT_LOSS)              \
+    X(output_not_named, ARGUMENT, "grad_hidden is given, must be NULL|outputs",                              \
+      d->outputs = CLXENT_OUT_LOSS | CLXENT_OUT_ROW_LOSS | CLXENT_OUT_GRAD_CLASSIFIER)                       \
     X(hidden_of_logits, ARGUMENT, "hidden is given, must be NULL: cross-entropy does not take it",           \
       (on_logits(d, a), a->hidden = EXACTLY(hidden, N * H)))                                                 \
     X(classifier_of_logits, ARGUMENT, "classifier is given|cross-entropy does not take it",                  \
