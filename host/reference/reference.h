@@ -130,6 +130,8 @@ reference_counts reference_count(const reference_problem *problem);
  * describe the logits. */
 typedef struct reference_row {
     double *log_probs, *log_probs_bound, *probs, *probs_bound, *grad, *grad_bound;
+    /* Cross entropy: a bound in proportion to the class's own p_c and q_c, for sums over classes. */
+    double *grad_share_bound;
     double grad_any_bound; /* cross entropy: for any class; a target's own bound is smaller */
     reference_row_state state;
     int64_t target, argmax, rank;
@@ -181,6 +183,8 @@ void reference_loss_finish(const reference_loss *loss, const reference_problem *
  *                  for log-softmax:
  *                      |g_c| + p_c (1 + d_c) sum |g_k|
  *                plus a multiple of the smallest normal number (row.c): a device may flush smaller numbers
+ *   grad, share  for cross entropy: u |g logit_scale| ((3 + c/2 + 0.3 d_c) p_c F + 3 |q_c| / |D|): an
+ *                exponential is off by 0.16u (1 + d_c), and its argument twice by 0.06u d_c
  * The bounds do not apply to a value that is NaN or infinite: the result must be equal to it. */
 
 typedef enum reference_storage {

@@ -18,8 +18,9 @@
     X(size_zero, ARGUMENT, "struct_size|0", d->struct_size = 0)                                              \
     X(size_small, ARGUMENT, "struct_size|16", d->struct_size = 16)                                           \
     X(size_of_none, ARGUMENT, "struct_size", d->struct_size = 99999)                                         \
-    X(op, ARGUMENT, "op 4 is none of 0 (cross-entropy), 1 (nll), 2 (softmax), 3 (log-softmax)",              \
-      d->op = (clxent_op)4)                                                                                  \
+    X(op, ARGUMENT,                                                                                          \
+      "op 5 is none of 0 (cross-entropy), 1 (nll), 2 (softmax), 3 (log-softmax), 4 (linear-cross-entropy)",  \
+      d->op = (clxent_op)5)                                                                                  \
     X(op_negative, ARGUMENT, "op", d->op = (clxent_op)-1)                                                    \
     X(reduction, ARGUMENT, "reduction 3 is none of 0 (mean), 1 (sum), 2 (none)",                             \
       d->reduction = (clxent_reduction)3)                                                                    \
@@ -29,9 +30,11 @@
       d->empty_mean = (clxent_empty_mean)2)                                                                  \
     X(schedule, ARGUMENT, "schedule 5 is none of 0 (auto), 1 (lane), 2 (group), 3 (wide), 4 (split)",        \
       *s = (clxent_schedule)5)                                                                               \
-    X(flags, ARGUMENT, "flags 0x80|CLXENT_ATOMIC 0x1, CLXENT_GRAD_FROM_LSE 0x2|CLXENT_FROM_STATE 0x4",       \
+    X(flags, ARGUMENT,                                                                                       \
+      "flags 0x80|CLXENT_ATOMIC 0x1, CLXENT_GRAD_FROM_LSE 0x2|CLXENT_FROM_STATE "                            \
+      "0x4|CLXENT_ADD_GRAD_CLASSIFIER 0x8",                                                                  \
       d->flags = 0x80)                                                                                       \
-    X(outputs, ARGUMENT, "outputs 0x80001|0x7ffc0", d->outputs = 0x80001)                                    \
+    X(outputs, ARGUMENT, "outputs 0x80001|0x1c7ffc0", d->outputs = 0x80001)                                  \
     X(reserved, ARGUMENT, "reserved_|7|0", d->reserved_ = 7)                                                 \
     X(use_ignore_index, ARGUMENT, "use_ignore_index 2 is not 0 or 1", d->use_ignore_index = 2)               \
     X(softmax_ignore, UNSUPPORTED, "use_ignore_index 1: softmax has no targets",                             \
@@ -313,7 +316,7 @@ static void null_and_empty_arguments(void) {
 
     const size_t beyond[] = {sizeof d + 4097, SIZE_MAX};
     char limit[80];
-    snprintf(limit, sizeof limit, "from %zu to %zu", sizeof d, sizeof d + 4096);
+    snprintf(limit, sizeof limit, "must be %zu|from |to %zu", sizeof d, sizeof d + 4096);
     for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
         d.struct_size = beyond[i];
         assert_int_equal(clxent_plan_create(&plan, test_ctx(), &d), CLXENT_ERR_ARGUMENT);

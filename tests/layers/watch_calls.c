@@ -6,8 +6,9 @@
  *     clEnqueueWriteBuffer QUEUE BLOCKING BYTES EVENTS
  *
  * QUEUE is the queue's address in hexadecimal. EVENTS is the number of event references that the call made;
- * a negative number counts released references. A field that a call does not have is 0. For the release of a
- * buffer, BYTES is the buffer's size. When a call makes no object, the line names no_buffer or no_queue.
+ * a negative number counts released references. A field that a call does not have is 0. A buffer's release is
+ * recorded when its last reference goes, with the buffer's size; parts of buffers are not. When a call makes
+ * no object, the line names no_buffer or no_queue.
  *
  * If CLXENT_FAIL_CALL is set, the call of that number in the file fails with CL_OUT_OF_RESOURCES. It then
  * does nothing, but a wait still waits. Retains and releases have no number and never fail. The variables may
@@ -189,19 +190,44 @@ static cl_int CL_API_CALL release_queue(cl_command_queue queue) {
     return driver->clReleaseCommandQueue(queue);
 }
 
+/* The buffers that exist, with the references that the program has. The driver counts its own ones too. */
+enum { MOST_BUFFERS = 4096 };
+static struct {
+    cl_mem buffer;
+    int references;
+} buffers[MOST_BUFFERS];
+
+/* Changes the references of a buffer, or enters a new one. Returns how many there are now; -1: it is a part
+ * of a buffer, or none. */
+static int refer(cl_mem buffer, bool is_new, int change) {
+    int at = 0;
+    while (at < MOST_BUFFERS && buffers[at].buffer != (is_new ? NULL : buffer)) at++;
+    if (at == MOST_BUFFERS) return -1;
+    buffers[at].buffer = buffer;
+    buffers[at].references += change;
+    if (buffers[at].references == 0) buffers[at].buffer = NULL;
+    return buffers[at].references;
+}
+
 static cl_mem CL_API_CALL create_buffer(cl_context context, cl_mem_flags flags, size_t size, void *host,
                                         cl_int *code_ret) {
     cl_int code = CL_OUT_OF_RESOURCES;
     cl_mem buffer = fails() ? NULL : driver->clCreateBuffer(context, flags, size, host, &code);
+    if (buffer) refer(buffer, true, 1);
     write_down(buffer ? "clCreateBuffer" : "no_buffer", NULL, CL_FALSE, size, 0);
     if (code_ret) *code_ret = code;
     return buffer;
 }
 
+static cl_int CL_API_CALL retain_buffer(cl_mem buffer) {
+    refer(buffer, false, 1);
+    return driver->clRetainMemObject(buffer);
+}
+
 static cl_int CL_API_CALL release_buffer(cl_mem buffer) {
     size_t bytes = 0;
     driver->clGetMemObjectInfo(buffer, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-    write_down("clReleaseMemObject", NULL, CL_FALSE, bytes, 0);
+    if (refer(buffer, false, -1) == 0) write_down("clReleaseMemObject", NULL, CL_FALSE, bytes, 0);
     return driver->clReleaseMemObject(buffer);
 }
 
@@ -223,5 +249,6 @@ void layer_change(struct _cl_icd_dispatch *dispatch, const struct _cl_icd_dispat
     dispatch->clCreateCommandQueue = create_queue;
     dispatch->clReleaseCommandQueue = release_queue;
     dispatch->clCreateBuffer = create_buffer;
+    dispatch->clRetainMemObject = retain_buffer;
     dispatch->clReleaseMemObject = release_buffer;
 }
