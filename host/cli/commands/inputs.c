@@ -8,28 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int open_operand(operand *to, const char *path, const tool_command *command) {
-    char message[1400];
-    to->path = path;
-    if (tensor_open(&to->tensor, path, message, sizeof message) == 0) return EXIT_GOOD;
-    return tool_error(command, EXIT_DATA, "%s", message);
-}
-
-/* `hint` says what the user probably meant; it may be "". */
-static int not_floating(const operand *o, const char *hint, const tool_command *command) {
-    return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
-                      clxent_dtype_name(o->tensor.dtype), hint);
-}
-
-static int not_integer(const operand *o, const char *hint, const tool_command *command) {
-    return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not an integer type; expected i64, i32, u16 or u8%s", o->path,
-                      clxent_dtype_name(o->tensor.dtype), hint);
-}
 
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
 static int wrong_shape(const inputs *in, const operand *o, const char *wanted, const tool_options *options,
@@ -52,41 +31,6 @@ static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
 }
 
-/* Allocates a copy of the operand with `count` elements of `dtype`, and sets *array to it. */
-static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
-                   const tool_command *command) {
-    const size_t size = clxent_dtype_size(dtype);
-    const size_t bytes = (size_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
-    o->converted = malloc(bytes ? bytes : 1);
-    if (!o->converted)
-        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
-                          bytes, clxent_dtype_name(dtype));
-    *array = CLXENT_ARRAY(o->converted, bytes);
-    return EXIT_GOOD;
-}
-
-/* Sets *array to the operand's elements in the given type, converted if the file has another type. */
-static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
-    const tensor *t = &o->tensor;
-    if (t->dtype == dtype) {
-        *array = CLXENT_ARRAY(t->data, t->bytes);
-        return EXIT_GOOD;
-    }
-    const int failed = convert(array, o, dtype, t->count, command);
-    if (!failed) values_convert(dtype, o->converted, t->dtype, t->data, t->count);
-    return failed;
-}
-
-/* Sets *array to `count` copies of the operand's only element. */
-static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
-                              const tool_command *command) {
-    const size_t size = clxent_dtype_size(dtype);
-    const int failed = convert(array, o, dtype, count, command);
-    for (int64_t i = 0; i < count && !failed; i++)
-        values_convert(dtype, (char *)o->converted + (size_t)i * size, o->tensor.dtype, o->tensor.data, 1);
-    return failed;
-}
-
 /* The hint for logits of an integer type. It opens the targets, because that has not happened yet. If they
  * are floating, the two files are probably swapped. */
 static const char *swap_hint(const tool_options *options) {
@@ -102,9 +46,9 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     operand *logits = &in->logits;
     const tensor *t = &logits->tensor;
     char text[TENSOR_SHAPE_TEXT];
-    int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
+    int failed = operand_open(logits, options->logits ? options->logits : options->log_probs_in, command);
     if (failed) return failed;
-    if (!dtype_is_floating(t->dtype)) return not_floating(logits, swap_hint(options), command);
+    if (!dtype_is_floating(t->dtype)) return operand_not_floating(logits, swap_hint(options), command);
     if (t->ndim == 0)
         return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
                           logits->path);
@@ -133,7 +77,7 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     /* .npy cannot hold bf16 */
     in->desc.grad_dtype = in->desc.logits_dtype == CLXENT_BF16 ? CLXENT_F32 : in->desc.logits_dtype;
     clxent_array *array = in->desc.op == CLXENT_NLL ? &in->arrays.log_probs : &in->arrays.logits;
-    return hand_over(array, logits, in->desc.logits_dtype, command);
+    return operand_hand_over(array, logits, in->desc.logits_dtype, command);
 }
 
 /* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V). */
@@ -182,13 +126,14 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
     operand *targets = &in->targets;
     const tensor *t = &targets->tensor, *logits = &in->logits.tensor;
     char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 80];
-    int failed = open_operand(targets, options->targets, command);
+    int failed = operand_open(targets, options->targets, command);
     if (failed) return failed;
 
     if (dtype_is_floating(t->dtype)) {
         if (in->desc.op == CLXENT_NLL)
-            return not_integer(targets, "; nll takes class numbers, clxent loss also probabilities", command);
-        if (options->next_token) return not_integer(targets, "; --next-token takes tokens", command);
+            return operand_not_integer(targets, "; nll takes class numbers, clxent loss also probabilities",
+                                       command);
+        if (options->next_token) return operand_not_integer(targets, "; --next-token takes tokens", command);
         if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
             return tool_error(command, EXIT_USAGE,
@@ -199,7 +144,7 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
                               targets->path, clxent_dtype_name(t->dtype));
         in->desc.targets = CLXENT_TARGETS_PROBABILITY;
         in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 only with f64 logits */
-        return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
+        return operand_hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
     }
 
     in->desc.targets = options->next_token ? CLXENT_TARGETS_NEXT_TOKEN : CLXENT_TARGETS_CLASS;
@@ -213,42 +158,42 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
         failed = wrong_shape(in, targets, wanted, options, command);
     }
     in->desc.targets_dtype = t->dtype;
-    return failed ? failed : hand_over(&in->arrays.targets, targets, t->dtype, command);
+    return failed ? failed : operand_hand_over(&in->arrays.targets, targets, t->dtype, command);
 }
 
 static int open_segment(inputs *in, const tool_options *options, const tool_command *command) {
     char text[TENSOR_SHAPE_TEXT];
     const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
-    const int failed = open_operand(&in->segment, options->segment, command);
+    const int failed = operand_open(&in->segment, options->segment, command);
     if (failed) return failed;
-    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, "", command);
+    if (dtype_is_floating(t->dtype)) return operand_not_integer(&in->segment, "", command);
     if (!same_shape(t, tokens->ndim, tokens->shape))
         return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
                            command);
     in->desc.segment_dtype = t->dtype;
-    return hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
+    return operand_hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
 }
 
 /* Opens a floating file of the given shape and hands it over as `real`. */
 static int open_real(inputs *in, operand *o, clxent_array *array, const char *path, int ndim,
                      const int64_t *shape, const tool_options *options, const tool_command *command) {
     char text[TENSOR_SHAPE_TEXT];
-    const int failed = open_operand(o, path, command);
+    const int failed = operand_open(o, path, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (!dtype_is_floating(o->tensor.dtype)) return operand_not_floating(o, "", command);
     if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
         return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
-    return hand_over(array, o, in->real, command);
+    return operand_hand_over(array, o, in->real, command);
 }
 
 /* For mean and sum the file has one number. For none it has one number a row, or one number for all rows. */
 static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
     operand *o = &in->grad_output;
-    int failed = open_operand(o, options->grad_output, command);
+    int failed = operand_open(o, options->grad_output, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (!dtype_is_floating(o->tensor.dtype)) return operand_not_floating(o, "", command);
     if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
-        return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
+        return operand_hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
         char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
         if (in->desc.reduction == CLXENT_NONE)
@@ -256,7 +201,7 @@ static int open_grad_output(inputs *in, const tool_options *options, const tool_
                      tensor_shape_text(text, in->rows_ndim, in->rows_shape));
         return wrong_shape(in, o, wanted, options, command);
     }
-    return hand_over(&in->arrays.grad_output, o, in->real, command);
+    return operand_hand_over(&in->arrays.grad_output, o, in->real, command);
 }
 
 static void describe_options(clxent_desc *desc, const tool_options *options) {
@@ -290,10 +235,7 @@ int inputs_open(inputs *in, clxent_op op, const tool_command *command, const too
 void inputs_close(inputs *in) {
     operand *const all[] = {&in->logits,     &in->targets, &in->weight,
                             &in->row_weight, &in->segment, &in->grad_output};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        free(all[i]->converted);
-        tensor_close(&all[i]->tensor);
-    }
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) operand_close(all[i]);
 }
 
 int inputs_fit_device(const inputs *in, const session *s) {

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files that a command reads. This module opens them, compares their shapes, converts them to the types
- * that the library takes, and describes them to the library.
+ * The files that a command reads. This module opens them, compares their shapes, and describes them to the
+ * library.
  */
 #ifndef CLXENT_CLI_INPUTS_H
 #define CLXENT_CLI_INPUTS_H
 
-#include "files/tensor.h"
+#include "operand.h"
 #include "session/session.h"
 #include "shell/options.h"
-
-/* The tensor of a file. `converted` is a copy in another type, or NULL if none is needed. */
-typedef struct operand {
-    const char *path;
-    tensor tensor;
-    void *converted;
-} operand;
 
 typedef struct inputs {
     operand logits; /* nll: the log-probabilities */
