@@ -125,10 +125,13 @@ typedef struct clxent_ctx_options {
      * does not count. When no row fits beside all this, the call returns ERR_MEMORY, and the message says how
      * many bytes are enough. */
     uint64_t memory_bytes;
+    /* Who computes the matrix products of linear cross entropy: "clblast", "openblas", "dnnl" or "clxent".
+     * NULL, "" and "auto": the library chooses. */
+    const char *gemm;
 } clxent_ctx_options;
 
 #define CLXENT_CTX_OPTIONS_INIT \
-    { sizeof(clxent_ctx_options), NULL, 0 }
+    { sizeof(clxent_ctx_options), NULL, 0, NULL }
 CLXENT_API void clxent_ctx_options_init_sized(clxent_ctx_options *out, size_t struct_size);
 CLXENT_INLINE_INIT_(ctx_options)
 
