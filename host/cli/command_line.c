@@ -27,6 +27,8 @@ static const tool_command commands[] = {
      demo_run},
     {"loss", COMMAND_LOSS, "cross entropy of logits and targets: loss, perplexity, gradient, ...",
      "The cross-entropy loss of the rows of logits.\n" FILES "\n"
+     "With --hidden and --classifier in place of --logits, the logits are those of an output layer. The\n"
+     "command computes them block by block and never stores them all, nor their gradient.\n\n"
      "--json prints loss (a number; for reduction none an array, a row each), reduction, rows, counted,\n"
      "ignored, bad_targets, perplexity, bits_per_token, accuracy, device, platform, seconds. JSON has no "
      "NaN\n"

@@ -4,28 +4,38 @@
  */
 #include "inputs.h"
 #include "files/dtype_values.h"
+#include "inputs_linear.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Writes where the classes, or the features, of the source stand: "classes on axis 2". */
+#define PLACE_TEXT 48
+static const char *place_text(char text[PLACE_TEXT], const inputs *in, const tool_options *options) {
+    if (in->source == &in->hidden)
+        snprintf(text, PLACE_TEXT, "features last");
+    else
+        snprintf(text, PLACE_TEXT, "classes on axis %" PRId64, options->class_axis);
+    return text;
+}
+
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
 static int wrong_shape(const inputs *in, const operand *o, const char *wanted, const tool_options *options,
                        const tool_command *command) {
-    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT];
-    return tool_error(command, EXIT_DATA,
-                      "%s: shape %s does not fit %s of shape %s, classes on axis %" PRId64 ": expected %s",
-                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->logits.path,
-                      tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
-                      options->class_axis, wanted);
+    char has[TENSOR_SHAPE_TEXT], source[TENSOR_SHAPE_TEXT], place[PLACE_TEXT];
+    return tool_error(command, EXIT_DATA, "%s: shape %s does not fit %s of shape %s, %s: expected %s",
+                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->source->path,
+                      tensor_shape_text(source, in->source->tensor.ndim, in->source->tensor.shape),
+                      place_text(place, in, options), wanted);
 }
 
 static int same_shape(const tensor *t, int ndim, const int64_t *shape) {
     return t->ndim == ndim && memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0;
 }
 
-/* The tensor has the shape of the rows. If the logits have only the class axis, any shape of one element is
+/* The tensor has the shape of the rows. If the source has no axis of rows, any shape of one element is
  * right. */
 static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
@@ -46,7 +56,9 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     operand *logits = &in->logits;
     const tensor *t = &logits->tensor;
     char text[TENSOR_SHAPE_TEXT];
-    int failed = operand_open(logits, options->logits ? options->logits : options->log_probs_in, command);
+    in->source = logits;
+    const int failed =
+        operand_open(logits, options->logits ? options->logits : options->log_probs_in, command);
     if (failed) return failed;
     if (!dtype_is_floating(t->dtype)) return operand_not_floating(logits, swap_hint(options), command);
     if (t->ndim == 0)
@@ -74,22 +86,22 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
 
     in->desc.logits_dtype = options->dtype ? (clxent_dtype)options->dtype : t->dtype;
     in->real = in->desc.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
-    /* .npy cannot hold bf16 */
-    in->desc.grad_dtype = in->desc.logits_dtype == CLXENT_BF16 ? CLXENT_F32 : in->desc.logits_dtype;
+    in->desc.grad_dtype = npy_dtype(in->desc.logits_dtype);
     clxent_array *array = in->desc.op == CLXENT_NLL ? &in->arrays.log_probs : &in->arrays.logits;
     return operand_hand_over(array, logits, in->desc.logits_dtype, command);
 }
 
-/* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V). */
+/* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V) or hidden states
+ * (..., T, H). */
 static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
-    const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
-    char text[TENSOR_SHAPE_TEXT];
-    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : logits->ndim - 1))
-        return tool_error(
-            command, EXIT_USAGE,
-            "--next-token needs logits (B,T,V) or (T,V), classes last: %s has shape %s, classes on "
-            "axis %" PRId64,
-            in->logits.path, tensor_shape_text(text, logits->ndim, logits->shape), options->class_axis);
+    const tensor *source = &in->source->tensor, *tokens = &in->targets.tensor;
+    char text[TENSOR_SHAPE_TEXT], place[PLACE_TEXT];
+    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : source->ndim - 1))
+        return tool_error(command, EXIT_USAGE, "--next-token needs %s: %s has shape %s, %s",
+                          in->source == &in->hidden ? "hidden states (B,T,H) or (T,H)"
+                                                    : "logits (B,T,V) or (T,V), classes last",
+                          in->source->path, tensor_shape_text(text, source->ndim, source->shape),
+                          place_text(place, in, options));
     const int last = in->rows_ndim - 1;
     const int64_t length = in->rows_shape[last];
     int64_t longer[TENSOR_MAX_DIMS];
@@ -133,6 +145,9 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
         if (in->desc.op == CLXENT_NLL)
             return operand_not_integer(targets, "; nll takes class numbers, clxent loss also probabilities",
                                        command);
+        if (in->desc.op == CLXENT_LINEAR_CROSS_ENTROPY)
+            return operand_not_integer(targets, "; --hidden takes class numbers, --logits also probabilities",
+                                       command);
         if (options->next_token) return operand_not_integer(targets, "; --next-token takes tokens", command);
         if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
@@ -152,7 +167,7 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
         failed = fit_tokens(in, options, command);
     else if (!has_rows_shape(in, t)) {
         snprintf(wanted, sizeof wanted, "%s%s", tensor_shape_text(text, in->rows_ndim, in->rows_shape),
-                 same_shape(t, logits->ndim, logits->shape)
+                 in->source == &in->logits && same_shape(t, logits->ndim, logits->shape)
                      ? "; probabilities, which have the logits' shape, are of a floating type"
                      : "");
         failed = wrong_shape(in, targets, wanted, options, command);
@@ -219,7 +234,8 @@ int inputs_open(inputs *in, clxent_op op, const tool_command *command, const too
     *in = (inputs){.desc = CLXENT_DESC_INIT, .arrays = CLXENT_ARRAYS_INIT};
     describe_options(&in->desc, options);
     in->desc.op = op;
-    int failed = open_logits(in, options, command);
+    int failed = op == CLXENT_LINEAR_CROSS_ENTROPY ? inputs_open_linear(in, options, command)
+                                                   : open_logits(in, options, command);
     if (!failed && options->targets) failed = open_targets(in, options, command);
     if (!failed && options->segment) failed = open_segment(in, options, command);
     if (!failed && options->weight)
@@ -233,8 +249,8 @@ int inputs_open(inputs *in, clxent_op op, const tool_command *command, const too
 }
 
 void inputs_close(inputs *in) {
-    operand *const all[] = {&in->logits,     &in->targets, &in->weight,
-                            &in->row_weight, &in->segment, &in->grad_output};
+    operand *const all[] = {&in->logits, &in->hidden,     &in->classifier, &in->classifier_bias, &in->targets,
+                            &in->weight, &in->row_weight, &in->segment,    &in->grad_output};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) operand_close(all[i]);
 }
 

@@ -11,10 +11,12 @@
 #include "shell/options.h"
 
 typedef struct inputs {
-    operand logits; /* nll: the log-probabilities */
+    operand logits;                              /* nll: the log-probabilities */
+    operand hidden, classifier, classifier_bias; /* linear cross entropy: in place of logits */
+    const operand *source; /* logits or hidden: it has an element or more for each row */
     operand targets, weight, row_weight, segment, grad_output;
     clxent_dtype real; /* of weights and results: f64 for f64 logits, else f32 */
-    int rows_ndim;     /* the logits' shape without the class axis */
+    int rows_ndim;     /* the source's shape without the axis of classes, or of features */
     int64_t rows_shape[TENSOR_MAX_DIMS];
     clxent_desc desc;     /* all but `outputs` */
     clxent_arrays arrays; /* the inputs */

@@ -14,6 +14,8 @@ static const struct {
 } words[] = {
     {"memory_bytes", "--memory"},
     {"logits_dtype", "--dtype"},
+    {"hidden_dtype", "--dtype"},
+    {"workspace_bytes", "--workspace"},
     {"label_smoothing", "--label-smoothing"},
     {"z_loss", "--z-loss"},
     {"softcap", "--softcap"},
@@ -23,6 +25,10 @@ static const struct {
     {"grad_output", "--grad-output"},
     {"use_ignore_index", "--ignore-index"},
     {"row_loss", "--per-row"},
+    {"classifier_bias", "--classifier-bias"},
+    {"grad_hidden", "--grad-hidden"},
+    {"grad_classifier", "--grad-classifier"},
+    {"grad_classifier_bias", "--grad-classifier-bias"},
     {"schedule", "--schedule"},
 };
 
