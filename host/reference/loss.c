@@ -2,7 +2,7 @@
  *
  * All rows together: the scalar loss, and reference_run(), which computes a whole problem on arrays.
  */
-#include "reference.h"
+#include "row.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,6 +51,29 @@ static void put(double *to, int64_t row, double value) {
     if (to) to[row] = value;
 }
 
+void reference_result_put(const reference_result *result, int64_t row, const reference_row *out) {
+    put(result->row_loss, row, out->row_loss);
+    put(result->row_loss_bound, row, out->row_loss_bound);
+    put(result->log_prob, row, out->log_prob);
+    put(result->log_prob_bound, row, out->log_prob_bound);
+    put(result->lse, row, out->lse);
+    put(result->lse_bound, row, out->lse_bound);
+    put(result->entropy, row, out->entropy);
+    put(result->entropy_bound, row, out->entropy_bound);
+    if (result->argmax) result->argmax[row] = out->argmax;
+    if (result->rank) result->rank[row] = out->rank;
+}
+
+void reference_result_finish(reference_result *result, const reference_problem *problem,
+                             const reference_counts *counts, const reference_loss *loss) {
+    result->loss = result->loss_bound = 0.0;
+    if ((problem->op == REFERENCE_CROSS_ENTROPY || problem->op == REFERENCE_NLL) &&
+        problem->reduction != REFERENCE_NONE)
+        reference_loss_finish(loss, problem, counts, &result->loss, &result->loss_bound);
+    const int64_t four[] = {counts->counted, counts->ignored, counts->bad, counts->first_bad};
+    memcpy(result->counts, four, sizeof four);
+}
+
 /* The memory of one row: three inputs and six results, of C elements each. */
 enum { ROW_INPUTS = 3, ROW_RESULTS = 6 };
 
@@ -88,24 +111,10 @@ int reference_run(const reference_problem *problem, reference_result *result) {
         reference_row out;
         compute_row(problem, &counts, row, memory, result, &out);
         reference_loss_add(&loss, &out);
-        put(result->row_loss, row, out.row_loss);
-        put(result->row_loss_bound, row, out.row_loss_bound);
-        put(result->log_prob, row, out.log_prob);
-        put(result->log_prob_bound, row, out.log_prob_bound);
-        put(result->lse, row, out.lse);
-        put(result->lse_bound, row, out.lse_bound);
-        put(result->entropy, row, out.entropy);
-        put(result->entropy_bound, row, out.entropy_bound);
-        if (result->argmax) result->argmax[row] = out.argmax;
-        if (result->rank) result->rank[row] = out.rank;
+        reference_result_put(result, row, &out);
     }
     free(memory);
 
-    result->loss = result->loss_bound = 0.0;
-    if ((problem->op == REFERENCE_CROSS_ENTROPY || problem->op == REFERENCE_NLL) &&
-        problem->reduction != REFERENCE_NONE)
-        reference_loss_finish(&loss, problem, &counts, &result->loss, &result->loss_bound);
-    const int64_t four[] = {counts.counted, counts.ignored, counts.bad, counts.first_bad};
-    memcpy(result->counts, four, sizeof four);
+    reference_result_finish(result, problem, &counts, &loss);
     return 0;
 }

@@ -2,7 +2,7 @@
  *
  * One row: its softmax, loss and gradient, by the formulas of reference.h.
  */
-#include "reference.h"
+#include "row.h"
 
 #include <float.h>
 #include <math.h>
@@ -15,14 +15,13 @@ static double cap(const reference_problem *problem, double x) {
     return problem->softcap != 0.0 ? problem->softcap * tanh(z / problem->softcap) : z;
 }
 
-/* dz/dx. No caller asks for it at -inf, where the gradient is 0. */
-static double slope(const reference_problem *problem, double x) {
+double reference_slope(const reference_problem *problem, double x) {
     if (problem->softcap == 0.0) return problem->logit_scale;
     const double h = cosh(problem->logit_scale * x / problem->softcap); /* 1 - tanh^2 = 1 / cosh^2 */
     return problem->logit_scale / h / h;
 }
 
-static int masked(double x) {
+int reference_masked(double x) {
     return isinf(x) && x < 0;
 }
 
@@ -37,7 +36,7 @@ typedef struct softmax {
 /* d_c. Without a softcap it is the difference of the two logits times the scale. This difference keeps its
  * digits however far from 0 the two logits are. */
 static double distance(const reference_problem *problem, const softmax *s, double x) {
-    if (masked(x)) return INFINITY;
+    if (reference_masked(x)) return INFINITY;
     return problem->softcap != 0.0 ? s->max - cap(problem, x) : problem->logit_scale * (s->max_x - x);
 }
 
@@ -72,7 +71,7 @@ static softmax softmax_of(const reference_problem *problem, const double *x) {
 
     reference_sum mean = {0}, spread = {0};
     for (int64_t c = 0; c < problem->classes; c++) {
-        if (masked(x[c])) continue;
+        if (reference_masked(x[c])) continue;
         const double d = distance(problem, &s, x[c]), p = exp(-d - s.log_sum);
         reference_sum_add(&mean, p * d);
         reference_sum_add(&spread, p * d * d);
@@ -107,16 +106,15 @@ static double log_probability_bound(const reference_problem *problem, const soft
 
 /* ---------------------------------------------------------------------------- cross entropy ------ */
 
-/* q_c. It includes the row's weight. */
-static double target_weight(const reference_problem *problem, double row_weight, int64_t target,
-                            const double *t, int64_t c) {
+double reference_target_weight(const reference_problem *problem, double row_weight, int64_t target,
+                               const double *t, int64_t c) {
     const double e = problem->label_smoothing, classes = (double)problem->classes;
     const double w = problem->class_weight ? problem->class_weight[c] : 1.0;
     if (t) return row_weight * w * (t[c] * (1.0 - e) + e / classes);
     return row_weight * w * ((c == target ? 1.0 - e : 0.0) + e / classes);
 }
 
-static double grad_factor(const reference_problem *problem, int64_t row) {
+double reference_grad_factor(const reference_problem *problem, int64_t row) {
     if (!problem->grad_output) return problem->grad_scale;
     return problem->grad_scale * problem->grad_output[problem->reduction == REFERENCE_NONE ? row : 0];
 }
@@ -150,7 +148,7 @@ static target_part target_part_of(const reference_problem *problem, const softma
         const double w = r * (problem->class_weight ? problem->class_weight[c] : 1.0);
         reference_sum_add(&weights, w);
         reference_sum_add(&abs_weights, fabs(w));
-        if (c == target || masked(x[c])) continue;
+        if (c == target || reference_masked(x[c])) continue;
         const double p = probability(problem, s, x[c]);
         reference_sum_add(&less_p, p);
         reference_sum_add(&far, p * distance(problem, s, x[c]));
@@ -174,7 +172,7 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     const double r = problem->row_weight ? problem->row_weight[row] : 1.0;
     reference_sum loss = {0}, magnitude = {0}, q_sum = {0}, q_magnitude = {0};
     for (int64_t c = 0; c < problem->classes; c++) {
-        const double q = target_weight(problem, r, out->target, t, c);
+        const double q = reference_target_weight(problem, r, out->target, t, c);
         if (q == 0.0) continue; /* 0 times inf is 0 */
         const double term = q * (distance(problem, s, x[c]) + s->log_sum);
         reference_sum_add(&loss, term);
@@ -198,7 +196,8 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
         fill_grad(problem, out, NAN, 0.0);
         return;
     }
-    const double g = grad_factor(problem, row), dz = problem->z_loss != 0.0 ? counts->z_divisor : 1.0;
+    const double g = reference_grad_factor(problem, row),
+                 dz = problem->z_loss != 0.0 ? counts->z_divisor : 1.0;
     const double z_slope = 2.0 * problem->z_loss * r * s->lse / dz;
     /* The error of lse is lse_bound, which does not shrink with |lse|. The gradient's unit is 3u, hence the
      * 3. */
@@ -208,7 +207,8 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
     const double f = k * (total_abs_q / fabs(counts->divisor) + z_magnitude);
     out->grad_any_bound = (3.0 * u + 0.1 * u * softcap) * f + smallest(problem) * (1.0 + f);
     for (int64_t c = 0; c < problem->classes; c++) {
-        const double p = probability(problem, s, x[c]), q = target_weight(problem, r, out->target, t, c);
+        const double p = probability(problem, s, x[c]),
+                     q = reference_target_weight(problem, r, out->target, t, c);
         double by_z = (p * total_q - q) / counts->divisor + z_slope * p;
         double bound = out->grad_any_bound;
         if (!t && c == out->target) {
@@ -218,14 +218,16 @@ static void cross_entropy(const reference_problem *problem, const reference_coun
             /* The error of an exponential is 3 u, plus the rounding error of its argument. */
             const double unit_of_e = 3.0 + 0.5 * softcap, divisor = fabs(counts->divisor);
             const double others = unit_of_e * own.less_p + own.less_p_far / 8.0;
-            const double own_p = masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
+            const double own_p =
+                reference_masked(x[c]) ? 0.0 : p * (unit_of_e + distance(problem, s, x[c]) / 8.0);
             const double abs_q = problem->label_smoothing / (double)problem->classes * own.abs_weights;
             bound = k * u *
                         ((fabs(own.q) * others + own_p * abs_q + 3.0 * fabs(own.smoothed)) / divisor +
                          own_p * z_magnitude) +
                     smallest(problem) * (1.0 + f * (double)problem->classes); /* each class may be flushed */
         }
-        if (out->grad) out->grad[c] = masked(x[c]) ? 0.0 : g * by_z * slope(problem, x[c]);
+        if (out->grad)
+            out->grad[c] = reference_masked(x[c]) ? 0.0 : g * by_z * reference_slope(problem, x[c]);
         if (out->grad_bound) out->grad_bound[c] = bound;
     }
 }
@@ -244,7 +246,7 @@ static void nll(const reference_problem *problem, const reference_counts *counts
 
     fill_grad(problem, out, 0.0, 0.0);
     const double by_x =
-        counts->divisor_is_zero ? (double)NAN : -grad_factor(problem, row) * w / counts->divisor;
+        counts->divisor_is_zero ? (double)NAN : -reference_grad_factor(problem, row) * w / counts->divisor;
     if (out->grad) out->grad[out->target] = by_x;
     if (out->grad_bound) out->grad_bound[out->target] = 3.0 * u * fabs(by_x) + smallest(problem);
 }
@@ -262,7 +264,7 @@ static void softmax_backward(const reference_problem *problem, const double *x, 
     for (int64_t c = 0; c < problem->classes; c++) {
         reference_sum_add(&g_sum, g[c]);
         reference_sum_add(&g_abs, fabs(g[c]));
-        if (masked(x[c])) continue;
+        if (reference_masked(x[c])) continue;
         const double p = probability(problem, s, x[c]), d = distance(problem, s, x[c]);
         reference_sum_add(&gp_sum, g[c] * p);
         reference_sum_add(&gp_abs, fabs(g[c]) * p);
@@ -272,7 +274,7 @@ static void softmax_backward(const reference_problem *problem, const double *x, 
     const double mean_g = reference_sum_value(&gp_sum), mean_abs_g = reference_sum_value(&gp_abs);
     const double far_g = reference_sum_value(&gp_far);
     for (int64_t c = 0; c < problem->classes; c++) {
-        if (masked(x[c])) {
+        if (reference_masked(x[c])) {
             if (out->grad) out->grad[c] = 0.0;
             if (out->grad_bound) out->grad_bound[c] = 0.0;
             continue;
@@ -282,7 +284,7 @@ static void softmax_backward(const reference_problem *problem, const double *x, 
         const double by_z = log ? g[c] - p * total_g : p * (g[c] - mean_g);
         const double f = log ? fabs(g[c]) + p * (1.0 + d) * total_abs_g
                              : p * ((1.0 + d) * (fabs(g[c]) + mean_abs_g) + far_g);
-        if (out->grad) out->grad[c] = problem->grad_scale * by_z * slope(problem, x[c]);
+        if (out->grad) out->grad[c] = problem->grad_scale * by_z * reference_slope(problem, x[c]);
         const double k = fabs(problem->grad_scale * problem->logit_scale);
         if (out->grad_bound) /* a flushed probability loses its share of every g */
             out->grad_bound[c] = u * k * f + smallest(problem) * (1.0 + k * (fabs(g[c]) + total_abs_g));
@@ -307,7 +309,7 @@ static void describe(const reference_problem *problem, const double *x, const so
         const double p = out->probs || out->probs_bound ? probability(problem, s, x[c]) : 0.0;
         if (out->probs) out->probs[c] = p;
         if (out->probs_bound) {
-            const double d = masked(x[c]) ? 0.0 : distance(problem, s, x[c]);
+            const double d = reference_masked(x[c]) ? 0.0 : distance(problem, s, x[c]);
             out->probs_bound[c] = u * p * (1.0 + d + s->log_sum + 2.0 * softcap) + smallest(problem);
         }
     }

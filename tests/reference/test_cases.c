@@ -6,6 +6,7 @@
  * f32 after the loss had been computed from them.
  */
 #include "cases.h"
+#include "linear_expected.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -112,7 +113,51 @@ static void every_case(void **state) {
     print_message("%d cases\n", count);
 }
 
+static void run_linear(test_case *c) {
+    const reference_linear *p = &c->linear;
+    const int64_t n = p->loss.rows, of_classifier = p->loss.classes * p->features;
+    linear_expected e = linear_expected_new(p);
+    const reference_result *rows = &e.r.rows;
+    const struct {
+        const char *role;
+        const double *got, *bound;
+        int64_t count;
+    } outputs[] = {
+        {"loss", &rows->loss, &rows->loss_bound, 1},
+        {"per_row", rows->row_loss, rows->row_loss_bound, n},
+        {"lse", rows->lse, rows->lse_bound, n},
+        {"log_prob", rows->log_prob, rows->log_prob_bound, n},
+        {"entropy", rows->entropy, rows->entropy_bound, n},
+        {"grad_hidden", e.r.grad_hidden, e.r.grad_hidden_bound, n * p->features},
+        {"grad_classifier", e.r.grad_classifier, e.r.grad_classifier_bound, of_classifier},
+        {"grad_classifier_bias", e.r.grad_bias, e.r.grad_bias_bound, p->loss.classes},
+    };
+    enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
+    for (int i = 0; i < c->output_count; i++) {
+        const char *role = c->outputs[i].role;
+        const int is_row_loss = strcmp(role, "loss") == 0 && p->loss.reduction == REFERENCE_NONE;
+        int at = 0;
+        while (at < OUTPUTS && strcmp(outputs[at].role, is_row_loss ? "per_row" : role) != 0) at++;
+        if (at == OUTPUTS) fail_msg("output %s is not known", role);
+        check(c, role, &c->outputs[i].data, outputs[at].got, outputs[at].bound, outputs[at].count);
+    }
+    linear_expected_free(&e);
+}
+
+static void every_linear_case(void **state) {
+    (void)state;
+    static char names[CASES_MOST][CASE_NAME];
+    const int count = cases_list_linear(names);
+    for (int i = 0; i < count; i++) {
+        test_case c;
+        case_open(&c, names[i]);
+        run_linear(&c);
+        case_close(&c);
+    }
+    print_message("%d cases\n", count);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_case), cmocka_unit_test(every_linear_case)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

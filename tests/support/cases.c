@@ -17,6 +17,9 @@
 
 /* ------------------------------------------------------------------------------ finding ---------- */
 
+/* The group whose cases have the op linear-cross-entropy. */
+static const char LINEAR[] = "linear";
+
 static int not_hidden(const struct dirent *entry) {
     return entry->d_name[0] != '.' && !strstr(entry->d_name, ".md");
 }
@@ -27,14 +30,16 @@ static int list_folder(const char *path, struct dirent ***entries) {
     return count;
 }
 
-int cases_list(char names[CASES_MOST][CASE_NAME]) {
+/* Lists the cases of the group LINEAR, or of all the others. */
+static int list_cases(char names[CASES_MOST][CASE_NAME], int linear, int least) {
     struct dirent **groups, **cases;
     int count = 0;
     const int group_count = list_folder(CLXENT_TEST_CASES, &groups);
     for (int i = 0; i < group_count; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/%s", CLXENT_TEST_CASES, groups[i]->d_name);
-        const int case_count = list_folder(path, &cases);
+        const int listed = (strcmp(groups[i]->d_name, LINEAR) == 0) == linear;
+        const int case_count = listed ? list_folder(path, &cases) : 0;
         for (int j = 0; j < case_count; j++) {
             if (count == CASES_MOST) fail_msg("more than %d cases in %s", CASES_MOST, CLXENT_TEST_CASES);
             const int length =
@@ -42,13 +47,20 @@ int cases_list(char names[CASES_MOST][CASE_NAME]) {
             if (length >= CASE_NAME) fail_msg("%s: a name of over %d bytes", cases[j]->d_name, CASE_NAME - 1);
             free(cases[j]);
         }
-        free(cases);
+        if (listed) free(cases);
         free(groups[i]);
     }
     free(groups);
-    if (count < CASES_LEAST)
-        fail_msg("%d cases in %s, of at least %d", count, CLXENT_TEST_CASES, CASES_LEAST);
+    if (count < least) fail_msg("%d cases in %s, of at least %d", count, CLXENT_TEST_CASES, least);
     return count;
+}
+
+int cases_list(char names[CASES_MOST][CASE_NAME]) {
+    return list_cases(names, 0, CASES_LEAST);
+}
+
+int cases_list_linear(char names[CASES_MOST][CASE_NAME]) {
+    return list_cases(names, 1, CASES_LEAST_LINEAR);
 }
 
 /* ------------------------------------------------------------------------------ reading ---------- */
@@ -63,21 +75,36 @@ static int is_nll(const test_case *c) {
     return c->problem.op == REFERENCE_NLL;
 }
 
+/* The inputs whose roles do not depend on the op. */
+static const struct {
+    const char *role;
+    size_t at; /* of its tensor in test_case */
+} inputs[] = {
+    {"targets", offsetof(test_case, targets)},
+    {"weight", offsetof(test_case, weight)},
+    {"row_weight", offsetof(test_case, row_weight)},
+    {"grad_output", offsetof(test_case, grad_output)},
+    {"tokens", offsetof(test_case, tokens)},
+    {"hidden", offsetof(test_case, hidden)},
+    {"classifier", offsetof(test_case, classifier)},
+    {"classifier_bias", offsetof(test_case, classifier_bias)},
+};
+enum { INPUTS = sizeof inputs / sizeof inputs[0] };
+
+static tensor *input_of(test_case *c, int i) {
+    return (tensor *)((char *)c + inputs[i].at);
+}
+
 /* Opens the .npy files that `roles` names, such as "logits targets weight". */
 static void open_inputs(test_case *c, char *roles) {
     char *rest;
     for (char *role = strtok_r(roles, " ", &rest); role; role = strtok_r(NULL, " ", &rest)) {
         const char *logits_role = is_nll(c) ? "log_probs" : "logits";
-        if (strcmp(role, logits_role) == 0) {
-            open_file(c, role, &c->logits);
-        } else if (strcmp(role, "targets") == 0) {
-            open_file(c, role, &c->targets);
-        } else if (strcmp(role, "weight") == 0) {
-            open_file(c, role, &c->weight);
-        } else if (strcmp(role, "grad_output") == 0) {
-            open_file(c, role, &c->grad_output);
-        } else if (strcmp(role, "tokens") == 0) {
-            open_file(c, role, &c->tokens);
+        tensor *file = strcmp(role, logits_role) == 0 ? &c->logits : NULL;
+        for (int i = 0; i < INPUTS && !file; i++)
+            if (strcmp(role, inputs[i].role) == 0) file = input_of(c, i);
+        if (file) {
+            open_file(c, role, file);
         } else if (!is_nll(c) || strcmp(role, "logits") != 0) { /* NLL also lists its logits */
             fail_msg("%s: input %s is not known", c->name, role);
         }
@@ -112,6 +139,8 @@ static void set_op(test_case *c, const char *value) {
         c->problem.op = REFERENCE_LOG_SOFTMAX;
     else if (strcmp(value, "next-token") == 0)
         c->next_token = 1;
+    else if (strcmp(value, "linear-cross-entropy") == 0)
+        c->is_linear = 1;
     else
         fail_msg("%s: op %s is not known", c->name, value);
 }
@@ -147,6 +176,8 @@ static void set_option(test_case *c, const char *key, char *value, int *class_ax
         p->softcap = number(c, key, value);
     } else if (strcmp(key, "logit_scale") == 0) {
         p->logit_scale = number(c, key, value);
+    } else if (strcmp(key, "z_error") == 0) {
+        c->linear.logit_error = number(c, key, value);
     } else if (strcmp(key, "inputs") == 0) {
         open_inputs(c, value);
     } else if (strcmp(key, "outputs") == 0) {
@@ -174,10 +205,23 @@ static double *doubles(const tensor *t) {
     return values;
 }
 
+static void set_linear(test_case *c) {
+    const tensor *x = &c->hidden, *w = &c->classifier;
+    if (x->ndim != 2 || w->ndim != 2 || x->shape[1] != w->shape[1])
+        fail_msg("%s: hidden and classifier are not (N,H) and (C,H)", c->name);
+    c->problem.rows = x->shape[0];
+    c->problem.classes = w->shape[0];
+    c->linear.features = x->shape[1];
+    c->linear.hidden = doubles(x);
+    c->linear.classifier = doubles(w);
+    c->linear.bias = doubles(&c->classifier_bias);
+}
+
 static void set_arrays(test_case *c) {
     reference_problem *p = &c->problem;
     p->logits = doubles(&c->logits);
     p->class_weight = doubles(&c->weight);
+    p->row_weight = doubles(&c->row_weight);
     p->grad_output = doubles(&c->grad_output);
     if (!c->targets.data) return;
     if (c->targets.dtype == CLXENT_I64) {
@@ -210,18 +254,22 @@ void case_open(test_case *c, const char *name) {
     fclose(file);
     if (c->output_count == 0) fail_msg("%s: no outputs", path);
     if (c->next_token) return;
-    if (!c->logits.data) fail_msg("%s: no logits", path);
-    set_shape(c, class_axis);
+    if (!c->is_linear && !c->logits.data) fail_msg("%s: no logits", path);
+    if (c->is_linear)
+        set_linear(c);
+    else
+        set_shape(c, class_axis);
     set_arrays(c);
+    if (c->is_linear) c->linear.loss = c->problem;
 }
 
 void case_close(test_case *c) {
-    free((void *)c->problem.logits);
-    free((void *)c->problem.class_weight);
-    free((void *)c->problem.grad_output);
-    free((void *)c->problem.target_probs);
-    tensor *const inputs[] = {&c->logits, &c->targets, &c->weight, &c->grad_output, &c->tokens};
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) tensor_close(inputs[i]);
+    const void *const owned[] = {c->problem.logits,      c->problem.class_weight, c->problem.row_weight,
+                                 c->problem.grad_output, c->problem.target_probs, c->linear.hidden,
+                                 c->linear.classifier,   c->linear.bias};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) free((void *)owned[i]);
+    tensor_close(&c->logits);
+    for (int i = 0; i < INPUTS; i++) tensor_close(input_of(c, i));
     for (int i = 0; i < c->output_count; i++) tensor_close(&c->outputs[i].data);
 }
 

@@ -9,11 +9,14 @@
 
 #include "expect.h"
 #include "files/tensor.h"
+#include "reference_linear.h"
 
-enum { CASE_NAME = 96, CASE_OUTPUTS = 6, CASES_MOST = 512, CASES_LEAST = 134 };
+enum { CASE_NAME = 96, CASE_OUTPUTS = 8, CASES_MOST = 512, CASES_LEAST = 134, CASES_LEAST_LINEAR = 40 };
 
-/* Names such as "grid/000_n1_c1_soft", sorted. Fails the test when there are fewer than CASES_LEAST. */
+/* Names such as "grid/000_n1_c1_soft", sorted: of the cases on logits, or of those of linear cross entropy.
+ * Fails the test when there are fewer than CASES_LEAST, or CASES_LEAST_LINEAR. */
 int cases_list(char names[CASES_MOST][CASE_NAME]);
+int cases_list_linear(char names[CASES_MOST][CASE_NAME]);
 
 typedef struct test_case_output {
     char role[24]; /* "loss", "grad", ... */
@@ -23,9 +26,11 @@ typedef struct test_case_output {
 typedef struct test_case {
     char name[CASE_NAME];
     int next_token;            /* op next-token: has tokens, the outputs `inputs` and `targets`, no problem */
+    int is_linear;             /* op linear-cross-entropy: `linear` has the problem */
     reference_problem problem; /* the case owns its arrays of double */
+    reference_linear linear;
     /* The files. A tensor without data is absent. `logits` has the log_probs of NLL. */
-    tensor logits, targets, weight, grad_output, tokens;
+    tensor logits, targets, weight, row_weight, grad_output, tokens, hidden, classifier, classifier_bias;
     test_case_output outputs[CASE_OUTPUTS];
     int output_count;
 } test_case;
