@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The command `verify`: runs a list of problems, each in several shapes, and prints the verdict.
- * verify_case.c makes and compares one problem.
+ * verify_case.c makes and compares one problem. verify_folder.c runs cases in files instead.
  */
 #include "commands.h"
 #include "shell/options.h"
 #include "verify_case.h"
+#include "verify_folder.h"
 #include "verify_report.h"
 
 #include <stdio.h>
@@ -121,7 +122,8 @@ static int verify(const session *s, int as_json) {
 int verify_run(const tool_command *command, const tool_options *options) {
     session s;
     int code = session_open(&s, command, options);
-    if (code == EXIT_GOOD) code = verify(&s, options->json);
+    if (code == EXIT_GOOD)
+        code = options->folder ? verify_folder(&s, command, options) : verify(&s, options->json);
     session_close(&s);
     return code;
 }

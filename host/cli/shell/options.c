@@ -171,9 +171,9 @@ static const option_row table[] = {
              "a warning, and the built-in tuning is used"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
-    {"workspace", "BYTES", BYTES, AT(workspace), LOSS, 0,
+    {"workspace", "BYTES", BYTES, AT(workspace), LOSS | COMMAND_VERIFY, 0,
      .help = "device memory for blocks of logits at most, K M G allowed (default: 64M)", .with = "hidden"},
-    {"gemm", "G", NAME, AT(gemm), LOSS, 0,
+    {"gemm", "G", NAME, AT(gemm), LOSS | COMMAND_VERIFY, 0,
      .help = "clblast, openblas, dnnl or clxent: who computes the matrix products; auto (default) takes\n"
              "the fastest that is there",
      .choices = gemms, .least = 0, .most = 4, .with = "hidden"},
@@ -207,7 +207,8 @@ static void print_help(const tool_command *command) {
         const int length = (int)strlen(left_text(left, &table[i]));
         if (table[i].commands & command->bit && length > width) width = length;
     }
-    printf(" [options]\n\n%s\n", command->about);
+    printf("%s%s%s [options]\n\n%s\n", command->folder ? " [" : "", command->folder ? command->folder : "",
+           command->folder ? "]" : "", command->about);
     for (int i = 0; i < ROWS; i++) {
         if (!(table[i].commands & command->bit)) continue;
         left_text(left, &table[i]);
@@ -436,7 +437,8 @@ static int check_company(const int *given, const tool_command *command, int i) {
     if (given[i] && displaced)
         return tool_error(command, EXIT_USAGE, "--%s does not go with --%s: %s", row->name, row->without,
                           row->why);
-    if (given[i] && row->with && !given[find_option(command, row->with)])
+    const int partner = row->with ? find_option(command, row->with) : -1;
+    if (given[i] && partner >= 0 && !given[partner])
         return tool_error(command, EXIT_USAGE, "--%s is of use with --%s only", row->name, row->with);
     return EXIT_GOOD;
 }
@@ -482,6 +484,9 @@ int options_parse(tool_options *out, const tool_command *all, const tool_command
         const int failed = parse_value(out, command, &table[i], optarg);
         if (failed) return failed;
     }
+    if (command->folder && optind < argc) out->folder = argv[optind++];
+    if (out->folder && !*out->folder)
+        return tool_error(command, EXIT_USAGE, "%s: the name is empty", command->folder);
     if (optind < argc)
         return tool_error(command, EXIT_USAGE,
                           "unexpected argument %s: files and values follow the option that they are for",

@@ -28,6 +28,7 @@ typedef struct tool_options {
     uint64_t memory, workspace;
     const char *device, *tuning, *gemm;
     int json;
+    const char *folder; /* of verify's cases; NULL: none was given */
     /* bench; lists are text, as given on the command line */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
     int bench_growth, bench_csv, bench_class_weight, bench_atomic;
