@@ -8,6 +8,7 @@
 #include "device.h"
 #include "error.h"
 #include "facts.h"
+#include "gemm.h"
 #include "program.h"
 #include "program_cache.h"
 #include "structs.h"
@@ -19,13 +20,14 @@ static clxent_status read_options(const clxent_ctx_options *given, clxent_ctx_op
     return clx_read_struct(err, &clx_ctx_options_struct, given ? given : &usual, out);
 }
 
-/* A context with its OpenCL table, and nothing else yet. */
+/* A context with its options and its OpenCL table, and nothing else yet. */
 static clxent_status new_ctx(clxent_ctx **out, const clxent_ctx_options *options, clxent_error *err) {
     clxent_ctx *ctx = calloc(1, sizeof *ctx);
     if (ctx == NULL) return clx_fail(err, CLXENT_ERR_MEMORY, "no host memory for a context");
     ctx->references = 1;
     ctx->memory_bytes = options->memory_bytes;
-    const clxent_status status = clx_cl_load(&ctx->cl, err);
+    clxent_status status = clx_gemm_number_of(options->gemm, &ctx->gemm_wanted, err);
+    if (status == CLXENT_OK) status = clx_cl_load(&ctx->cl, err);
     if (status != CLXENT_OK) {
         free(ctx);
         return status;
@@ -126,6 +128,7 @@ fail:
 
 void clx_ctx_release(clxent_ctx *ctx) {
     if (--ctx->references > 0) return;
+    clx_gemm_release(ctx);
     clx_programs_release(ctx);
     clx_import_release(ctx);
     if (clx_can_release()) {

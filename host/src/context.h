@@ -3,6 +3,7 @@
 #ifndef CLX_CONTEXT_H
 #define CLX_CONTEXT_H
 
+#include <clxent/clxent_opencl.h>
 #include <stdbool.h>
 
 #include "facts.h"
@@ -11,6 +12,7 @@
 #include "program_blob.h"
 
 struct clx_program;
+struct clx_gemm;
 
 struct clxent_ctx {
     clx_cl cl;
@@ -29,6 +31,9 @@ struct clxent_ctx {
     size_t programs_compiled;      /* how many of them from source */
     clx_blob imported;             /* programs that need no compiler; no entries: no import */
     unsigned char *imported_bytes; /* the bytes of `imported` */
+    clxent_gemm given_gemm;        /* who computes products for the plans to come; name NULL: see gemm */
+    int gemm_wanted;               /* the provider that the options name, by its number in gemm.c */
+    struct clx_gemm *gemm;         /* the provider in use; NULL before the first need */
     char *build_log;               /* NULL: none */
     clxent_error error;            /* the last failure */
 };

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who computes the matrix products of linear cross entropy. Each provider is a clxent_gemm. */
+ * Who computes the matrix products of linear cross entropy. Each provider is a clxent_gemm. A context opens
+ * its provider when the first plan needs it: a context without such plans loads no library.
+ *
+ * A driver may lose events (held.h). Then the caller of a provider asks for the product's event and holds it,
+ * as clx_launch_submit() does. A provider holds the events of its other commands. */
 #ifndef CLX_GEMM_H
 #define CLX_GEMM_H
 
@@ -7,10 +11,16 @@
 
 #include "context.h"
 
-/* Sets `out` to the context's provider of products: the one that the caller gave, else the one that
- * clxent_ctx_options.gemm or the environment variable CLXENT_GEMM names, else the best one for the device.
- * ERR_ARGUMENT: the name is none of the known ones. ERR_UNSUPPORTED: the named provider is not there, or the
- * device cannot use it; the message says why. */
+/* Sets `number` to the provider that clxent_ctx_options.gemm (`named`), or else the environment variable
+ * CLXENT_GEMM, names; for clxent_ctx.gemm_wanted. ERR_ARGUMENT: no provider has that name. */
+clxent_status clx_gemm_number_of(const char *named, int *number, clxent_error *err);
+
+/* Sets `out` to the context's provider of products: the one that the caller gave, else the named one, else
+ * the best one for the device. ERR_UNSUPPORTED: the named provider is not there, or the device cannot use it;
+ * the message says why. ERR_BUILD, ERR_OPENCL, ERR_MEMORY. */
 clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out);
+
+/* Closes what clx_gemm_of() has opened. The context's queue still exists. */
+void clx_gemm_release(clxent_ctx *ctx);
 
 #endif

@@ -36,6 +36,7 @@
     X(SetKernelArg)              \
     X(GetKernelWorkGroupInfo)    \
     X(EnqueueNDRangeKernel)      \
+    X(EnqueueNativeKernel)       \
     X(EnqueueMarkerWithWaitList) \
     X(CreateBuffer)              \
     X(ReleaseMemObject)          \

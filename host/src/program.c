@@ -215,3 +215,14 @@ clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
     if (status == CLXENT_OK) *out = program->kernels;
     return status;
 }
+
+clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out) {
+    static const char *const kernels[] = {"product", "store_addresses", NULL};
+    char options[128];
+    snprintf(options, sizeof options, QUIET "%s%s%s", language_option(ctx, false), ctx->facts.options,
+             ctx->facts.runs_rows_in_vectors ? "-DCPU=1" : "");
+    clx_program *program = NULL;
+    const clxent_status status = get_program(ctx, "product", options, kernels, &program);
+    if (status == CLXENT_OK) *out = program->kernels;
+    return status;
+}

@@ -49,6 +49,10 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
 enum { CLX_COUNT_ROWS, CLX_FINISH_COUNT, CLX_SUM_LOSSES, CLX_FINISH_LOSS };
 clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out);
 
+/* The kernels of product.cl, in this order. */
+enum { CLX_PRODUCT, CLX_STORE_ADDRESSES };
+clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out);
+
 void clx_programs_release(clxent_ctx *ctx);
 
 #endif

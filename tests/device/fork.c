@@ -248,6 +248,12 @@ static int in_clxent_ctx_import_programs(const opened *o) {
     return is_refusal(clxent_ctx_import_programs(o->ctx, "blob", 4), clxent_ctx_last_error(o->ctx));
 }
 
+static int in_clxent_ctx_gemm(const opened *o) {
+    const char *name = "", *why = "";
+    return is_refusal(clxent_ctx_gemm(o->ctx, &name, &why), clxent_ctx_last_error(o->ctx)) && name == NULL &&
+           why == NULL;
+}
+
 /* The library frees the context when both are destroyed. */
 static int in_clxent_ctx_destroy(const opened *o) {
     clxent_ctx_destroy(o->ctx);
@@ -280,6 +286,10 @@ static int in_clxent_ctx_tuning(const opened *o) {
 
 static int in_clxent_ctx_set_tuning(const opened *o) {
     return clxent_ctx_set_tuning(o->ctx, NULL) == CLXENT_OK;
+}
+
+static int in_clxent_ctx_set_gemm(const opened *o) {
+    return clxent_ctx_set_gemm(o->ctx, NULL) == CLXENT_OK;
 }
 
 static int in_clxent_plan_scalars(const opened *o) {
@@ -389,11 +399,13 @@ static const struct {
     FUNCTION(clxent_ctx_device),
     FUNCTION(clxent_ctx_error),
     FUNCTION(clxent_ctx_export_programs),
+    FUNCTION(clxent_ctx_gemm),
     FUNCTION(clxent_ctx_import_programs),
     FUNCTION(clxent_ctx_last_error),
     FUNCTION(clxent_ctx_options_init_sized),
     FUNCTION(clxent_ctx_programs_compiled),
     FUNCTION(clxent_ctx_queue),
+    FUNCTION(clxent_ctx_set_gemm),
     FUNCTION(clxent_ctx_set_tuning),
     FUNCTION(clxent_ctx_tuning),
     FUNCTION(clxent_desc_init_sized),

@@ -179,6 +179,13 @@ typedef struct clxent_gemm {
  * as clxent_ctx_options.gemm says. ERR_ARGUMENT. */
 CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm);
 
+/* Who computes products for the plans that the context creates from now on ("openblas"), and why it does or
+ * what it uses ("OpenBLAS 0.3.21, SkylakeX kernels, 2 threads"; "libopenblas.so.0 is not installed (Debian
+ * and Ubuntu: libopenblas0-pthread)"). Opens the provider, as the first such plan does. Each pointer may be
+ * NULL. The strings live as long as the context, but those of clxent_ctx_set_gemm() are the caller's. On
+ * failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
+CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why);
+
 /* Bytes of scratch that a call of all the plan's rows needs.
  * ERR_ARGUMENT. ERR_MEMORY: a size_t of 32 bits does not hold that number. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);

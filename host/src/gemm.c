@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gemm.h"
+
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "gemm_provider.h"
+#include "structs.h"
+
+enum { AUTO, OPENBLAS, OWN };
+
+static const struct provider {
+    const char *name;
+    clxent_status (*open)(clxent_ctx *ctx, clx_gemm *out);
+} providers[] = {
+    [AUTO] = {"auto", NULL},
+    [OPENBLAS] = {"openblas", clx_gemm_open_openblas},
+    [OWN] = {"clxent", clx_gemm_open_clxent},
+};
+enum { PROVIDERS = sizeof providers / sizeof *providers };
+#define NAMES "\"auto\", \"openblas\" or \"clxent\""
+
+/* The library that computes products best on the device; OWN: there is none. */
+static int best_for(const clxent_ctx *ctx) {
+    return ctx->info.type == CLXENT_DEVICE_CPU ? OPENBLAS : OWN;
+}
+
+/* ---------------------------------------------------------------- for the providers ------------------- */
+
+clxent_status clx_gemm_lacks(clx_gemm *out, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out->why, sizeof out->why, format, args);
+    va_end(args);
+    return CLXENT_ERR_UNSUPPORTED;
+}
+
+static bool is_named_by_user(const clx_gemm_library *library) {
+    const char *name = getenv(library->variable);
+    return name != NULL && *name != '\0';
+}
+
+const char *clx_gemm_library_name(const clx_gemm_library *library) {
+    return is_named_by_user(library) ? getenv(library->variable) : library->usual;
+}
+
+clxent_status clx_gemm_not_loaded(const clx_gemm_library *library, clx_gemm *out) {
+    const char *name = clx_gemm_library_name(library), *message = dlerror();
+    if (message == NULL) message = "no reason given";
+    if (clx_load_failure_of(name, message) != CLX_LIBRARY_MISSING)
+        return clx_gemm_lacks(out, "%s is there but does not load: %s", name, message);
+    if (is_named_by_user(library))
+        return clx_gemm_lacks(out, "%s names %s, which is not there", library->variable, name);
+    return clx_gemm_lacks(out, "%s is not installed (Debian and Ubuntu: %s)", name, library->package);
+}
+
+/* ---------------------------------------------------------------- the choice -------------------------- */
+
+clxent_status clx_gemm_number_of(const char *named, int *number, clxent_error *err) {
+    const char *by = "clxent_ctx_options.gemm";
+    if (named == NULL || *named == '\0') {
+        by = "CLXENT_GEMM";
+        named = getenv(by);
+    }
+    *number = AUTO;
+    if (named == NULL || *named == '\0') return CLXENT_OK;
+    for (int i = 0; i < PROVIDERS; i++)
+        if (strcmp(named, providers[i].name) == 0) {
+            *number = i;
+            return CLXENT_OK;
+        }
+    return clx_fail(err, CLXENT_ERR_ARGUMENT, "%s is \"%s\", must be " NAMES, by, named);
+}
+
+static clxent_status open_provider(clxent_ctx *ctx, int number, clx_gemm *out) {
+    out->gemm = (clxent_gemm){.struct_size = sizeof out->gemm, .name = providers[number].name};
+    out->close = NULL;
+    return providers[number].open(ctx, out);
+}
+
+/* Opens the best provider. If that is not there, `why` of the library's own one tells the reason. */
+static clxent_status open_best(clxent_ctx *ctx, clx_gemm *out) {
+    char reason[CLX_GEMM_WHY_BYTES];
+    const int best = best_for(ctx);
+    clxent_status status = open_provider(ctx, best, out);
+    if (status != CLXENT_ERR_UNSUPPORTED || best == OWN) return status;
+    strcpy(reason, out->why);
+    status = open_provider(ctx, OWN, out);
+    if (status == CLXENT_OK) strcpy(out->why, reason);
+    return status;
+}
+
+static clxent_status open_wanted(clxent_ctx *ctx, clx_gemm *out) {
+    if (ctx->gemm_wanted == AUTO) return open_best(ctx, out);
+    const clxent_status status = open_provider(ctx, ctx->gemm_wanted, out);
+    if (status != CLXENT_ERR_UNSUPPORTED) return status;
+    return clx_fail(&ctx->error, status,
+                    "\"%s\" cannot compute matrix products on \"%s\": %s. With the name \"auto\" in "
+                    "clxent_ctx_options.gemm or CLXENT_GEMM the library takes what is there",
+                    out->gemm.name, ctx->info.name, out->why);
+}
+
+/* Opens the library's own choice, unless it is open already. */
+static clxent_status open_once(clxent_ctx *ctx) {
+    if (ctx->gemm) return CLXENT_OK;
+    clxent_status status = clx_check_process(&ctx->error);
+    if (status != CLXENT_OK) return status;
+    clx_gemm *opened = calloc(1, sizeof *opened);
+    if (opened == NULL)
+        return clx_fail(&ctx->error, CLXENT_ERR_MEMORY, "no host memory for a provider of matrix products");
+    status = open_wanted(ctx, opened);
+    if (status == CLXENT_OK)
+        ctx->gemm = opened;
+    else
+        free(opened);
+    return status;
+}
+
+clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out) {
+    const clxent_status status = ctx->given_gemm.name ? CLXENT_OK : open_once(ctx);
+    if (status == CLXENT_OK) *out = ctx->given_gemm.name ? ctx->given_gemm : ctx->gemm->gemm;
+    return status;
+}
+
+void clx_gemm_release(clxent_ctx *ctx) {
+    if (ctx->gemm && ctx->gemm->close) ctx->gemm->close(ctx, ctx->gemm->gemm.user);
+    free(ctx->gemm);
+    ctx->gemm = NULL;
+}
+
+/* ---------------------------------------------------------------- the caller's view ------------------- */
+
+clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm) {
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_gemm given = CLXENT_GEMM_INIT;
+    if (gemm != NULL) {
+        const clxent_status status = clx_read_struct(&ctx->error, &clx_gemm_struct, gemm, &given);
+        if (status != CLXENT_OK) return status;
+        if (given.name == NULL || given.enqueue == NULL)
+            return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "gemm.%s is NULL",
+                            given.name ? "enqueue" : "name");
+        if (given.heeds_row_count != 0 && given.heeds_row_count != 1)
+            return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "gemm.heeds_row_count is %d, must be 0 or 1",
+                            given.heeds_row_count);
+    }
+    ctx->given_gemm = given;
+    return CLXENT_OK;
+}
+
+clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why) {
+    if (name) *name = NULL;
+    if (why) *why = NULL;
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    clxent_gemm gemm;
+    const clxent_status status = clx_gemm_of(ctx, &gemm);
+    if (status != CLXENT_OK) return status;
+    if (name) *name = gemm.name;
+    if (why) *why = ctx->given_gemm.name ? "clxent_ctx_set_gemm() has set it" : ctx->gemm->why;
+    return CLXENT_OK;
+}
