@@ -73,7 +73,10 @@ static const option_row table[] = {
     {"op", "LIST", TEXT, AT(bench_ops), BENCH, 0,
      .help = "some of forward,grad,grad-apart,grad-from-lse,log-softmax, or all (default): the loss; the\n"
              "loss and its gradient, over the logits or to another buffer; the gradient alone from the\n"
-             "saved log-sum-exp, over the logits; the log-probabilities"},
+             "saved log-sum-exp, over the logits; the log-probabilities. Or linear: linear cross entropy,\n"
+             "the loss, and the loss with all gradients, against bare matrix products (with --features)"},
+    {"features", "H", INTEGER, AT(bench_features), BENCH, 0,
+     .help = "--op linear: the length of a hidden state", .given_at = AT(bench_has_features)},
     {"shape", "LIST", TEXT, AT(bench_shapes), TIMED, 0,
      .help = "ROWSxCLASSES,... (default: a list, of language models and others)"},
     {"rows", "N", INTEGER, AT(bench_rows), TIMED, 0, .help = "with --classes: one shape",
@@ -171,9 +174,9 @@ static const option_row table[] = {
              "a warning, and the built-in tuning is used"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
-    {"workspace", "BYTES", BYTES, AT(workspace), LOSS | COMMAND_VERIFY, 0,
+    {"workspace", "BYTES", BYTES, AT(workspace), LOSS | COMMAND_VERIFY | BENCH, 0,
      .help = "device memory for blocks of logits at most, K M G allowed (default: 64M)", .with = "hidden"},
-    {"gemm", "G", NAME, AT(gemm), LOSS | COMMAND_VERIFY, 0,
+    {"gemm", "G", NAME, AT(gemm), LOSS | COMMAND_VERIFY | BENCH, 0,
      .help = "clblast, openblas, dnnl or clxent: who computes the matrix products; auto (default) takes\n"
              "the fastest that is there",
      .choices = gemms, .least = 0, .most = 4, .with = "hidden"},

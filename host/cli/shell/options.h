@@ -32,8 +32,8 @@ typedef struct tool_options {
     /* bench; lists are text, as given on the command line */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
     int bench_growth, bench_csv, bench_class_weight, bench_atomic;
-    int bench_has_rows, bench_has_classes, bench_has_pairs;
-    int64_t bench_rows, bench_classes, bench_pairs;
+    int bench_has_rows, bench_has_classes, bench_has_pairs, bench_has_features;
+    int64_t bench_rows, bench_classes, bench_pairs, bench_features;
     uint64_t bench_rotate;
     double bench_ignore;
     const char *tune_out; /* tune also uses shapes, types, pairs and rotate of bench */
