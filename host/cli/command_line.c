@@ -20,32 +20,36 @@ static const tool_command commands[] = {
     {"devices", COMMAND_DEVICES, "the OpenCL devices, and which one is used",
      "Lists the OpenCL devices, what each supports, which one is used and why. If there is none, it says\n"
      "why, and what to do.\n",
-     devices_run},
+     devices_run, NULL},
     {"demo", COMMAND_DEMO, "the loss of a language model in four steps, computed on the device",
      "Shows on a small example how the loss is computed. The device computes every figure, and the demo\n"
      "prints it beside the expected one. The exit status is 1 if one differs.\n",
-     demo_run},
+     demo_run, NULL},
     {"loss", COMMAND_LOSS, "cross entropy of logits and targets: loss, perplexity, gradient, ...",
      "The cross-entropy loss of the rows of logits.\n" FILES "\n"
+     "With --hidden and --classifier in place of --logits, the logits are those of an output layer. The\n"
+     "command computes them block by block and never stores them all, nor their gradient.\n\n"
      "--json prints loss (a number; for reduction none an array, a row each), reduction, rows, counted,\n"
      "ignored, bad_targets, perplexity, bits_per_token, accuracy, device, platform, seconds. JSON has no "
      "NaN\n"
      "and no infinity: null stands for both, and for undefined values (probability targets have no\n"
      "perplexity and no accuracy). Perplexity is exp of the mean of -log p(target), without weights.\n"
      "If a target is no class, the exit status is 3, and everything else is computed and written.\n",
-     loss_run},
+     loss_run, NULL},
     {"softmax", COMMAND_SOFTMAX, "probabilities of logits",
-     "exp(logit) / sum of exp(logits), over one axis.\n" FILES, softmax_run},
+     "exp(logit) / sum of exp(logits), over one axis.\n" FILES, softmax_run, NULL},
     {"log-softmax", COMMAND_LOG_SOFTMAX, "log-probabilities of logits",
-     "logit - log sum of exp(logits), over one axis.\n" FILES, softmax_run},
+     "logit - log sum of exp(logits), over one axis.\n" FILES, softmax_run, NULL},
     {"nll", COMMAND_NLL, "negative log-likelihood of log-probabilities and targets",
      "Minus the log-probability of each row's target.\n" FILES
      "\n--json prints what `clxent loss --json` does.\n",
-     loss_run},
+     loss_run, NULL},
     {"verify", COMMAND_VERIFY, "checks the device against a double-precision reference",
      "Runs shapes, types, options and schedules on the device and compares every output with a reference\n"
-     "in double precision, within proven error bounds. The exit status is 1 if a value is outside.\n",
-     verify_run},
+     "in double precision, within proven error bounds. The exit status is 1 if a value is outside.\n\n"
+     "With FOLDER it runs the cases of linear cross entropy there instead: folders with a file case.txt,\n"
+     "as in tests/cases/linear. It compares every output with the file beside case.txt.\n",
+     verify_run, "FOLDER"},
     {"bench", COMMAND_BENCH, "speed, compared with the limit of the device's memory",
      "Times operations on random logits, from the enqueueing call until the device is done. It times them\n"
      "in turn with the best read, update or copy kernel on the same buffers (the limit), and prints the\n"
@@ -57,7 +61,7 @@ static const tool_command commands[] = {
      "--json prints device, platform, driver, date, pairs, context_seconds, results and skipped. A result,\n"
      "like a line of --csv, has op, rows, classes, dtype, seconds, gb_per_s, limit_gb_per_s, ratio, device,\n"
      "and more.\n",
-     bench_run},
+     bench_run, NULL},
     {"tune", COMMAND_TUNE, "searches for the fastest sizes, widths and thresholds on this device",
      "Searches for the tuning that is fastest on this device. It times each value in turn with the best so\n"
      "far, on the loss and on the loss with its gradient, with the same buffers. It takes a value that is\n"
@@ -67,7 +71,7 @@ static const tool_command commands[] = {
      "--tuning and CLXENT_TUNING, --json prints the same: clxent, device, platform, driver, tuning,\n"
      "measured. A measurement has field, value, instead_of, ratio (of times, below 1 is faster), taken,\n"
      "why.\n",
-     tune_run},
+     tune_run, NULL},
     {.name = NULL},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands - 1 };

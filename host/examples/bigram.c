@@ -23,16 +23,16 @@
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* for clCreateCommandQueue(): devices of every version have it */
 #include <clxent/clxent_opencl.h>
 
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 enum { CLASSES = 256, BLOCK = 16384, STEPS = 60, REPORT_EVERY = 10 };
 static const double learning_rate = 0.5, tolerance = 0.01;
-static const size_t longest_text = (size_t)1 << 30;
 
 typedef struct model {
     const unsigned char *text;
@@ -69,42 +69,6 @@ static size_t block_rows(const model *m, size_t block) {
     return left < BLOCK ? left : BLOCK;
 }
 
-/* Reads the whole file and appends a NUL. On a failure it prints a message and returns NULL. */
-static unsigned char *read_file(const char *path, size_t *size) {
-    unsigned char *bytes = NULL;
-    FILE *file = fopen(path, "rb");
-    long end = -1;
-    if (file && !fseek(file, 0, SEEK_END)) end = ftell(file);
-    if (end >= 0 && (size_t)end <= longest_text) {
-        rewind(file);
-        *size = (size_t)end;
-        bytes = malloc(*size + 1);
-        if (bytes && fread(bytes, 1, *size, file) == *size)
-            bytes[*size] = 0;
-        else
-            free(bytes), bytes = NULL;
-    } else if (end >= 0) {
-        errno = EFBIG;
-    }
-    if (!bytes) fprintf(stderr, "%s: %s\n", path, strerror(errno));
-    if (file) fclose(file);
-    return bytes;
-}
-
-/* H(next | previous) in nats, from the counts of byte pairs. */
-static double conditional_entropy(const unsigned char *text, size_t positions) {
-    static size_t pairs[CLASSES][CLASSES], previous[CLASSES];
-    for (size_t p = 0; p < positions; p++) {
-        pairs[text[p]][text[p + 1]]++;
-        previous[text[p]]++;
-    }
-    double sum = 0;
-    for (int a = 0; a < CLASSES; a++)
-        for (int b = 0; b < CLASSES; b++)
-            if (pairs[a][b]) sum += (double)pairs[a][b] * log((double)previous[a] / (double)pairs[a][b]);
-    return sum / (double)positions;
-}
-
 /* Opens the first device of the first platform that has one. (The environment variable OCL_ICD_VENDORS tells
  * the OpenCL loader which platforms there are.) */
 static bool open_device(model *m) {
@@ -131,7 +95,7 @@ static bool open_device(model *m) {
 
 static bool build_kernels(model *m) {
     size_t size;
-    char *source = (char *)read_file(BIGRAM_KERNELS, &size);
+    char *source = (char *)text_read(BIGRAM_KERNELS, &size);
     if (!source) return false;
     cl_int code;
     m->program = clCreateProgramWithSource(m->context, 1, (const char **)&source, &size, &code);
@@ -304,7 +268,7 @@ static void release(model *m) {
 int main(int argc, char **argv) {
     const char *path = argc > 1 ? argv[1] : BIGRAM_TEXT;
     size_t size;
-    unsigned char *text = read_file(path, &size);
+    unsigned char *text = text_read(path, &size);
     if (!text) return 1;
     if (size < 2) {
         fprintf(stderr, "%s: %zu bytes; a next byte needs at least 2\n", path, size);
@@ -314,7 +278,7 @@ int main(int argc, char **argv) {
     printf("text     %s, %zu bytes\n", path, size);
 
     model m = {.text = text, .positions = size - 1, .blocks = (size - 1 + BLOCK - 1) / BLOCK};
-    const double entropy = conditional_entropy(text, m.positions);
+    const double entropy = text_bigram_entropy(text, m.positions);
     double loss = 0;
     const bool trained = open_device(&m) && build_kernels(&m) && make_buffers(&m) && make_plan(&m) &&
                          set_fixed_arguments(&m) && train(&m, &loss);

@@ -164,3 +164,14 @@ clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **w
     if (why) *why = ctx->given_gemm.name ? "clxent_ctx_set_gemm() has set it" : ctx->gemm->why;
     return CLXENT_OK;
 }
+
+clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product, cl_uint n_wait,
+                                         const cl_event *wait, cl_event *event) {
+    if (event) *event = NULL;
+    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
+    if (product == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "product is NULL");
+    clxent_gemm gemm;
+    const clxent_status status = clx_gemm_of(ctx, &gemm);
+    if (status != CLXENT_OK) return status;
+    return gemm.enqueue(gemm.user, ctx->queue, product, n_wait, wait, event);
+}

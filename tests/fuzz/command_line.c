@@ -29,7 +29,9 @@ static void check_options(const tool_command *command, const tool_options *o) {
     FUZZ_CHECK(o->label_smoothing >= 0 && o->label_smoothing <= 1);
     FUZZ_CHECK(isfinite(o->z_loss) && o->z_loss >= 0 && isfinite(o->softcap) && o->softcap >= 0);
     FUZZ_CHECK(o->reduction == CLXENT_NONE || o->reduction == CLXENT_MEAN || o->reduction == CLXENT_SUM);
-    FUZZ_CHECK(!(command->bit & COMMAND_LOSS) || (o->logits && o->targets));
+    FUZZ_CHECK(!(command->bit & COMMAND_LOSS) || (!o->logits != !o->hidden && o->targets));
+    FUZZ_CHECK(!o->hidden == !o->classifier && (o->hidden || (!o->classifier_bias && !o->gemm)));
+    FUZZ_CHECK(!o->hidden || (!o->grad && !o->log_probs));
     FUZZ_CHECK(!(command->bit & COMMAND_NLL) || (o->log_probs_in && o->targets));
     FUZZ_CHECK(!o->logits || o->logits[0] != '\0');
     if (!(command->bit & (COMMAND_BENCH | COMMAND_TUNE))) return;

@@ -4,6 +4,7 @@
  * bench_case.c makes a case, bench_measure.c times it, and bench_limits.c measures the limit beside it.
  */
 #include "bench_case.h"
+#include "bench_linear.h"
 #include "bench_list.h"
 #include "bench_measure.h"
 #include "bench_plot.h"
@@ -88,7 +89,7 @@ int bench_run(const tool_command *command, const tool_options *options) {
             const time_t now = time(NULL);
             struct tm date;
             strftime(report.date, sizeof report.date, "%Y-%m-%d", gmtime_r(&now, &date));
-            code = bench(&report, &list, options->bench_plot);
+            code = list.is_linear ? bench_linear(&report, &list) : bench(&report, &list, options->bench_plot);
         }
         session_close(&s);
     }

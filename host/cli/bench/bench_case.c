@@ -76,26 +76,25 @@ void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_set
     p->out_slot_bytes = (size_t)out_slot;
 }
 
-/* Makes the targets, and the class weights if they are on, on the host and on the device. */
-static int make_inputs(bench_problem *p) {
-    const bench_device *d = p->device;
-    const size_t rows = (size_t)p->what.rows, classes = (size_t)p->what.classes;
-    p->targets = malloc(rows * sizeof *p->targets);
-    p->weights = p->settings->class_weight ? malloc(classes * sizeof *p->weights) : NULL;
-    if (!p->targets || (p->settings->class_weight && !p->weights))
-        return tool_error(d->session->command, EXIT_DEVICE, "no host memory for %zu targets", rows);
+int bench_draw_targets(const bench_device *d, const bench_settings *settings, int64_t rows, int64_t classes,
+                       cl_mem targets_buffer, cl_mem weights_buffer, int64_t **targets, float **weights,
+                       int64_t *counted) {
+    const size_t n = (size_t)rows, c = (size_t)classes;
+    *targets = malloc(n * sizeof **targets);
+    *weights = settings->class_weight ? malloc(c * sizeof **weights) : NULL;
+    if (!*targets || (settings->class_weight && !*weights))
+        return tool_error(d->session->command, EXIT_DEVICE, "no host memory for %zu targets", n);
     uint64_t seed = 0, weight_seed = 0;
-    for (size_t i = 0; i < rows; i++) {
-        const int ignored = draw_uniform(&seed, 0, 1) < p->settings->ignored;
-        const int64_t target = (int64_t)(draw(&seed) % classes); /* ignored rows draw one too */
-        p->targets[i] = ignored ? BENCH_IGNORE : target;
-        p->counted += !ignored;
+    *counted = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int ignored = draw_uniform(&seed, 0, 1) < settings->ignored;
+        const int64_t target = (int64_t)(draw(&seed) % c); /* ignored rows draw one too */
+        (*targets)[i] = ignored ? BENCH_IGNORE : target;
+        *counted += !ignored;
     }
-    for (size_t c = 0; p->weights && c < classes; c++)
-        p->weights[c] = (float)draw_uniform(&weight_seed, 0.5, 1.5);
-    int failed = bench_write(d, p->targets_buffer, p->targets, rows * sizeof *p->targets);
-    if (p->weights && !failed)
-        failed = bench_write(d, p->weights_buffer, p->weights, classes * sizeof *p->weights);
+    for (size_t i = 0; *weights && i < c; i++) (*weights)[i] = (float)draw_uniform(&weight_seed, 0.5, 1.5);
+    int failed = bench_write(d, targets_buffer, *targets, n * sizeof **targets);
+    if (*weights && !failed) failed = bench_write(d, weights_buffer, *weights, c * sizeof **weights);
     return failed;
 }
 
@@ -119,7 +118,9 @@ int bench_problem_open(bench_problem *p) {
     int failed = EXIT_GOOD;
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers && !failed; i++)
         if (buffers[i].bytes) failed = bench_buffer(d, buffers[i].bytes, buffers[i].what, buffers[i].buffer);
-    return failed ? failed : make_inputs(p);
+    return failed ? failed
+                  : bench_draw_targets(d, p->settings, p->what.rows, p->what.classes, p->targets_buffer,
+                                       p->weights_buffer, &p->targets, &p->weights, &p->counted);
 }
 
 void bench_problem_close(bench_problem *p) {
@@ -160,14 +161,7 @@ clxent_buffers bench_problem_buffers(const bench_problem *p, const clxent_desc *
 int bench_problem_call(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, size_t slot,
                        double *seconds, double *enqueue_seconds) {
     const clxent_buffers buffers = bench_problem_buffers(p, desc, slot);
-    const double start = session_clock();
-    const clxent_status status = clxent_enqueue(plan, &buffers, 0, NULL, NULL);
-    const double enqueued = session_clock();
-    if (status != CLXENT_OK) return session_failed(p->device->session, status);
-    const int failed = bench_finish(p->device);
-    if (seconds) *seconds = session_clock() - start;
-    if (enqueue_seconds) *enqueue_seconds = enqueued - start;
-    return failed;
+    return bench_enqueue(p->device, plan, &buffers, seconds, enqueue_seconds);
 }
 
 int bench_problem_time(const bench_problem *p, clxent_plan *plan, const clxent_desc *desc, int pair,

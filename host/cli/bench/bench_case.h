@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "bench_device.h"
+#include "reference.h"
 
 /* The buffers hold `slots` equal problems, one behind the other. The calls rotate among them, so that the
  * caches help no call. */
@@ -29,6 +30,12 @@ enum { BENCH_IGNORE = -100, BENCH_ALIGN = 4096 };
  * device, `why` has the reason; else it is "". */
 void bench_problem_plan(bench_problem *p, const bench_device *d, const bench_settings *settings,
                         const bench_case *what, char *why, size_t size);
+
+/* Draws the targets of a case, and the class weights if they are on, and writes them to the buffers. The
+ * caller frees the host's copies; *weights is NULL without weights. *counted: rows that are not ignored. */
+int bench_draw_targets(const bench_device *d, const bench_settings *settings, int64_t rows, int64_t classes,
+                       cl_mem targets_buffer, cl_mem weights_buffer, int64_t **targets, float **weights,
+                       int64_t *counted);
 
 /* Makes the buffers. Returns EXIT_GOOD or the exit code. The caller always calls bench_problem_close(). */
 int bench_problem_open(bench_problem *p);
@@ -57,5 +64,8 @@ double bench_problem_bytes(const bench_problem *p);
 /* Checks some rows of the plan's outputs against the double-precision reference. It may overwrite the logits
  * of the last slot with gradients. Returns EXIT_DIFFERS if a value is wrong. */
 int bench_check(const bench_problem *p, clxent_plan *plan);
+
+/* The reference's name of a type. */
+reference_storage bench_storage(clxent_dtype dtype);
 
 #endif

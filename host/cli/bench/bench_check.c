@@ -89,7 +89,7 @@ static reference_problem make_reference(const bench_problem *p) {
     return r;
 }
 
-static reference_storage storage_of(clxent_dtype dtype) {
+reference_storage bench_storage(clxent_dtype dtype) {
     return dtype == CLXENT_F16 ? REFERENCE_F16 : dtype == CLXENT_BF16 ? REFERENCE_BF16 : REFERENCE_F32;
 }
 
@@ -120,7 +120,7 @@ static int check_row(const bench_problem *p, scratch *s, const reference_problem
     const int failed = read_row(p, s, written->mem, written->offset, p->out_dtype, row, s->got);
     if (failed) return failed;
     for (int64_t c = 0; c < p->what.classes; c++)
-        if (!reference_agrees(s->got[c], s->expected[c], s->bound[c], storage_of(p->out_dtype)))
+        if (!reference_agrees(s->got[c], s->expected[c], s->bound[c], bench_storage(p->out_dtype)))
             return differs(p, log ? "the log-probability" : "the gradient", row, c, s->got[c], s->expected[c],
                            s->bound[c]);
     return EXIT_GOOD;

@@ -123,6 +123,18 @@ int bench_launch(const bench_device *d, cl_kernel kernel, size_t global, size_t 
     return failed;
 }
 
+int bench_enqueue(const bench_device *d, clxent_plan *plan, const clxent_buffers *buffers, double *seconds,
+                  double *enqueue_seconds) {
+    const double start = session_clock();
+    const clxent_status status = clxent_enqueue(plan, buffers, 0, NULL, NULL);
+    const double enqueued = session_clock();
+    if (status != CLXENT_OK) return session_failed(d->session, status);
+    const int failed = bench_finish(d);
+    if (seconds) *seconds = session_clock() - start;
+    if (enqueue_seconds) *enqueue_seconds = enqueued - start;
+    return failed;
+}
+
 int bench_fill_logits(const bench_device *d, cl_mem buffer, size_t offset, clxent_dtype dtype,
                       int64_t count) {
     const cl_kernel kernel = dtype == CLXENT_F16    ? d->fill_f16

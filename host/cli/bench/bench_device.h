@@ -45,6 +45,11 @@ int bench_write(const bench_device *d, cl_mem to, const void *from, size_t bytes
  * is the time of both; `seconds` may be NULL. */
 int bench_launch(const bench_device *d, cl_kernel kernel, size_t global, size_t local, double *seconds);
 
+/* Enqueues a call of a plan and waits. *seconds is the time of both, *enqueue_seconds the time until the call
+ * returned; both may be NULL. */
+int bench_enqueue(const bench_device *d, clxent_plan *plan, const clxent_buffers *buffers, double *seconds,
+                  double *enqueue_seconds);
+
 /* Waits for the queue. */
 int bench_finish(const bench_device *d);
 

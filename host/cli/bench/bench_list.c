@@ -19,6 +19,8 @@ typedef struct shape {
 
 static const shape standard[] = {{4096, 32000}, {2048, 50257}, {1024, 128256}, {512, 262144},
                                  {65536, 1000}, {1048576, 10}, {8, 50257},     {1, 262144}};
+/* The shapes of --op linear: rows of a batch, and vocabularies. */
+static const shape linear[] = {{4096, 32000}, {2048, 50257}, {1024, 128256}};
 /* The shapes of --growth: N*C from 1e5 to 5e8. */
 static const shape growth[] = {{4, 32000},    {16, 32000},   {64, 32000},   {256, 32000},
                                {1024, 32000}, {4096, 32000}, {15625, 32000}};
@@ -34,13 +36,16 @@ static const clxent_dtype dtypes[] = {CLXENT_F32, CLXENT_F16, CLXENT_BF16};
 enum {
     MOST_SHAPES = 32,
     STANDARD = sizeof standard / sizeof *standard,
+    LINEAR_SHAPES = sizeof linear / sizeof *linear,
     GROWTH = sizeof growth / sizeof *growth,
     TUNED = sizeof tuned / sizeof *tuned,
     DTYPES = sizeof dtypes / sizeof *dtypes
 };
 
+/* --op linear stands behind the ops that have logits. */
+enum { LINEAR = BENCH_OPS, OP_NAMES };
 static const char *name_of_op(int i) {
-    return bench_op_name((bench_op)i);
+    return i == LINEAR ? "linear" : bench_op_name((bench_op)i);
 }
 
 static const char *name_of_dtype(int i) {
@@ -115,7 +120,8 @@ static int parse_shapes(shape *out, int *n, const tool_command *command, const c
 }
 
 /* Takes the shapes from the one option that names them, or else the standard shapes. */
-static int choose_shapes(shape *out, int *n, const tool_command *command, const tool_options *o) {
+static int choose_shapes(shape *out, int *n, const tool_command *command, const tool_options *o,
+                         int is_linear) {
     const int named = o->bench_has_rows || o->bench_has_classes;
     if ((o->bench_shapes != NULL) + named + o->bench_growth > 1)
         return tool_error(command, EXIT_USAGE,
@@ -130,8 +136,9 @@ static int choose_shapes(shape *out, int *n, const tool_command *command, const 
         return check_shape(command, o->bench_rows, o->bench_classes);
     }
     const int for_tune = command->bit == COMMAND_TUNE;
-    *n = for_tune ? TUNED : o->bench_growth ? GROWTH : STANDARD;
-    memcpy(out, for_tune ? tuned : o->bench_growth ? growth : standard, (size_t)*n * sizeof *out);
+    const shape *chosen = for_tune ? tuned : is_linear ? linear : o->bench_growth ? growth : standard;
+    *n = for_tune ? TUNED : is_linear ? LINEAR_SHAPES : o->bench_growth ? GROWTH : STANDARD;
+    memcpy(out, chosen, (size_t)*n * sizeof *out);
     return EXIT_GOOD;
 }
 
@@ -174,8 +181,39 @@ static int make_settings(bench_settings *s, const tool_command *command, const t
     return EXIT_GOOD;
 }
 
+/* --op linear is measured alone, against matrix products. It becomes a case of the loss and one of the loss
+ * with its gradients. */
+static int choose_linear(bench_list *list, unsigned char has_op[OP_NAMES], const tool_command *command,
+                         const tool_options *o) {
+    list->is_linear = o->bench_ops && strcmp(o->bench_ops, "linear") == 0;
+    list->features = o->bench_features;
+    list->workspace = o->workspace;
+    if (!list->is_linear) {
+        if (has_op[LINEAR] && o->bench_ops && strcmp(o->bench_ops, "all") != 0)
+            return tool_error(command, EXIT_USAGE, "--op %s: linear stands alone", o->bench_ops);
+        const char *lone = o->bench_has_features ? "features"
+                           : o->gemm             ? "gemm"
+                           : o->workspace        ? "workspace"
+                                                 : NULL;
+        if (lone) return tool_error(command, EXIT_USAGE, "--%s is of use with --op linear only", lone);
+        return EXIT_GOOD;
+    }
+    const char *other = o->bench_growth   ? "growth"
+                        : o->bench_rotate ? "rotate"
+                        : o->bench_plot   ? "plot"
+                                          : NULL;
+    if (other) return tool_error(command, EXIT_USAGE, "--%s does not go with --op linear", other);
+    if (!o->bench_has_features)
+        return tool_error(command, EXIT_USAGE, "--op linear needs --features H, such as --features 768");
+    if (o->bench_features < 1 || o->bench_features > INT32_MAX)
+        return tool_error(command, EXIT_USAGE, "--features %" PRId64 ": must be in [1, 2147483647]",
+                          o->bench_features);
+    has_op[BENCH_FORWARD] = has_op[BENCH_GRAD] = 1;
+    return EXIT_GOOD;
+}
+
 int bench_list_make(bench_list *list, const tool_command *command, const tool_options *o) {
-    unsigned char has_op[BENCH_OPS], has_dtype[DTYPES];
+    unsigned char has_op[OP_NAMES], has_dtype[DTYPES];
     shape shapes[MOST_SHAPES];
     int n = 0;
     *list = (bench_list){0};
@@ -183,9 +221,10 @@ int bench_list_make(bench_list *list, const tool_command *command, const tool_op
                            : command->bit == COMMAND_TUNE ? "forward,grad"
                            : o->bench_growth              ? "grad"
                                                           : NULL;
-    int failed = choose_shapes(shapes, &n, command, o);
+    int failed = parse_names(has_op, command, "op", op_names, OP_NAMES, name_of_op);
+    if (!failed) failed = choose_linear(list, has_op, command, o);
+    if (!failed) failed = choose_shapes(shapes, &n, command, o, list->is_linear);
     if (!failed) failed = make_settings(&list->settings, command, o);
-    if (!failed) failed = parse_names(has_op, command, "op", op_names, BENCH_OPS, name_of_op);
     if (!failed)
         failed = parse_names(has_dtype, command, "dtype", o->bench_dtypes ? o->bench_dtypes : "f32", DTYPES,
                              name_of_dtype);

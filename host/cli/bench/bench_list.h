@@ -12,6 +12,9 @@ typedef struct bench_list {
     bench_case *cases; /* bench_list_free() frees them */
     size_t count;
     bench_settings settings;
+    int is_linear; /* --op linear: the cases have the ops BENCH_FORWARD and BENCH_GRAD (bench_linear.h) */
+    int64_t features;
+    uint64_t workspace; /* 0: the library's default */
 } bench_list;
 
 /* Returns EXIT_GOOD, or prints a message and returns the exit code. The caller calls bench_list_free() in

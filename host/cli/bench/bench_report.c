@@ -24,13 +24,17 @@ static const char *shape_text(char text[SHAPE_TEXT], const bench_case *what) {
 
 /* ---------------------------------------------------------------------------- the table ---- */
 
-static void start_table(const bench_report *report) {
+void bench_report_heading(const bench_report *report) {
     char duration[DURATION_TEXT];
     const session *s = report->session;
     printf("%s (%s), %s\n", s->device.name, s->device.platform, report->date);
     printf("device opened in %s; medians of %d pairs%s%s\n\n",
            duration_text(duration, report->context_seconds), report->settings->pairs,
            *report->settings->options ? "; " : "", report->settings->options);
+}
+
+static void start_table(const bench_report *report) {
+    bench_report_heading(report);
     printf("%-14s %-13s %-5s %9s %9s %7s %7s  %-6s %6s %7s %8s", "", "shape", "type", "time", "ns/logit",
            "GB/s", "limit", "of", "ratio", "ideal*", "enqueue");
     printf("%s\n", *report->settings->options ? "   plain*" : "");
@@ -138,10 +142,8 @@ static json_t *case_json(const bench_report *report, const bench_result *r) {
     return o;
 }
 
-static void print_json(const bench_report *report, const bench_result *results, size_t count) {
-    json_t *o = json_object(), *measured = json_array(), *skipped = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(results[i].skipped[0] ? skipped : measured, case_json(report, &results[i]));
+void bench_report_json(const bench_report *report, json_t *measured, json_t *skipped) {
+    json_t *o = json_object();
     json_object_set_new(o, "device", json_text(report->session->device.name));
     json_object_set_new(o, "platform", json_text(report->session->device.platform));
     json_object_set_new(o, "driver", json_text(report->session->device.driver));
@@ -151,6 +153,13 @@ static void print_json(const bench_report *report, const bench_result *results, 
     json_object_set_new(o, "results", measured);
     json_object_set_new(o, "skipped", skipped);
     report_json(o);
+}
+
+static void print_json(const bench_report *report, const bench_result *results, size_t count) {
+    json_t *measured = json_array(), *skipped = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(results[i].skipped[0] ? skipped : measured, case_json(report, &results[i]));
+    bench_report_json(report, measured, skipped);
 }
 
 /* -------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "session/session.h"
+#include "shell/report.h"
 
 typedef enum bench_format { BENCH_TABLE, BENCH_CSV, BENCH_JSON } bench_format;
 
@@ -21,5 +22,10 @@ typedef struct bench_report {
 void bench_report_start(const bench_report *report);
 void bench_report_result(const bench_report *report, const bench_result *result);
 void bench_report_end(const bench_report *report, const bench_result *results, size_t count);
+
+/* Parts of any report of measurements: the first lines of a table, and the one JSON object. The object takes
+ * the two arrays over. */
+void bench_report_heading(const bench_report *report);
+void bench_report_json(const bench_report *report, json_t *measured, json_t *skipped);
 
 #endif

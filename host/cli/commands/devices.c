@@ -3,6 +3,7 @@
  * The command `devices`. If there is no device, the library's message says what is missing.
  */
 #include "commands.h"
+#include "products.h"
 #include "session/session.h"
 #include "shell/options.h"
 #include "shell/report.h"
@@ -30,7 +31,7 @@ static const char *yes_no(int32_t flag) {
     return flag ? "yes" : "no";
 }
 
-static void print_device(const clxent_device_info *d, size_t number) {
+static void print_device(const clxent_device_info *d, const products *p, size_t number) {
     char memory[SIZE_TEXT], buffer[SIZE_TEXT], local[SIZE_TEXT];
     printf("%c %zu  %s\n", d->is_default ? '*' : ' ', number, d->name);
     printf("     platform    %s\n", d->platform);
@@ -45,12 +46,15 @@ static void print_device(const clxent_device_info *d, size_t number) {
            yes_no(d->fp64), yes_no(d->fp16), yes_no(d->atomics_64), yes_no(d->subgroups),
            yes_no(d->compiler));
     printf("     schedule    %s\n", clxent_schedule_name(clxent_device_schedule(d)));
+    printf("     products    %s%s%s\n", p->name, *p->name ? ": " : "", p->why);
     printf("     %s  %s\n", d->is_default ? "used because" : "not used:   ", d->why);
 }
 
 static void print_table(const clxent_device_info *devices, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        print_device(&devices[i], i);
+        products p;
+        products_of_device(&p, i);
+        print_device(&devices[i], &p, i);
         putchar('\n');
     }
     printf(
@@ -58,7 +62,7 @@ static void print_table(const clxent_device_info *devices, size_t count) {
         "accelerator, a number, or part of \"platform / device\".\n");
 }
 
-static json_t *device_json(const clxent_device_info *d, size_t number) {
+static json_t *device_json(const clxent_device_info *d, const products *p, size_t number) {
     json_t *o = json_object();
     json_object_set_new(o, "number", json_integer((json_int_t)number));
     json_object_set_new(o, "device", json_text(d->name));
@@ -80,6 +84,8 @@ static json_t *device_json(const clxent_device_info *d, size_t number) {
     json_object_set_new(o, "unified_memory", json_boolean(d->unified_memory));
     json_object_set_new(o, "compiler", json_boolean(d->compiler));
     json_object_set_new(o, "schedule", json_string(clxent_schedule_name(clxent_device_schedule(d))));
+    json_object_set_new(o, "gemm", *p->name ? json_text(p->name) : json_null());
+    json_object_set_new(o, "gemm_why", json_text(p->why));
     json_object_set_new(o, "is_default", json_boolean(d->is_default));
     json_object_set_new(o, "why", json_text(d->why));
     return o;
@@ -87,7 +93,11 @@ static json_t *device_json(const clxent_device_info *d, size_t number) {
 
 static void print_json(const clxent_device_info *devices, size_t count) {
     json_t *list = json_array(), *object = json_object();
-    for (size_t i = 0; i < count; i++) json_array_append_new(list, device_json(&devices[i], i));
+    for (size_t i = 0; i < count; i++) {
+        products p;
+        products_of_device(&p, i);
+        json_array_append_new(list, device_json(&devices[i], &p, i));
+    }
     json_object_set_new(object, "devices", list);
     report_json(object);
 }

@@ -4,87 +4,41 @@
  */
 #include "inputs.h"
 #include "files/dtype_values.h"
+#include "inputs_linear.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static int open_operand(operand *to, const char *path, const tool_command *command) {
-    char message[1400];
-    to->path = path;
-    if (tensor_open(&to->tensor, path, message, sizeof message) == 0) return EXIT_GOOD;
-    return tool_error(command, EXIT_DATA, "%s", message);
-}
-
-/* `hint` says what the user probably meant; it may be "". */
-static int not_floating(const operand *o, const char *hint, const tool_command *command) {
-    return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not a floating type; expected f32, f16, bf16 or f64%s", o->path,
-                      clxent_dtype_name(o->tensor.dtype), hint);
-}
-
-static int not_integer(const operand *o, const char *hint, const tool_command *command) {
-    return tool_error(command, EXIT_DATA,
-                      "%s: type %s is not an integer type; expected i64, i32, u16 or u8%s", o->path,
-                      clxent_dtype_name(o->tensor.dtype), hint);
+/* Writes where the classes, or the features, of the source stand: "classes on axis 2". */
+#define PLACE_TEXT 48
+static const char *place_text(char text[PLACE_TEXT], const inputs *in, const tool_options *options) {
+    if (in->source == &in->hidden)
+        snprintf(text, PLACE_TEXT, "features last");
+    else
+        snprintf(text, PLACE_TEXT, "classes on axis %" PRId64, options->class_axis);
+    return text;
 }
 
 /* "b.npy: shape (3, 5) does not fit a.npy of shape (3, 4, 8), classes on axis 2: expected (3, 4)" */
 static int wrong_shape(const inputs *in, const operand *o, const char *wanted, const tool_options *options,
                        const tool_command *command) {
-    char has[TENSOR_SHAPE_TEXT], logits[TENSOR_SHAPE_TEXT];
-    return tool_error(command, EXIT_DATA,
-                      "%s: shape %s does not fit %s of shape %s, classes on axis %" PRId64 ": expected %s",
-                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->logits.path,
-                      tensor_shape_text(logits, in->logits.tensor.ndim, in->logits.tensor.shape),
-                      options->class_axis, wanted);
+    char has[TENSOR_SHAPE_TEXT], source[TENSOR_SHAPE_TEXT], place[PLACE_TEXT];
+    return tool_error(command, EXIT_DATA, "%s: shape %s does not fit %s of shape %s, %s: expected %s",
+                      o->path, tensor_shape_text(has, o->tensor.ndim, o->tensor.shape), in->source->path,
+                      tensor_shape_text(source, in->source->tensor.ndim, in->source->tensor.shape),
+                      place_text(place, in, options), wanted);
 }
 
 static int same_shape(const tensor *t, int ndim, const int64_t *shape) {
     return t->ndim == ndim && memcmp(t->shape, shape, (size_t)ndim * sizeof *shape) == 0;
 }
 
-/* The tensor has the shape of the rows. If the logits have only the class axis, any shape of one element is
+/* The tensor has the shape of the rows. If the source has no axis of rows, any shape of one element is
  * right. */
 static int has_rows_shape(const inputs *in, const tensor *t) {
     return same_shape(t, in->rows_ndim, in->rows_shape) || (in->rows_ndim == 0 && t->count == 1);
-}
-
-/* Allocates a copy of the operand with `count` elements of `dtype`, and sets *array to it. */
-static int convert(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
-                   const tool_command *command) {
-    const size_t size = clxent_dtype_size(dtype);
-    const size_t bytes = (size_t)count <= SIZE_MAX / size ? (size_t)count * size : SIZE_MAX;
-    o->converted = malloc(bytes ? bytes : 1);
-    if (!o->converted)
-        return tool_error(command, EXIT_DEVICE, "%s: out of memory: %zu bytes to hold it as %s", o->path,
-                          bytes, clxent_dtype_name(dtype));
-    *array = CLXENT_ARRAY(o->converted, bytes);
-    return EXIT_GOOD;
-}
-
-/* Sets *array to the operand's elements in the given type, converted if the file has another type. */
-static int hand_over(clxent_array *array, operand *o, clxent_dtype dtype, const tool_command *command) {
-    const tensor *t = &o->tensor;
-    if (t->dtype == dtype) {
-        *array = CLXENT_ARRAY(t->data, t->bytes);
-        return EXIT_GOOD;
-    }
-    const int failed = convert(array, o, dtype, t->count, command);
-    if (!failed) values_convert(dtype, o->converted, t->dtype, t->data, t->count);
-    return failed;
-}
-
-/* Sets *array to `count` copies of the operand's only element. */
-static int hand_over_repeated(clxent_array *array, operand *o, clxent_dtype dtype, int64_t count,
-                              const tool_command *command) {
-    const size_t size = clxent_dtype_size(dtype);
-    const int failed = convert(array, o, dtype, count, command);
-    for (int64_t i = 0; i < count && !failed; i++)
-        values_convert(dtype, (char *)o->converted + (size_t)i * size, o->tensor.dtype, o->tensor.data, 1);
-    return failed;
 }
 
 /* The hint for logits of an integer type. It opens the targets, because that has not happened yet. If they
@@ -102,9 +56,11 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
     operand *logits = &in->logits;
     const tensor *t = &logits->tensor;
     char text[TENSOR_SHAPE_TEXT];
-    int failed = open_operand(logits, options->logits ? options->logits : options->log_probs_in, command);
+    in->source = logits;
+    const int failed =
+        operand_open(logits, options->logits ? options->logits : options->log_probs_in, command);
     if (failed) return failed;
-    if (!dtype_is_floating(t->dtype)) return not_floating(logits, swap_hint(options), command);
+    if (!dtype_is_floating(t->dtype)) return operand_not_floating(logits, swap_hint(options), command);
     if (t->ndim == 0)
         return tool_error(command, EXIT_DATA, "%s: a scalar has no class axis; expected (C), (N,C), ...",
                           logits->path);
@@ -130,22 +86,22 @@ static int open_logits(inputs *in, const tool_options *options, const tool_comma
 
     in->desc.logits_dtype = options->dtype ? (clxent_dtype)options->dtype : t->dtype;
     in->real = in->desc.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
-    /* .npy cannot hold bf16 */
-    in->desc.grad_dtype = in->desc.logits_dtype == CLXENT_BF16 ? CLXENT_F32 : in->desc.logits_dtype;
+    in->desc.grad_dtype = npy_dtype(in->desc.logits_dtype);
     clxent_array *array = in->desc.op == CLXENT_NLL ? &in->arrays.log_probs : &in->arrays.logits;
-    return hand_over(array, logits, in->desc.logits_dtype, command);
+    return operand_hand_over(array, logits, in->desc.logits_dtype, command);
 }
 
-/* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V). */
+/* Checks that the tokens have the shape (..., T) or (..., T+1), for logits (..., T, V) or hidden states
+ * (..., T, H). */
 static int fit_tokens(inputs *in, const tool_options *options, const tool_command *command) {
-    const tensor *logits = &in->logits.tensor, *tokens = &in->targets.tensor;
-    char text[TENSOR_SHAPE_TEXT];
-    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : logits->ndim - 1))
-        return tool_error(
-            command, EXIT_USAGE,
-            "--next-token needs logits (B,T,V) or (T,V), classes last: %s has shape %s, classes on "
-            "axis %" PRId64,
-            in->logits.path, tensor_shape_text(text, logits->ndim, logits->shape), options->class_axis);
+    const tensor *source = &in->source->tensor, *tokens = &in->targets.tensor;
+    char text[TENSOR_SHAPE_TEXT], place[PLACE_TEXT];
+    if (in->rows_ndim == 0 || options->class_axis != (options->class_axis < 0 ? -1 : source->ndim - 1))
+        return tool_error(command, EXIT_USAGE, "--next-token needs %s: %s has shape %s, %s",
+                          in->source == &in->hidden ? "hidden states (B,T,H) or (T,H)"
+                                                    : "logits (B,T,V) or (T,V), classes last",
+                          in->source->path, tensor_shape_text(text, source->ndim, source->shape),
+                          place_text(place, in, options));
     const int last = in->rows_ndim - 1;
     const int64_t length = in->rows_shape[last];
     int64_t longer[TENSOR_MAX_DIMS];
@@ -182,13 +138,17 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
     operand *targets = &in->targets;
     const tensor *t = &targets->tensor, *logits = &in->logits.tensor;
     char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 80];
-    int failed = open_operand(targets, options->targets, command);
+    int failed = operand_open(targets, options->targets, command);
     if (failed) return failed;
 
     if (dtype_is_floating(t->dtype)) {
         if (in->desc.op == CLXENT_NLL)
-            return not_integer(targets, "; nll takes class numbers, clxent loss also probabilities", command);
-        if (options->next_token) return not_integer(targets, "; --next-token takes tokens", command);
+            return operand_not_integer(targets, "; nll takes class numbers, clxent loss also probabilities",
+                                       command);
+        if (in->desc.op == CLXENT_LINEAR_CROSS_ENTROPY)
+            return operand_not_integer(targets, "; --hidden takes class numbers, --logits also probabilities",
+                                       command);
+        if (options->next_token) return operand_not_integer(targets, "; --next-token takes tokens", command);
         if (!same_shape(t, logits->ndim, logits->shape)) return not_probabilities(in, command);
         if (options->rank || options->log_prob || options->use_ignore_index)
             return tool_error(command, EXIT_USAGE,
@@ -199,7 +159,7 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
                               targets->path, clxent_dtype_name(t->dtype));
         in->desc.targets = CLXENT_TARGETS_PROBABILITY;
         in->desc.targets_dtype = t->dtype == CLXENT_F64 ? in->real : t->dtype; /* f64 only with f64 logits */
-        return hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
+        return operand_hand_over(&in->arrays.targets, targets, in->desc.targets_dtype, command);
     }
 
     in->desc.targets = options->next_token ? CLXENT_TARGETS_NEXT_TOKEN : CLXENT_TARGETS_CLASS;
@@ -207,48 +167,48 @@ static int open_targets(inputs *in, const tool_options *options, const tool_comm
         failed = fit_tokens(in, options, command);
     else if (!has_rows_shape(in, t)) {
         snprintf(wanted, sizeof wanted, "%s%s", tensor_shape_text(text, in->rows_ndim, in->rows_shape),
-                 same_shape(t, logits->ndim, logits->shape)
+                 in->source == &in->logits && same_shape(t, logits->ndim, logits->shape)
                      ? "; probabilities, which have the logits' shape, are of a floating type"
                      : "");
         failed = wrong_shape(in, targets, wanted, options, command);
     }
     in->desc.targets_dtype = t->dtype;
-    return failed ? failed : hand_over(&in->arrays.targets, targets, t->dtype, command);
+    return failed ? failed : operand_hand_over(&in->arrays.targets, targets, t->dtype, command);
 }
 
 static int open_segment(inputs *in, const tool_options *options, const tool_command *command) {
     char text[TENSOR_SHAPE_TEXT];
     const tensor *tokens = &in->targets.tensor, *t = &in->segment.tensor;
-    const int failed = open_operand(&in->segment, options->segment, command);
+    const int failed = operand_open(&in->segment, options->segment, command);
     if (failed) return failed;
-    if (dtype_is_floating(t->dtype)) return not_integer(&in->segment, "", command);
+    if (dtype_is_floating(t->dtype)) return operand_not_integer(&in->segment, "", command);
     if (!same_shape(t, tokens->ndim, tokens->shape))
         return wrong_shape(in, &in->segment, tensor_shape_text(text, tokens->ndim, tokens->shape), options,
                            command);
     in->desc.segment_dtype = t->dtype;
-    return hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
+    return operand_hand_over(&in->arrays.segment, &in->segment, t->dtype, command);
 }
 
 /* Opens a floating file of the given shape and hands it over as `real`. */
 static int open_real(inputs *in, operand *o, clxent_array *array, const char *path, int ndim,
                      const int64_t *shape, const tool_options *options, const tool_command *command) {
     char text[TENSOR_SHAPE_TEXT];
-    const int failed = open_operand(o, path, command);
+    const int failed = operand_open(o, path, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (!dtype_is_floating(o->tensor.dtype)) return operand_not_floating(o, "", command);
     if (!same_shape(&o->tensor, ndim, shape) && !(ndim == 0 && o->tensor.count == 1))
         return wrong_shape(in, o, tensor_shape_text(text, ndim, shape), options, command);
-    return hand_over(array, o, in->real, command);
+    return operand_hand_over(array, o, in->real, command);
 }
 
 /* For mean and sum the file has one number. For none it has one number a row, or one number for all rows. */
 static int open_grad_output(inputs *in, const tool_options *options, const tool_command *command) {
     operand *o = &in->grad_output;
-    int failed = open_operand(o, options->grad_output, command);
+    int failed = operand_open(o, options->grad_output, command);
     if (failed) return failed;
-    if (!dtype_is_floating(o->tensor.dtype)) return not_floating(o, "", command);
+    if (!dtype_is_floating(o->tensor.dtype)) return operand_not_floating(o, "", command);
     if (in->desc.reduction == CLXENT_NONE && o->tensor.count == 1 && in->desc.rows != 1)
-        return hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
+        return operand_hand_over_repeated(&in->arrays.grad_output, o, in->real, in->desc.rows, command);
     if (in->desc.reduction != CLXENT_NONE ? o->tensor.count != 1 : !has_rows_shape(in, &o->tensor)) {
         char text[TENSOR_SHAPE_TEXT], wanted[TENSOR_SHAPE_TEXT + 32] = "one number";
         if (in->desc.reduction == CLXENT_NONE)
@@ -256,7 +216,7 @@ static int open_grad_output(inputs *in, const tool_options *options, const tool_
                      tensor_shape_text(text, in->rows_ndim, in->rows_shape));
         return wrong_shape(in, o, wanted, options, command);
     }
-    return hand_over(&in->arrays.grad_output, o, in->real, command);
+    return operand_hand_over(&in->arrays.grad_output, o, in->real, command);
 }
 
 static void describe_options(clxent_desc *desc, const tool_options *options) {
@@ -274,7 +234,8 @@ int inputs_open(inputs *in, clxent_op op, const tool_command *command, const too
     *in = (inputs){.desc = CLXENT_DESC_INIT, .arrays = CLXENT_ARRAYS_INIT};
     describe_options(&in->desc, options);
     in->desc.op = op;
-    int failed = open_logits(in, options, command);
+    int failed = op == CLXENT_LINEAR_CROSS_ENTROPY ? inputs_open_linear(in, options, command)
+                                                   : open_logits(in, options, command);
     if (!failed && options->targets) failed = open_targets(in, options, command);
     if (!failed && options->segment) failed = open_segment(in, options, command);
     if (!failed && options->weight)
@@ -288,12 +249,9 @@ int inputs_open(inputs *in, clxent_op op, const tool_command *command, const too
 }
 
 void inputs_close(inputs *in) {
-    operand *const all[] = {&in->logits,     &in->targets, &in->weight,
-                            &in->row_weight, &in->segment, &in->grad_output};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        free(all[i]->converted);
-        tensor_close(&all[i]->tensor);
-    }
+    operand *const all[] = {&in->logits, &in->hidden,     &in->classifier, &in->classifier_bias, &in->targets,
+                            &in->weight, &in->row_weight, &in->segment,    &in->grad_output};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) operand_close(all[i]);
 }
 
 int inputs_fit_device(const inputs *in, const session *s) {

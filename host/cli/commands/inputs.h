@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files that a command reads. This module opens them, compares their shapes, converts them to the types
- * that the library takes, and describes them to the library.
+ * The files that a command reads. This module opens them, compares their shapes, and describes them to the
+ * library.
  */
 #ifndef CLXENT_CLI_INPUTS_H
 #define CLXENT_CLI_INPUTS_H
 
-#include "files/tensor.h"
+#include "operand.h"
 #include "session/session.h"
 #include "shell/options.h"
 
-/* The tensor of a file. `converted` is a copy in another type, or NULL if none is needed. */
-typedef struct operand {
-    const char *path;
-    tensor tensor;
-    void *converted;
-} operand;
-
 typedef struct inputs {
-    operand logits; /* nll: the log-probabilities */
+    operand logits;                              /* nll: the log-probabilities */
+    operand hidden, classifier, classifier_bias; /* linear cross entropy: in place of logits */
+    const operand *source; /* logits or hidden: it has an element or more for each row */
     operand targets, weight, row_weight, segment, grad_output;
     clxent_dtype real; /* of weights and results: f64 for f64 logits, else f32 */
-    int rows_ndim;     /* the logits' shape without the class axis */
+    int rows_ndim;     /* the source's shape without the axis of classes, or of features */
     int64_t rows_shape[TENSOR_MAX_DIMS];
     clxent_desc desc;     /* all but `outputs` */
     clxent_arrays arrays; /* the inputs */

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* From this size of logits on, the command tells a user at a terminal that it is working. */
-#define LONG_WORK_BYTES ((size_t)256 << 20)
+/* From this size of logits on, or from so many multiplications of a product on, the command tells a user at a
+ * terminal that it is working. */
+#define LONG_WORK_BYTES           ((size_t)256 << 20)
+#define LONG_WORK_MULTIPLICATIONS 1e10
 
 typedef struct job {
     const tool_command *command;
@@ -31,16 +33,24 @@ static int has_classes(const job *j) {
     return j->in.desc.targets != CLXENT_TARGETS_PROBABILITY;
 }
 
-typedef enum extent { SCALAR, PER_ROW, FULL } extent;
+/* Results have these shapes. */
+typedef enum extent { SCALAR, PER_ROW, LIKE_SOURCE, LIKE_CLASSIFIER, PER_CLASS } extent;
 
 /* Adds an output for the library to compute, and its bit to desc.outputs. */
 static int add(job *j, clxent_array *array, uint32_t bit, const char *path, clxent_dtype dtype, extent over) {
     const inputs *in = &j->in;
-    const tensor *logits = &in->logits.tensor;
-    const int ndim = over == SCALAR ? 0 : over == PER_ROW ? in->rows_ndim : logits->ndim;
-    const int64_t *shape = over == FULL ? logits->shape : in->rows_shape;
+    const tensor *source = &in->source->tensor, *classifier = &in->classifier.tensor;
+    const struct {
+        int ndim;
+        const int64_t *shape;
+    } of[] = {[SCALAR] = {0, NULL},
+              [PER_ROW] = {in->rows_ndim, in->rows_shape},
+              [LIKE_SOURCE] = {source->ndim, source->shape},
+              [LIKE_CLASSIFIER] = {classifier->ndim, classifier->shape},
+              [PER_CLASS] = {1, &in->desc.classes}};
     j->in.desc.outputs |= bit;
-    return outputs_add(&j->out, array, path, dtype, ndim, shape, j->command) ? EXIT_GOOD : EXIT_DEVICE;
+    return outputs_add(&j->out, array, path, dtype, of[over].ndim, of[over].shape, j->command) ? EXIT_GOOD
+                                                                                               : EXIT_DEVICE;
 }
 
 /* Adds the loss and the counts always. With class targets it adds log_prob and argmax for the score. It adds
@@ -48,8 +58,9 @@ static int add(job *j, clxent_array *array, uint32_t bit, const char *path, clxe
 static int add_outputs(job *j) {
     const tool_options *o = j->options;
     clxent_arrays *a = &j->in.arrays;
+    const clxent_desc *d = &j->in.desc;
     const clxent_dtype real = j->in.real;
-    const int is_nll = j->in.desc.op == CLXENT_NLL;
+    const int is_nll = d->op == CLXENT_NLL;
     const struct {
         int wanted;
         clxent_array *array;
@@ -58,7 +69,7 @@ static int add_outputs(job *j) {
         clxent_dtype dtype;
         extent over;
     } rows[] = {
-        {1, &a->loss, CLXENT_OUT_LOSS, o->loss, real, j->in.desc.reduction == CLXENT_NONE ? PER_ROW : SCALAR},
+        {1, &a->loss, CLXENT_OUT_LOSS, o->loss, real, d->reduction == CLXENT_NONE ? PER_ROW : SCALAR},
         {o->per_row != NULL, &a->row_loss, CLXENT_OUT_ROW_LOSS, o->per_row, real, PER_ROW},
         {has_classes(j), &a->log_prob, CLXENT_OUT_LOG_PROB, o->log_prob, real, PER_ROW},
         {o->lse != NULL, &a->lse, CLXENT_OUT_LSE, o->lse, real, PER_ROW},
@@ -66,8 +77,14 @@ static int add_outputs(job *j) {
          PER_ROW},
         {o->rank != NULL, &a->rank, CLXENT_OUT_RANK, o->rank, CLXENT_I64, PER_ROW},
         {o->entropy != NULL, &a->entropy, CLXENT_OUT_ENTROPY, o->entropy, real, PER_ROW},
-        {o->log_probs != NULL, &a->log_probs, CLXENT_OUT_LOG_PROBS, o->log_probs, real, FULL},
-        {o->grad != NULL, &a->grad, CLXENT_OUT_GRAD, o->grad, j->in.desc.grad_dtype, FULL},
+        {o->log_probs != NULL, &a->log_probs, CLXENT_OUT_LOG_PROBS, o->log_probs, real, LIKE_SOURCE},
+        {o->grad != NULL, &a->grad, CLXENT_OUT_GRAD, o->grad, d->grad_dtype, LIKE_SOURCE},
+        {o->grad_hidden != NULL, &a->grad_hidden, CLXENT_OUT_GRAD_HIDDEN, o->grad_hidden,
+         d->grad_hidden_dtype, LIKE_SOURCE},
+        {o->grad_classifier != NULL, &a->grad_classifier, CLXENT_OUT_GRAD_CLASSIFIER, o->grad_classifier,
+         d->grad_classifier_dtype, LIKE_CLASSIFIER},
+        {o->grad_classifier_bias != NULL, &a->grad_classifier_bias, CLXENT_OUT_GRAD_CLASSIFIER_BIAS,
+         o->grad_classifier_bias, d->grad_classifier_bias_dtype, PER_CLASS},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].wanted &&
@@ -120,14 +137,19 @@ static score score_rows(const job *j) {
     return s;
 }
 
+static int is_long(const inputs *in) {
+    const clxent_desc *d = &in->desc;
+    if (d->op != CLXENT_LINEAR_CROSS_ENTROPY) return in->logits.tensor.bytes >= LONG_WORK_BYTES;
+    return (double)d->rows * (double)d->classes * (double)d->features >= LONG_WORK_MULTIPLICATIONS;
+}
+
 static int compute_and_report(job *j) {
-    const tensor *logits = &j->in.logits.tensor;
     int failed = session_open(&j->session, j->command, j->options);
     if (!failed) failed = inputs_fit_device(&j->in, &j->session);
     if (!failed) failed = add_outputs(j);
     if (failed) return failed;
 
-    if (logits->bytes >= LONG_WORK_BYTES && isatty(STDERR_FILENO))
+    if (is_long(&j->in) && isatty(STDERR_FILENO))
         fprintf(stderr, "clxent %s: %" PRId64 " rows of %" PRId64 " classes on %s ...\n", j->command->name,
                 j->in.desc.rows, j->in.desc.classes, j->session.device.name);
     const clxent_status status = session_run(&j->session, &j->in.desc, (clxent_schedule)j->options->schedule,
@@ -152,7 +174,9 @@ static int compute_and_report(job *j) {
 
 int loss_run(const tool_command *command, const tool_options *options) {
     job j = {.command = command, .options = options};
-    const clxent_op op = command->bit == COMMAND_NLL ? CLXENT_NLL : CLXENT_CROSS_ENTROPY;
+    const clxent_op op = command->bit == COMMAND_NLL ? CLXENT_NLL
+                         : options->hidden           ? CLXENT_LINEAR_CROSS_ENTROPY
+                                                     : CLXENT_CROSS_ENTROPY;
     int code = inputs_open(&j.in, op, command, options);
     j.report.desc = &j.in.desc;
     j.report.real = j.in.real;

@@ -57,9 +57,10 @@ void loss_report_table(const loss_report *r) {
         printf("bits per token  %.6g\n", value_shown(r->score.bits_per_token));
         printf("accuracy        %.4g %%\n", 100 * r->score.accuracy);
     }
-    printf("rows            %" PRId64 " of %" PRId64 " classes: %" PRId64 " scored, %" PRId64
-           " ignored, %" PRId64 " with a bad target\n",
-           r->desc->rows, r->desc->classes, r->counts[0], r->counts[1], r->counts[2]);
+    printf("rows            %" PRId64 " of %" PRId64 " classes", r->desc->rows, r->desc->classes);
+    if (r->desc->op == CLXENT_LINEAR_CROSS_ENTROPY) printf(" by %" PRId64 " features", r->desc->features);
+    printf(": %" PRId64 " scored, %" PRId64 " ignored, %" PRId64 " with a bad target\n", r->counts[0],
+           r->counts[1], r->counts[2]);
     printf("device          %s (%s)\n", r->session->device.name, r->session->device.platform);
     printf("time            %s\n", duration_text(duration, r->seconds));
 }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The command `verify`: runs a list of problems, each in several shapes, and prints the verdict.
- * verify_case.c makes and compares one problem.
+ * verify_case.c makes and compares one problem. verify_folder.c runs cases in files instead.
  */
 #include "commands.h"
 #include "shell/options.h"
-#include "shell/report.h"
 #include "verify_case.h"
+#include "verify_folder.h"
+#include "verify_report.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 /* One line of the table. An option that a line does not name is off. */
 typedef struct group {
@@ -88,102 +86,44 @@ static verify_case make_case(const group *g, int shape) {
     return c;
 }
 
-/* The result of a group. */
-typedef struct line {
-    const group *group;
-    int cases, skipped; /* skipped: the device has no f64 */
-    verify_result result;
-} line;
-
-static clxent_status run_group(const session *s, line *l) {
-    l->skipped = l->group->dtype == CLXENT_F64 && !s->device.fp64;
-    for (int i = 0; i < SHAPES && !l->skipped; i++) {
-        const verify_case c = make_case(l->group, i);
+static clxent_status run_group(const session *s, const group *g, verify_line *l) {
+    *l = (verify_line){.what = g->what};
+    if (g->dtype == CLXENT_F64 && !s->device.fp64) {
+        l->skipped = "the device has no f64";
+        return CLXENT_OK;
+    }
+    for (int i = 0; i < SHAPES; i++) {
+        const verify_case c = make_case(g, i);
         const clxent_status status = verify_case_run(s, &c, &l->result);
         /* If the device cannot run a schedule on a shape, the library never chooses that schedule for it. */
-        if (status == CLXENT_ERR_UNSUPPORTED && l->group->schedule != CLXENT_SCHEDULE_AUTO) continue;
+        if (status == CLXENT_ERR_UNSUPPORTED && g->schedule != CLXENT_SCHEDULE_AUTO) continue;
         if (status != CLXENT_OK) return status;
         l->cases++;
     }
     return CLXENT_OK;
 }
 
-static void print_line(const line *l) {
-    if (l->skipped)
-        printf("%-38s      -  the device has no f64\n", l->group->what);
-    else
-        printf("%-38s  %5d  %9" PRId64 "  %8.3f  %-9s  %s\n", l->group->what, l->cases, l->result.values,
-               l->result.worst, l->result.output, l->result.outside ? "OUTSIDE" : "ok");
-    fflush(stdout); /* a person reads the lines as they come */
-}
-
-static json_t *line_json(const line *l) {
-    const char *what = l->group->what;
-    while (*what == ' ') what++;
-    json_t *o = json_object();
-    json_object_set_new(o, "what", json_string(what));
-    json_object_set_new(o, "skipped", json_boolean(l->skipped));
-    json_object_set_new(o, "cases", json_integer(l->cases));
-    json_object_set_new(o, "values", json_integer(l->result.values));
-    json_object_set_new(o, "outside", json_integer(l->result.outside));
-    json_object_set_new(o, "worst", json_number(l->result.worst));
-    json_object_set_new(o, "worst_output", l->result.output ? json_string(l->result.output) : json_null());
-    return o;
-}
-
 static int verify(const session *s, int as_json) {
-    int64_t values = 0, outside = 0;
-    int cases = 0;
-    const time_t start = time(NULL);
-    json_t *lines = json_array();
-    if (!as_json) {
-        printf("%s (%s) against a double-precision reference\n\n", s->device.name, s->device.platform);
-        printf("%-38s  %5s  %9s  %8s  %-9s\n", "", "cases", "values", "worst*", "in");
-    }
+    verify_report report;
+    verify_report_start(&report, s, as_json, "a double-precision reference");
     for (int i = 0; i < GROUPS; i++) {
-        line l = {.group = &groups[i]};
-        const clxent_status status = run_group(s, &l);
+        verify_line l;
+        const clxent_status status = run_group(s, &groups[i], &l);
         if (status != CLXENT_OK) {
-            json_decref(lines);
+            verify_report_drop(&report);
             fprintf(stderr, "%s, case %d:\n", groups[i].what, l.cases);
             return session_failed(s, status);
         }
-        if (as_json)
-            json_array_append_new(lines, line_json(&l));
-        else
-            print_line(&l);
-        cases += l.cases;
-        values += l.result.values;
-        outside += l.result.outside;
+        verify_report_line(&report, &l);
     }
-    if (as_json) {
-        json_t *o = json_object();
-        json_object_set_new(o, "device", json_text(s->device.name));
-        json_object_set_new(o, "platform", json_text(s->device.platform));
-        json_object_set_new(o, "trusted", json_boolean(outside == 0));
-        json_object_set_new(o, "cases", json_integer(cases));
-        json_object_set_new(o, "values", json_integer(values));
-        json_object_set_new(o, "outside", json_integer(outside));
-        json_object_set_new(o, "groups", lines);
-        report_json(o);
-    } else {
-        json_decref(lines);
-        printf("\n* the largest error, in units of its proven bound (to which 16-bit outputs add the half "
-               "unit of\n"
-               "their own rounding); in: the output that has it\n");
-        printf("%d cases, %" PRId64 " values, %.0f s\n", cases, values, difftime(time(NULL), start));
-        if (outside)
-            printf("%" PRId64 " values are outside their bound: this device CANNOT be trusted.\n", outside);
-        else
-            printf("Every value is within its bound: this device can be trusted.\n");
-    }
-    return outside ? EXIT_DIFFERS : EXIT_GOOD;
+    return verify_report_end(&report);
 }
 
 int verify_run(const tool_command *command, const tool_options *options) {
     session s;
     int code = session_open(&s, command, options);
-    if (code == EXIT_GOOD) code = verify(&s, options->json);
+    if (code == EXIT_GOOD)
+        code = options->folder ? verify_folder(&s, command, options) : verify(&s, options->json);
     session_close(&s);
     return code;
 }

@@ -6,37 +6,15 @@
 #include "files/dtype_values.h"
 #include "reference.h"
 #include "shell/draw.h"
+#include "verify_memory.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* ---------------------------------------------------------------------- memory ---- */
-
-/* All memory of a case. One call frees it; `failed` says that memory ran out. */
-typedef struct pool {
-    void *all[64];
-    int n, failed;
-} pool;
-
-static void *take(pool *p, int64_t count, size_t size) {
-    void *memory = p->n < 64 ? calloc(count > 0 ? (size_t)count : 1, size) : NULL;
-    if (!memory) {
-        p->failed = 1;
-        return NULL;
-    }
-    return p->all[p->n++] = memory;
-}
-
-static void release(pool *p) {
-    for (int i = 0; i < p->n; i++) free(p->all[i]);
-}
 
 /* ---------------------------------------------------------------------- inputs ---- */
 
 /* Returns the values in the device's type. It also rounds `values` to that type, for the reference. */
 static clxent_array exact(pool *p, clxent_dtype dtype, double *values, int64_t count) {
-    void *data = take(p, count, clxent_dtype_size(dtype));
+    void *data = pool_take(p, count, clxent_dtype_size(dtype));
     if (!data || !values) return (clxent_array){NULL, 0};
     values_convert(dtype, data, CLXENT_F64, values, count);
     values_convert(CLXENT_F64, values, dtype, data, count);
@@ -44,7 +22,7 @@ static clxent_array exact(pool *p, clxent_dtype dtype, double *values, int64_t c
 }
 
 static double *numbers(pool *p, uint64_t *seed, int64_t count, double least, double most) {
-    double *values = take(p, count, sizeof *values);
+    double *values = pool_take(p, count, sizeof *values);
     for (int64_t i = 0; values && i < count; i++) values[i] = draw_uniform(seed, least, most);
     return values;
 }
@@ -65,7 +43,7 @@ static double *make_logits(pool *p, uint64_t *seed, const verify_case *c) {
 }
 
 static int64_t *make_targets(pool *p, uint64_t *seed, const clxent_desc *d, int64_t count) {
-    int64_t *y = take(p, count, sizeof *y);
+    int64_t *y = pool_take(p, count, sizeof *y);
     for (int64_t i = 0; y && i < count; i++)
         y[i] = d->use_ignore_index && draw(seed) % 8 == 0 ? d->ignore_index
                                                           : (int64_t)(draw(seed) % (uint64_t)d->classes);
@@ -95,7 +73,7 @@ static void make_inputs(pool *p, const verify_case *c, clxent_arrays *a, referen
         const int64_t count = tokens ? d->rows / d->sequence_length * d->tokens_per_sequence : d->rows;
         r->targets = make_targets(p, &seed, d, count);
         a->targets = CLXENT_ARRAY(r->targets, (size_t)count * sizeof *r->targets);
-        int64_t *segment = tokens ? take(p, count, sizeof *segment) : NULL;
+        int64_t *segment = tokens ? pool_take(p, count, sizeof *segment) : NULL;
         for (int64_t i = 0; segment && i < count; i++) segment[i] = i / 3;
         r->segment = segment;
         if (segment) a->segment = CLXENT_ARRAY(segment, (size_t)count * sizeof *segment);
@@ -112,9 +90,9 @@ static void make_inputs(pool *p, const verify_case *c, clxent_arrays *a, referen
     a->grad_output = exact(p, real, values, count);
 }
 
-static reference_problem describe(const clxent_desc *d) {
+reference_problem verify_reference(const clxent_desc *d) {
     static const reference_op ops[] = {REFERENCE_CROSS_ENTROPY, REFERENCE_NLL, REFERENCE_SOFTMAX,
-                                       REFERENCE_LOG_SOFTMAX};
+                                       REFERENCE_LOG_SOFTMAX, REFERENCE_CROSS_ENTROPY};
     static const reference_targets kinds[] = {REFERENCE_TARGETS_CLASS, REFERENCE_TARGETS_PROBABILITY,
                                               REFERENCE_TARGETS_NEXT_TOKEN};
     static const reference_reduction reductions[] = {REFERENCE_MEAN, REFERENCE_SUM, REFERENCE_NONE};
@@ -169,44 +147,11 @@ static int has_output(const clxent_desc *d, unsigned ops) {
     return (ops & bits[d->op]) != 0;
 }
 
-static reference_storage storage_of(clxent_dtype dtype) {
-    return dtype == CLXENT_F64    ? REFERENCE_F64
-           : dtype == CLXENT_F16  ? REFERENCE_F16
-           : dtype == CLXENT_BF16 ? REFERENCE_BF16
-                                  : REFERENCE_F32;
-}
-
-static void note(verify_result *result, const char *output, int agrees, double error) {
-    result->values++;
-    result->outside += !agrees;
-    if (error > result->worst || !result->output) {
-        result->worst = error;
-        result->output = output;
-    }
-}
-
-static void compare(verify_result *result, const char *output, double got, double expected, double bound,
-                    clxent_dtype dtype) {
-    const reference_storage storage = storage_of(dtype);
-    const int agrees = reference_agrees(got, expected, bound, storage);
-    const int is_16_bit = dtype == CLXENT_F16 || dtype == CLXENT_BF16;
-    const double allowed = bound + (is_16_bit ? reference_half_unit(storage, expected) : 0);
-    double error = agrees ? 0 : INFINITY;
-    if (isfinite(got) && isfinite(expected) && allowed > 0) error = fabs(got - expected) / allowed;
-    note(result, output, agrees, error);
-}
-
-static void compare_integers(verify_result *result, const char *output, const int64_t *got,
-                             const int64_t *expected, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        note(result, output, got[i] == expected[i], got[i] == expected[i] ? 0 : INFINITY);
-}
-
 clxent_status verify_case_run(const session *s, const verify_case *c, verify_result *result) {
     pool p = {.n = 0};
     clxent_desc d = c->desc;
     clxent_arrays a = CLXENT_ARRAYS_INIT;
-    reference_problem problem = describe(&d);
+    reference_problem problem = verify_reference(&d);
     reference_result expected = {0};
     const clxent_dtype real = d.logits_dtype == CLXENT_F64 ? CLXENT_F64 : CLXENT_F32;
     const int is_loss = d.op == CLXENT_CROSS_ENTROPY || d.op == CLXENT_NLL;
@@ -221,9 +166,10 @@ clxent_status verify_case_run(const session *s, const verify_case *c, verify_res
         if (!has_output(&d, f->ops)) continue;
         const int64_t count = f->full ? d.rows * d.classes : d.rows;
         const size_t size = clxent_dtype_size(f->bit == CLXENT_OUT_GRAD ? d.grad_dtype : real);
-        *(clxent_array *)((char *)&a + f->array) = CLXENT_ARRAY(take(&p, count, size), (size_t)count * size);
-        *(double **)((char *)&expected + f->value) = take(&p, count, sizeof(double));
-        *(double **)((char *)&expected + f->bound) = take(&p, count, sizeof(double));
+        *(clxent_array *)((char *)&a + f->array) =
+            CLXENT_ARRAY(pool_take(&p, count, size), (size_t)count * size);
+        *(double **)((char *)&expected + f->value) = pool_take(&p, count, sizeof(double));
+        *(double **)((char *)&expected + f->bound) = pool_take(&p, count, sizeof(double));
         d.outputs |= f->bit;
     }
     if (is_loss && d.reduction != CLXENT_NONE) {
@@ -235,12 +181,12 @@ clxent_status verify_case_run(const session *s, const verify_case *c, verify_res
         d.outputs |= CLXENT_OUT_COUNTS;
     }
     if (with_ranks) {
-        argmax = take(&p, d.rows, sizeof *argmax);
-        rank = take(&p, d.rows, sizeof *rank);
+        argmax = pool_take(&p, d.rows, sizeof *argmax);
+        rank = pool_take(&p, d.rows, sizeof *rank);
         a.argmax = CLXENT_ARRAY(argmax, (size_t)d.rows * sizeof *argmax);
         a.rank = CLXENT_ARRAY(rank, (size_t)d.rows * sizeof *rank);
-        expected.argmax = take(&p, d.rows, sizeof *argmax);
-        expected.rank = take(&p, d.rows, sizeof *rank);
+        expected.argmax = pool_take(&p, d.rows, sizeof *argmax);
+        expected.rank = pool_take(&p, d.rows, sizeof *rank);
         d.outputs |= CLXENT_OUT_ARGMAX | CLXENT_OUT_RANK;
     }
     if (p.failed) goto done;
@@ -260,16 +206,16 @@ clxent_status verify_case_run(const session *s, const verify_case *c, verify_res
         const double *value = *(double **)((char *)&expected + f->value);
         const double *bound = *(double **)((char *)&expected + f->bound);
         for (int64_t k = 0; k < count; k++)
-            compare(result, f->name, value_at(dtype, got, k), value[k], bound[k], dtype);
+            verify_compare(result, f->name, value_at(dtype, got, k), value[k], bound[k], dtype);
     }
     if (a.loss.data)
-        compare(result, "loss", value_at(real, &loss, 0), expected.loss, expected.loss_bound, real);
-    if (is_loss) compare_integers(result, "counts", counts, expected.counts, 4);
+        verify_compare(result, "loss", value_at(real, &loss, 0), expected.loss, expected.loss_bound, real);
+    if (is_loss) verify_compare_integers(result, "counts", counts, expected.counts, 4);
     if (with_ranks) {
-        compare_integers(result, "argmax", argmax, expected.argmax, d.rows);
-        compare_integers(result, "rank", rank, expected.rank, d.rows);
+        verify_compare_integers(result, "argmax", argmax, expected.argmax, d.rows);
+        verify_compare_integers(result, "rank", rank, expected.rank, d.rows);
     }
 done:
-    release(&p);
+    pool_release(&p);
     return status;
 }

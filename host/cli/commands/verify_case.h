@@ -6,7 +6,9 @@
 #ifndef CLXENT_CLI_VERIFY_CASE_H
 #define CLXENT_CLI_VERIFY_CASE_H
 
+#include "reference.h"
 #include "session/session.h"
+#include "verify_result.h"
 
 typedef struct verify_case {
     clxent_desc desc; /* all but outputs; grad_dtype may be any type */
@@ -16,12 +18,8 @@ typedef struct verify_case {
     uint64_t seed;
 } verify_case;
 
-typedef struct verify_result {
-    int64_t values;  /* values compared */
-    int64_t outside; /* values outside their bound */
-    double worst;    /* the largest error, in units of its bound; infinity where NaN or an integer is wrong */
-    const char *output; /* the output with that error */
-} verify_result;
+/* Returns the description of the problem for the reference, without its arrays. */
+reference_problem verify_reference(const clxent_desc *d);
 
 /* Runs the case and adds its counts and its largest error to *result. The status says whether the device
  * could compute it. */

@@ -252,6 +252,10 @@ static int write_file(const char *path, clxent_dtype dtype, int ndim, const int6
     return file_write(path, (const file_part[]){{header, end}, {data, count * clxent_dtype_size(dtype)}}, 2);
 }
 
+clxent_dtype npy_dtype(clxent_dtype dtype) {
+    return dtype == CLXENT_BF16 ? CLXENT_F32 : dtype;
+}
+
 int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,
               char *err, size_t err_size) {
     const tensor_source source = {path, NULL, 0, err, err_size};

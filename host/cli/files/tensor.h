@@ -37,6 +37,10 @@ int tensor_open(tensor *out, const char *spec, char *err, size_t err_size);
 /* A zeroed tensor is fine. */
 void tensor_close(tensor *t);
 
+/* Returns the type in which a .npy holds such elements: f32 for BF16, which the format lacks, else the same.
+ */
+clxent_dtype npy_dtype(clxent_dtype dtype);
+
 /* Writes a .npy (version 1.0, C order) with file_write(). It refuses BF16, because the format has no such
  * type. Returns 0; or -1, with no file left behind and a message in err. */
 int npy_write(const char *path, clxent_dtype dtype, int ndim, const int64_t *shape, const void *data,

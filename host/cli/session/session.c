@@ -43,10 +43,13 @@ int session_open(session *s, const tool_command *command, const tool_options *op
     clxent_ctx_options ctx_options = CLXENT_CTX_OPTIONS_INIT;
     ctx_options.device = options->device;
     ctx_options.memory_bytes = options->memory;
+    ctx_options.gemm = options->gemm;
     *s = (session){.command = command, .options = options, .device = CLXENT_DEVICE_INFO_INIT};
     clxent_status status = clxent_ctx_create(&s->ctx, &ctx_options, &error);
     if (status != CLXENT_OK) {
-        tool_error(command, session_exit_code(status), "%s", error.message);
+        char message[sizeof error.message];
+        wording_of_options(message, sizeof message, error.message);
+        tool_error(command, session_exit_code(status), "%s", message);
         if (status == CLXENT_ERR_NO_DEVICE) fprintf(stderr, "see clxent devices\n");
         return session_exit_code(status);
     }

@@ -19,8 +19,8 @@ typedef struct session {
     clxent_device_info device;
 } session;
 
-/* Uses the options device, memory and tuning. Returns EXIT_GOOD, or prints a message and returns the exit
- * code. The caller calls session_close() in both cases. */
+/* Uses the options device, memory, gemm and tuning. Returns EXIT_GOOD, or prints a message and returns the
+ * exit code. The caller calls session_close() in both cases. */
 int session_open(session *s, const tool_command *command, const struct tool_options *options);
 void session_close(session *s);
 

@@ -34,7 +34,7 @@ typedef struct choice {
         }                   \
     }
 
-typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE } option_kind;
+typedef enum option_kind { INPUT, OUTPUT, TEXT, FLAG, NUMBER, INTEGER, BYTES, CHOICE, NAME } option_kind;
 
 typedef struct option_row {
     const char *name, *argument;
@@ -42,10 +42,13 @@ typedef struct option_row {
     size_t at; /* in tool_options */
     unsigned commands, required;
     const char *help;
-    const choice *choices;
-    double least, most; /* limits of a NUMBER, or of the values of a CHOICE */
-    size_t given_at;    /* INTEGER: place of a flag, set if it is given; 0: no flag (`logits` is at 0) */
-    const char *format; /* OUTPUT: ending of the format; NULL: .npy */
+    const choice *choices; /* a CHOICE stores the value, a NAME the name */
+    double least, most;    /* limits of a NUMBER, or of the values of a CHOICE or a NAME */
+    size_t given_at;       /* INTEGER: place of a flag, set if it is given; 0: no flag (`logits` is at 0) */
+    const char *format;    /* OUTPUT: ending of the format; NULL: .npy */
+    const char *with;      /* an option that this one needs beside it */
+    const char *without, *why; /* an option that this one cannot stand beside, and why; if this one is
+                                * required, the other may stand in its place */
 } option_row;
 
 enum {
@@ -62,11 +65,18 @@ enum {
 
 #define AT(member) offsetof(tool_options, member)
 
+/* Who computes matrix products. */
+static const choice gemms[] = {{"auto", 0}, {"clblast", 1}, {"openblas", 2},
+                               {"dnnl", 3}, {"clxent", 4},  {NULL, 0}};
+
 static const option_row table[] = {
     {"op", "LIST", TEXT, AT(bench_ops), BENCH, 0,
      .help = "some of forward,grad,grad-apart,grad-from-lse,log-softmax, or all (default): the loss; the\n"
              "loss and its gradient, over the logits or to another buffer; the gradient alone from the\n"
-             "saved log-sum-exp, over the logits; the log-probabilities"},
+             "saved log-sum-exp, over the logits; the log-probabilities. Or linear: linear cross entropy,\n"
+             "the loss, and the loss with all gradients, against bare matrix products (with --features)"},
+    {"features", "H", INTEGER, AT(bench_features), BENCH, 0,
+     .help = "--op linear: the length of a hidden state", .given_at = AT(bench_has_features)},
     {"shape", "LIST", TEXT, AT(bench_shapes), TIMED, 0,
      .help = "ROWSxCLASSES,... (default: a list, of language models and others)"},
     {"rows", "N", INTEGER, AT(bench_rows), TIMED, 0, .help = "with --classes: one shape",
@@ -89,7 +99,16 @@ static const option_row table[] = {
     {"atomic", NULL, FLAG, AT(bench_atomic), BENCH, 0,
      .help = "rows add to the loss by atomic additions; default: in a fixed order"},
     {"logits", "F", INPUT, AT(logits), LOSS | SOFTMAX, LOSS | SOFTMAX,
-     .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64"},
+     .help = "(C), (N,C), (B,T,V) ...; f32 f16 bf16 f64", .without = "hidden",
+     .why = "--hidden and --classifier make the logits"},
+    {"hidden", "F", INPUT, AT(hidden), LOSS, 0,
+     .help = "in place of --logits: hidden states, (H), (N,H), (B,T,H) ...; f32 f16 bf16",
+     .with = "classifier"},
+    {"classifier", "F", INPUT, AT(classifier), LOSS, 0,
+     .help = "the weights of the output layer, (C,H): logits = hidden classifier^T + classifier-bias",
+     .with = "hidden"},
+    {"classifier-bias", "F", INPUT, AT(classifier_bias), LOSS, 0, .help = "its bias, (C); -inf masks a class",
+     .with = "hidden"},
     {"log-probs", "F", INPUT, AT(log_probs_in), NLL, NLL,
      .help = "log-probabilities, (C), (N,C), (B,T,V) ..."},
     {"targets", "F", INPUT, AT(targets), BOTH, BOTH,
@@ -100,9 +119,10 @@ static const option_row table[] = {
     {"next-token", NULL, FLAG, AT(next_token), LOSS, 0,
      .help = "targets are tokens, (B,T) or (B,T+1): row (b,t) is scored against token (b,t+1)"},
     {"segment", "F", INPUT, AT(segment), LOSS, 0,
-     .help = "of the tokens' shape: a row whose next token has another segment is not scored"},
+     .help = "of the tokens' shape: a row whose next token has another segment is not scored",
+     .with = "next-token"},
     {"grad-output", "F", INPUT, AT(grad_output), BOTH, 0,
-     .help = "multiplies --grad: one number, or one a row (reduction none)"},
+     .help = "multiplies the gradients: one number, or one a row (reduction none)"},
     {"reduction", "R", CHOICE, AT(reduction), BOTH, 0, .help = "mean (default), sum or none",
      .choices = CHOICES(CLXENT_REDUCTION_MAP, ENTRY), .least = CLXENT_MEAN, .most = CLXENT_NONE},
     {"ignore-index", "I", INTEGER, AT(ignore_index), BOTH, 0,
@@ -120,7 +140,8 @@ static const option_row table[] = {
     {"logit-scale", "S", NUMBER, AT(logit_scale), LOSS | SOFTMAX, 0,
      .help = "multiplies the logits first (1/temperature)", .least = -1, .most = HUGE_VAL},
     {"class-axis", "A", INTEGER, AT(class_axis), ALL_DATA, 0,
-     .help = "the axis of the classes (default: -1, the last)"},
+     .help = "the axis of the classes (default: -1, the last)", .without = "hidden",
+     .why = "the classes are the rows of --classifier"},
     {"loss", "F", OUTPUT, AT(loss), BOTH, 0, .help = "the loss: a scalar, or one a row (reduction none)"},
     {"per-row", "F", OUTPUT, AT(per_row), BOTH, 0, .help = "each row's loss, weighted, not divided"},
     {"log-prob", "F", OUTPUT, AT(log_prob), BOTH, 0, .help = "each target's log-probability"},
@@ -128,9 +149,19 @@ static const option_row table[] = {
     {"argmax", "F", OUTPUT, AT(argmax), BOTH, 0, .help = "each row's most likely class, i64"},
     {"rank", "F", OUTPUT, AT(rank), LOSS, 0, .help = "how many classes stand before the target, i64"},
     {"entropy", "F", OUTPUT, AT(entropy), LOSS, 0, .help = "each row's entropy, in nats"},
-    {"log-probs", "F", OUTPUT, AT(log_probs), LOSS, 0, .help = "all log-probabilities, of the logits' shape"},
+    {"log-probs", "F", OUTPUT, AT(log_probs), LOSS, 0, .help = "all log-probabilities, of the logits' shape",
+     .without = "hidden",
+     .why = "they are as large as the logits, which are never stored; --log-prob has those of the targets"},
     {"grad", "F", OUTPUT, AT(grad), BOTH, 0,
-     .help = "the loss's gradient by the input, of its shape and type (bf16: f32)"},
+     .help = "the loss's gradient by the input, of its shape and type (bf16: f32)", .without = "hidden",
+     .why = "it is as large as the logits, which are never stored; the gradients by the inputs are "
+            "--grad-hidden, --grad-classifier and --grad-classifier-bias"},
+    {"grad-hidden", "F", OUTPUT, AT(grad_hidden), LOSS, 0,
+     .help = "the loss's gradient by --hidden, of its shape and type (bf16: f32)", .with = "hidden"},
+    {"grad-classifier", "F", OUTPUT, AT(grad_classifier), LOSS, 0, .help = "by --classifier, likewise",
+     .with = "hidden"},
+    {"grad-classifier-bias", "F", OUTPUT, AT(grad_classifier_bias), LOSS, 0,
+     .help = "by the bias, (C); without --classifier-bias of the classifier's type", .with = "hidden"},
     {"out", "F", OUTPUT, AT(out), SOFTMAX, SOFTMAX,
      .help = "the result, of the logits' shape; f32, for f64 logits f64"},
     {"dtype", "T", CHOICE, AT(dtype), ALL_DATA, 0,
@@ -143,6 +174,12 @@ static const option_row table[] = {
              "a warning, and the built-in tuning is used"},
     {"memory", "BYTES", BYTES, AT(memory), ALL_DATA, 0,
      .help = "device memory to use at most, K M G allowed; 0: all there is"},
+    {"workspace", "BYTES", BYTES, AT(workspace), LOSS | COMMAND_VERIFY | BENCH, 0,
+     .help = "device memory for blocks of logits at most, K M G allowed (default: 64M)", .with = "hidden"},
+    {"gemm", "G", NAME, AT(gemm), LOSS | COMMAND_VERIFY | BENCH, 0,
+     .help = "clblast, openblas, dnnl or clxent: who computes the matrix products; auto (default) takes\n"
+             "the fastest that is there",
+     .choices = gemms, .least = 0, .most = 4, .with = "hidden"},
     {"schedule", "S", CHOICE, AT(schedule), ALL_DATA, 0,
      .help = "lane, group, wide or split; auto (default) takes the best for device and shape; for tests",
      .choices = CHOICES(CLXENT_SCHEDULE_MAP, ENTRY), .least = CLXENT_SCHEDULE_AUTO,
@@ -156,23 +193,35 @@ static const option_row table[] = {
 };
 enum { ROWS = sizeof table / sizeof *table };
 
+/* Writes the option with its argument, "--logits F", and returns text. */
+#define LEFT_TEXT 40
+static const char *left_text(char text[LEFT_TEXT], const option_row *row) {
+    snprintf(text, LEFT_TEXT, "--%s%s%s", row->name, row->argument ? " " : "",
+             row->argument ? row->argument : "");
+    return text;
+}
+
 static void print_help(const tool_command *command) {
+    char left[LEFT_TEXT];
+    int width = 20;
     printf("usage: clxent %s", command->name);
-    for (int i = 0; i < ROWS; i++)
-        if (table[i].required & command->bit) printf(" --%s %s", table[i].name, table[i].argument);
-    printf(" [options]\n\n%s\n", command->about);
     for (int i = 0; i < ROWS; i++) {
-        char left[64];
+        if (table[i].required & command->bit) printf(" %s", left_text(left, &table[i]));
+        const int length = (int)strlen(left_text(left, &table[i]));
+        if (table[i].commands & command->bit && length > width) width = length;
+    }
+    printf("%s%s%s [options]\n\n%s\n", command->folder ? " [" : "", command->folder ? command->folder : "",
+           command->folder ? "]" : "", command->about);
+    for (int i = 0; i < ROWS; i++) {
         if (!(table[i].commands & command->bit)) continue;
-        snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? " " : "",
-                 table[i].argument ? table[i].argument : "");
+        left_text(left, &table[i]);
         for (const char *line = table[i].help; line; left[0] = '\0') {
             const char *end = strchr(line, '\n');
-            printf("  %-20s  %.*s\n", left, end ? (int)(end - line) : (int)strlen(line), line);
+            printf("  %-*s  %.*s\n", width, left, end ? (int)(end - line) : (int)strlen(line), line);
             line = end ? end + 1 : NULL;
         }
     }
-    printf("  %-20s  this text\n", "--help");
+    printf("  %-*s  this text\n", width, "--help");
 }
 
 static int parse_number(double *out, const tool_command *command, const option_row *row, const char *text) {
@@ -234,13 +283,15 @@ static int parse_bytes(uint64_t *out, const tool_command *command, const option_
     return EXIT_GOOD;
 }
 
-static int parse_choice(int *out, const tool_command *command, const option_row *row, const char *text) {
+/* Sets *out to the choice with the name. */
+static int parse_choice(const choice **out, const tool_command *command, const option_row *row,
+                        const char *text) {
     char names[64] = "", meant[NEAREST_TEXT];
     nearest near = nearest_to(text, strlen(text));
     for (const choice *c = row->choices; c->name; c++) {
         if (c->value < row->least || c->value > row->most) continue;
         if (strcmp(c->name, text) == 0) {
-            *out = c->value;
+            *out = c;
             return EXIT_GOOD;
         }
         const size_t used = strlen(names);
@@ -254,6 +305,8 @@ static int parse_choice(int *out, const tool_command *command, const option_row 
 static int parse_value(tool_options *out, const tool_command *command, const option_row *row,
                        const char *text) {
     void *at = (char *)out + row->at;
+    const choice *chosen = NULL;
+    int failed;
     switch (row->kind) {
     case FLAG:
         *(int *)at = 1;
@@ -263,7 +316,13 @@ static int parse_value(tool_options *out, const tool_command *command, const opt
     case BYTES:
         return parse_bytes(at, command, row, text);
     case CHOICE:
-        return parse_choice(at, command, row, text);
+        failed = parse_choice(&chosen, command, row, text);
+        if (!failed) *(int *)at = chosen->value;
+        return failed;
+    case NAME:
+        failed = parse_choice(&chosen, command, row, text);
+        if (!failed) *(const char **)at = chosen->name;
+        return failed;
     case INTEGER:
         if (row->given_at) *(int *)((char *)out + row->given_at) = 1;
         return parse_integer(at, command, row, text);
@@ -362,18 +421,41 @@ static int check_output(const tool_options *o, const tool_command *command, int 
     return EXIT_GOOD;
 }
 
-/* Checks that need the whole command line: a missing option, and two options with one file. */
-static int check(const tool_options *o, const tool_command *command) {
-    for (int i = 0; i < ROWS; i++) {
-        const char *output = file_of(o, command, i, OUTPUT);
-        if (!output && !file_of(o, command, i, INPUT) && (table[i].required & command->bit))
-            return tool_error(command, EXIT_USAGE, "--%s %s is needed", table[i].name, table[i].argument);
-        const int failed = output ? check_output(o, command, i, output) : EXIT_GOOD;
-        if (failed) return failed;
-    }
-    if (o->segment && !o->next_token)
-        return tool_error(command, EXIT_USAGE, "--segment is of use with --next-token only");
+/* Returns the row of an option of the command; -1: the command has no such option. */
+static int find_option(const tool_command *command, const char *name) {
+    for (int i = 0; i < ROWS; i++)
+        if (table[i].commands & command->bit && strcmp(table[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* Checks an option that was given against the others, and one that was not given but is needed. */
+static int check_company(const int *given, const tool_command *command, int i) {
+    const option_row *row = &table[i];
+    const int other = row->without ? find_option(command, row->without) : -1;
+    const int displaced = other >= 0 && given[other];
+    if (!given[i] && row->required & command->bit && !displaced)
+        return tool_error(command, EXIT_USAGE, "--%s %s is needed%s%s%s", row->name, row->argument,
+                          other >= 0 ? ", or --" : "", other >= 0 ? row->without : "",
+                          other >= 0 ? " in its place" : "");
+    if (given[i] && displaced)
+        return tool_error(command, EXIT_USAGE, "--%s does not go with --%s: %s", row->name, row->without,
+                          row->why);
+    const int partner = row->with ? find_option(command, row->with) : -1;
+    if (given[i] && partner >= 0 && !given[partner])
+        return tool_error(command, EXIT_USAGE, "--%s is of use with --%s only", row->name, row->with);
     return EXIT_GOOD;
+}
+
+/* Checks that need the whole command line: options that are missing or do not go together, and two options
+ * with one file. */
+static int check(const tool_options *o, const int *given, const tool_command *command) {
+    int failed = EXIT_GOOD;
+    for (int i = 0; i < ROWS && !failed; i++) {
+        const char *output = file_of(o, command, i, OUTPUT);
+        if (table[i].commands & command->bit) failed = check_company(given, command, i);
+        if (!failed && output) failed = check_output(o, command, i, output);
+    }
+    return failed;
 }
 
 int options_parse(tool_options *out, const tool_command *all, const tool_command *command, int argc,
@@ -405,11 +487,14 @@ int options_parse(tool_options *out, const tool_command *all, const tool_command
         const int failed = parse_value(out, command, &table[i], optarg);
         if (failed) return failed;
     }
+    if (command->folder && optind < argc) out->folder = argv[optind++];
+    if (out->folder && !*out->folder)
+        return tool_error(command, EXIT_USAGE, "%s: the name is empty", command->folder);
     if (optind < argc)
         return tool_error(command, EXIT_USAGE,
                           "unexpected argument %s: files and values follow the option that they are for",
                           argv[optind]);
-    return check(out, command);
+    return check(out, given, command);
 }
 
 int options_check_outputs(const tool_options *options, const tool_command *command) {

@@ -11,9 +11,11 @@
 /* A file option that was not given is NULL. */
 typedef struct tool_options {
     /* inputs */
-    const char *logits, *log_probs_in, *targets, *weight, *row_weight, *segment, *grad_output;
+    const char *logits, *log_probs_in, *hidden, *classifier, *classifier_bias;
+    const char *targets, *weight, *row_weight, *segment, *grad_output;
     /* outputs */
     const char *loss, *per_row, *log_prob, *lse, *argmax, *rank, *entropy, *log_probs, *grad, *out;
+    const char *grad_hidden, *grad_classifier, *grad_classifier_bias;
     /* the loss */
     int reduction; /* clxent_reduction */
     int empty_mean;
@@ -23,14 +25,15 @@ typedef struct tool_options {
     /* the device */
     int dtype;    /* clxent_dtype; DEFAULT: the file's */
     int schedule; /* clxent_schedule */
-    uint64_t memory;
-    const char *device, *tuning;
+    uint64_t memory, workspace;
+    const char *device, *tuning, *gemm;
     int json;
+    const char *folder; /* of verify's cases; NULL: none was given */
     /* bench; lists are text, as given on the command line */
     const char *bench_ops, *bench_shapes, *bench_dtypes, *bench_plot;
     int bench_growth, bench_csv, bench_class_weight, bench_atomic;
-    int bench_has_rows, bench_has_classes, bench_has_pairs;
-    int64_t bench_rows, bench_classes, bench_pairs;
+    int bench_has_rows, bench_has_classes, bench_has_pairs, bench_has_features;
+    int64_t bench_rows, bench_classes, bench_pairs, bench_features;
     uint64_t bench_rotate;
     double bench_ignore;
     const char *tune_out; /* tune also uses shapes, types, pairs and rotate of bench */

@@ -37,6 +37,7 @@ typedef struct tool_command {
     const char *about;   /* the paragraphs of `clxent NAME --help` */
     int (*run)(const struct tool_command *command,
                const struct tool_options *options); /* returns the exit code */
+    const char *folder; /* the name of a folder that may stand behind the command, "FOLDER"; NULL: none may */
 } tool_command;
 
 /* Prints "clxent NAME: message" to standard error and returns `code`. After a usage error it also prints
