@@ -205,17 +205,6 @@ clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const c
     return status;
 }
 
-clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
-    static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
-    char options[128];
-    snprintf(options, sizeof options, QUIET "%s%s-DREAL_F64=%d%s", language_option(ctx, false),
-             ctx->facts.options, f64, ctx->facts.runs_rows_in_vectors ? " -DROWS=16" : "");
-    clx_program *program = NULL;
-    const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
-    if (status == CLXENT_OK) *out = program->kernels;
-    return status;
-}
-
 clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out) {
     static const char *const kernels[] = {"product", "store_addresses", NULL};
     char options[128];
@@ -223,6 +212,17 @@ clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out) {
              ctx->facts.runs_rows_in_vectors ? "-DCPU=1" : "");
     clx_program *program = NULL;
     const clxent_status status = get_program(ctx, "product", options, kernels, &program);
+    if (status == CLXENT_OK) *out = program->kernels;
+    return status;
+}
+
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out) {
+    static const char *const kernels[] = {"count_rows", "finish_count", "sum_losses", "finish_loss", NULL};
+    char options[128];
+    snprintf(options, sizeof options, QUIET "%s%s-DREAL_F64=%d%s", language_option(ctx, false),
+             ctx->facts.options, f64, ctx->facts.runs_rows_in_vectors ? " -DROWS=16" : "");
+    clx_program *program = NULL;
+    const clxent_status status = get_program(ctx, "reduce", options, kernels, &program);
     if (status == CLXENT_OK) *out = program->kernels;
     return status;
 }

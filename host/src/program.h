@@ -45,13 +45,13 @@ enum { CLX_SPLIT_SCAN, CLX_SPLIT_ROWS, CLX_SPLIT_STATE, CLX_MERGE_STATES };
 clxent_status clx_row_kernels(clxent_ctx *ctx, clxent_schedule schedule, const clx_build *build,
                               clx_kernel **out);
 
-/* The kernels of reduce.cl, in this order. */
-enum { CLX_COUNT_ROWS, CLX_FINISH_COUNT, CLX_SUM_LOSSES, CLX_FINISH_LOSS };
-clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out);
-
 /* The kernels of product.cl, in this order. */
 enum { CLX_PRODUCT, CLX_STORE_ADDRESSES };
 clxent_status clx_product_kernels(clxent_ctx *ctx, clx_kernel **out);
+
+/* The kernels of reduce.cl, in this order. */
+enum { CLX_COUNT_ROWS, CLX_FINISH_COUNT, CLX_SUM_LOSSES, CLX_FINISH_LOSS };
+clxent_status clx_reduce_kernels(clxent_ctx *ctx, bool f64, clx_kernel **out);
 
 void clx_programs_release(clxent_ctx *ctx);
 
