@@ -14,13 +14,13 @@ mark_as_advanced(CLXENT_ICD_POCL CLXENT_ICD_RUSTICL CLXENT_ICD_OCLGRIND)
 # The environments of tests, as lists for the property ENVIRONMENT. clxent_test_implementations lists the installed
 # implementations; clxent_test_env_<implementation> selects one. clxent_test_env selects the first installed one; if none
 # is installed, it is empty, and clxent chooses the device. CLXENT_DEVICE is empty because the chosen implementation may
-# lack the user's device, CLXENT_TUNING because it is for another device. The tool's cache belongs to the user, so it is
-# off.
+# lack the user's device, CLXENT_TUNING because it is for another device, and CLXENT_GEMM because the tests choose who
+# computes matrix products. The tool's cache belongs to the user, so it is off.
 set(clxent_test_env_pocl OCL_ICD_VENDORS=${CLXENT_ICD_POCL} POCL_CACHE_DIR=${PROJECT_BINARY_DIR}/pocl-cache
-  CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off)
+  CLXENT_DEVICE= CLXENT_TUNING= CLXENT_GEMM= CLXENT_CACHE=off)
 set(clxent_test_env_rusticl OCL_ICD_VENDORS=${CLXENT_ICD_RUSTICL} RUSTICL_ENABLE=llvmpipe
-  MESA_SHADER_CACHE_DIR=${PROJECT_BINARY_DIR}/mesa-cache CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off CLXENT_TEST_EFFORT=small)
-set(clxent_test_env_oclgrind OCL_ICD_VENDORS=${CLXENT_ICD_OCLGRIND} CLXENT_DEVICE= CLXENT_TUNING= CLXENT_CACHE=off CLXENT_TEST_EFFORT=tiny
+  MESA_SHADER_CACHE_DIR=${PROJECT_BINARY_DIR}/mesa-cache CLXENT_DEVICE= CLXENT_TUNING= CLXENT_GEMM= CLXENT_CACHE=off CLXENT_TEST_EFFORT=small)
+set(clxent_test_env_oclgrind OCL_ICD_VENDORS=${CLXENT_ICD_OCLGRIND} CLXENT_DEVICE= CLXENT_TUNING= CLXENT_GEMM= CLXENT_CACHE=off CLXENT_TEST_EFFORT=tiny
   OPENCL_LAYERS=${PROJECT_BINARY_DIR}/tests/layers/clxent_keep_buffers.so) # see that layer's file
 set(clxent_test_env)
 set(clxent_test_implementations)
