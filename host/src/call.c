@@ -156,7 +156,7 @@ clxent_status clx_call_scalars(clxent_error *err, const clxent_desc *d, const cl
                         "softcap %g of the call with softcap %g of the plan: it cannot change "
                         "from or to 0; that needs another plan",
                         s.softcap, d->softcap);
-    const bool cross_entropy = d->op == CLXENT_CROSS_ENTROPY;
+    const bool cross_entropy = d->op == CLXENT_CROSS_ENTROPY || d->op == CLXENT_LINEAR_CROSS_ENTROPY;
     if (!cross_entropy && (s.label_smoothing != 0 || s.z_loss != 0))
         return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
                         "label_smoothing %g, z_loss %g: %s does not take them, must be 0", s.label_smoothing,
