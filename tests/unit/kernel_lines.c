@@ -79,7 +79,7 @@ static void each_line_is_where_it_says(void **state) {
         check_program(source);
         programs++;
     }
-    assert_int_equal(programs, 6);
+    assert_int_equal(programs, 8);
 }
 
 int main(void) {

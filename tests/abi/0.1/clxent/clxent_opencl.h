@@ -186,6 +186,12 @@ CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm 
  * failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why);
 
+/* Enqueues one product on the context's queue, by who computes the products of its plans. A program can
+ * compare the time of a loss with that of its products. Events as in clxent_enqueue(). ERR_ARGUMENT, and the
+ * errors of clxent_ctx_gemm(). */
+CLXENT_API clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product,
+                                                    cl_uint n_wait, const cl_event *wait, cl_event *event);
+
 /* Bytes of scratch that a call of all the plan's rows needs.
  * ERR_ARGUMENT. ERR_MEMORY: a size_t of 32 bits does not hold that number. */
 CLXENT_API clxent_status clxent_workspace_bytes(const clxent_plan *plan, size_t *bytes);
