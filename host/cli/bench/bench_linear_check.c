@@ -116,7 +116,7 @@ static int check_grad_hidden(const linear_problem *p, const scratch *s, int64_t 
 
 static int check_row(const linear_problem *p, scratch *s, const reference_problem *r,
                      const reference_counts *counts, int64_t row, double *loss_bound) {
-    reference_row expected = {.log_probs = s->log_probs, .grad = s->grad, .grad_bound = s->bound};
+    reference_row expected = {.log_probs = s->log_probs, .grad = s->grad, .grad_share_bound = s->bound};
     compute_logits(p, s, row);
     reference_row_compute(r, counts, row, s->logits, NULL, NULL, &expected);
     reference_row_widen(r, counts, row, s->logits, s->error, &expected);
