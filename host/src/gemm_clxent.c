@@ -52,12 +52,13 @@ static clx_product_params params_of(const own *o, const clxent_product *product)
 
 /* A driver may leave loops early (facts.h). Then a kernel takes so many indices of k at most. An item has
  * these loops at each step along k: the step itself, the step's indices, and the elements of two blocks that
- * the item copies. */
+ * the item copies. The driver also counts the pass in which a loop ends. The kernel takes half of what is
+ * allowed, in case another version of the driver counts more. */
 static int64_t most_indices(const own *o) {
-    const uint64_t limit = o->ctx->facts.loop_limit;
+    const uint64_t limit = o->ctx->facts.loop_limit / 2;
     if (limit == 0 || o->side == 0) return INT64_MAX;
-    const uint64_t in_step =
-        1 + CLX_PRODUCT_DEPTH + 2 * CLX_PRODUCT_EACH * CLX_PRODUCT_DEPTH / (uint64_t)o->side;
+    const uint64_t copies = 1 + CLX_PRODUCT_EACH * CLX_PRODUCT_DEPTH / (uint64_t)o->side;
+    const uint64_t in_step = 1 + (1 + CLX_PRODUCT_DEPTH) + 2 * copies;
     return limit < in_step ? CLX_PRODUCT_DEPTH : (int64_t)(limit / in_step) * CLX_PRODUCT_DEPTH;
 }
 
