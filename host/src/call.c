@@ -242,11 +242,10 @@ clxent_status clx_call_from_arrays(clxent_plan *plan, const clxent_arrays *array
 }
 
 /* Sets `out` to what the buffer has from its offset on. */
-static clxent_status find_rest(clxent_plan *plan, const char *name, const clxent_buffer *given,
-                               clx_slot *out) {
-    clxent_error *err = &plan->ctx->error;
+static clxent_status find_rest(clxent_ctx *ctx, const char *name, const clxent_buffer *given, clx_slot *out) {
+    clxent_error *err = &ctx->error;
     size_t size = 0;
-    const cl_int code = plan->ctx->cl.GetMemObjectInfo(given->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
+    const cl_int code = ctx->cl.GetMemObjectInfo(given->mem, CL_MEM_SIZE, sizeof size, &size, NULL);
     if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetMemObjectInfo(%s)", name);
     if (given->offset > size)
         return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is past the end of its buffer of %zu bytes",
@@ -262,7 +261,7 @@ clxent_status clx_call_of_phase(clxent_plan *plan, const clxent_buffers *buffers
     *out = (clx_call){.phase = phase, .first_row = first_row, .end_row = end_row};
     for (int i = 0; i < CLXENT_A_COUNT; i++) {
         if (given[i].mem == NULL) continue;
-        const clxent_status status = find_rest(plan, clx_array_name(i), &given[i], &out->slots[i]);
+        const clxent_status status = find_rest(plan->ctx, clx_array_name(i), &given[i], &out->slots[i]);
         if (status != CLXENT_OK) return status;
     }
     return check_call(plan, buffers->rows, buffers->scalars, out);
@@ -272,11 +271,11 @@ clxent_status clx_call_from_buffers(clxent_plan *plan, const clxent_buffers *buf
     return clx_call_of_phase(plan, buffers, CLX_ALL_PHASES, 0, 0, out);
 }
 
-clxent_status clx_find_range(clxent_plan *plan, const char *name, const clxent_buffer *given,
-                             size_t alignment, uint64_t needed, const char *cure, clx_slot *out) {
-    clxent_error *err = &plan->ctx->error;
+clxent_status clx_find_range(clxent_ctx *ctx, const char *name, const clxent_buffer *given, size_t alignment,
+                             uint64_t needed, const char *cure, clx_slot *out) {
+    clxent_error *err = &ctx->error;
     if (given->mem == NULL) return clx_fail(err, CLXENT_ERR_BUFFER, "%s is NULL", name);
-    const clxent_status status = find_rest(plan, name, given, out);
+    const clxent_status status = find_rest(ctx, name, given, out);
     if (status != CLXENT_OK) return status;
     if (given->offset % alignment != 0)
         return clx_fail(err, CLXENT_ERR_BUFFER, "%s offset %zu is not a multiple of %zu", name, given->offset,
@@ -294,7 +293,7 @@ clxent_status clx_check_workspace(clxent_plan *plan, const clx_call *call, const
     clx_slot scratch;
     clxent_status status = clx_workspace_size(plan, &needed);
     if (status == CLXENT_OK)
-        status = clx_find_range(plan, "workspace", workspace, sizeof(clx_bits), needed,
+        status = clx_find_range(plan->ctx, "workspace", workspace, sizeof(clx_bits), needed,
                                 " (clxent_workspace_bytes() says how many)", &scratch);
     if (status != CLXENT_OK) return status;
     char here[SLOT_TEXT], there[SLOT_TEXT];

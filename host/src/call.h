@@ -53,8 +53,8 @@ clxent_status clx_check_merge(clxent_error *err, const clxent_desc *desc, int64_
 /* Sets `out` to `needed` bytes of a caller's buffer that is no array of a call. The buffer must have them,
  * and its offset must be a multiple of `alignment`. Messages have its name, and the one about its size ends
  * with the cure. */
-clxent_status clx_find_range(clxent_plan *plan, const char *name, const clxent_buffer *given,
-                             size_t alignment, uint64_t needed, const char *cure, clx_slot *out);
+clxent_status clx_find_range(clxent_ctx *ctx, const char *name, const clxent_buffer *given, size_t alignment,
+                             uint64_t needed, const char *cure, clx_slot *out);
 
 /* Whether two ranges share bytes. An array that a phase ignores has no bytes. */
 bool clx_overlap(const clx_slot *a, const clx_slot *b);

@@ -112,38 +112,11 @@ static clxent_status submit(clx_launch *launch, cl_event *before, cl_uint n_wait
     return status;
 }
 
-/* Refuses an event that has already failed. The call could only fail, and with PoCL it would never end. */
-static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uint n_wait,
-                                     const cl_event *wait) {
-    for (cl_uint i = 0; i < n_wait; i++) {
-        cl_int state = CL_COMPLETE;
-        const cl_int code =
-            cl->GetEventInfo(wait[i], CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
-        if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetEventInfo(wait[%u])", i);
-        if (state < 0)
-            return clx_fail_cl(err, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST,
-                               "wait[%u] of %u has failed with status %d, and nothing was enqueued", i,
-                               n_wait, (int)state);
-    }
-    return CLXENT_OK;
-}
-
-/* Every call begins with this. Sets *event to NULL, and checks the wait list. */
-static clxent_status check_waits(clxent_plan *plan, cl_uint n_wait, const cl_event *wait, cl_event *event) {
-    clxent_error *err = &plan->ctx->error;
-    if (event) *event = NULL;
-    if ((n_wait == 0) != (wait == NULL))
-        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s; give both, or 0 and NULL",
-                        n_wait, wait ? "not NULL" : "NULL");
-    const clxent_status status = clx_check_process(err);
-    return status == CLXENT_OK ? check_wait_list(err, &plan->ctx->cl, n_wait, wait) : status;
-}
-
-/* The same for a call on buffers, which it reads into `b`. */
+/* Every call on buffers begins with this. It reads them into `b`. */
 static clxent_status open_call(clxent_plan *plan, const clxent_buffers *buffers, cl_uint n_wait,
                                const cl_event *wait, cl_event *event, clxent_buffers *b) {
     if (plan == NULL) return CLXENT_ERR_ARGUMENT;
-    const clxent_status status = check_waits(plan, n_wait, wait, event);
+    const clxent_status status = clx_check_waits(plan->ctx, n_wait, wait, event);
     if (status != CLXENT_OK) return status;
     if (buffers == NULL) return clx_fail(&plan->ctx->error, CLXENT_ERR_ARGUMENT, "buffers is NULL");
     return clx_read_struct(&plan->ctx->error, &clx_buffers_struct, buffers, b);
@@ -257,7 +230,7 @@ clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalar
     clx_kernel *kernels = NULL;
     clx_launch launch;
     clx_call call = {.rows = rows, .end_row = rows};
-    clxent_status status = check_waits(plan, n_wait, wait, event);
+    clxent_status status = clx_check_waits(plan->ctx, n_wait, wait, event);
     if (status == CLXENT_OK) status = clx_check_has_states(plan, "clxent_enqueue_merge_states()");
     if (status == CLXENT_OK) status = clx_call_scalars(err, &plan->desc, scalars, &call.scalars);
     if (status == CLXENT_OK) status = clx_check_merge(err, &plan->desc, rows, count);
@@ -266,8 +239,8 @@ clxent_status clxent_enqueue_merge_states(clxent_plan *plan, const clxent_scalar
     const uint64_t bytes = (uint64_t)rows * CLXENT_STATE_COLUMNS * element; /* of one array */
     clx_slot from, to;
     if (status == CLXENT_OK)
-        status = clx_find_range(plan, "states", &states, element, count * bytes, "", &from);
-    if (status == CLXENT_OK) status = clx_find_range(plan, "out", &out, element, bytes, "", &to);
+        status = clx_find_range(plan->ctx, "states", &states, element, count * bytes, "", &from);
+    if (status == CLXENT_OK) status = clx_find_range(plan->ctx, "out", &out, element, bytes, "", &to);
     if (status != CLXENT_OK) return status;
     if (clx_overlap(&from, &to))
         return clx_fail(err, CLXENT_ERR_BUFFER, "out (offset %zu) overlaps states (offset %zu) in one buffer",

@@ -2,6 +2,7 @@
 #include "gemm.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,23 @@ clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out) {
     return status;
 }
 
+/* Whether the provider is one of the library, which says in the context's error why it fails. */
+static bool is_own(const clxent_ctx *ctx, const clxent_gemm *gemm) {
+    return ctx->gemm && gemm->enqueue == ctx->gemm->gemm.enqueue && gemm->user == ctx->gemm->gemm.user;
+}
+
+clxent_status clx_gemm_enqueue(clxent_ctx *ctx, const clxent_gemm *gemm, const clxent_product *p,
+                               cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const clxent_status status =
+        gemm->enqueue(gemm->user, ctx->queue, p, n_wait, n_wait ? wait : NULL, event);
+    if (status != CLXENT_OK && event && !is_own(ctx, gemm)) *event = NULL;
+    const char *failure = status == CLXENT_OK ? "no event" : clxent_status_name(status);
+    if (status == CLXENT_OK ? event == NULL || *event != NULL : is_own(ctx, gemm)) return status;
+    return clx_fail(&ctx->error, status == CLXENT_OK ? CLXENT_ERR_ARGUMENT : status,
+                    "gemm %s returned %s for a product of m %" PRId64 ", n %" PRId64 ", k %" PRId64,
+                    gemm->name, failure, p->m, p->n, p->k);
+}
+
 void clx_gemm_release(clxent_ctx *ctx) {
     if (ctx->gemm && ctx->gemm->close) ctx->gemm->close(ctx, ctx->gemm->gemm.user);
     free(ctx->gemm);
@@ -163,15 +181,4 @@ clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **w
     if (name) *name = gemm.name;
     if (why) *why = ctx->given_gemm.name ? "clxent_ctx_set_gemm() has set it" : ctx->gemm->why;
     return CLXENT_OK;
-}
-
-clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product, cl_uint n_wait,
-                                         const cl_event *wait, cl_event *event) {
-    if (event) *event = NULL;
-    if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
-    if (product == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "product is NULL");
-    clxent_gemm gemm;
-    const clxent_status status = clx_gemm_of(ctx, &gemm);
-    if (status != CLXENT_OK) return status;
-    return gemm.enqueue(gemm.user, ctx->queue, product, n_wait, wait, event);
 }

@@ -20,6 +20,11 @@ clxent_status clx_gemm_number_of(const char *named, int *number, clxent_error *e
  * the message says why. ERR_BUILD, ERR_OPENCL, ERR_MEMORY. */
 clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out);
 
+/* Enqueues a product by this provider, on the context's queue. If a provider of the caller's fails, or gives
+ * no event, the message names it. */
+clxent_status clx_gemm_enqueue(clxent_ctx *ctx, const clxent_gemm *gemm, const clxent_product *product,
+                               cl_uint n_wait, const cl_event *wait, cl_event *event);
+
 /* Closes what clx_gemm_of() has opened. The context's queue still exists. */
 void clx_gemm_release(clxent_ctx *ctx);
 

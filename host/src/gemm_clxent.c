@@ -50,33 +50,27 @@ static clx_product_params params_of(const own *o, const clxent_product *product)
     };
 }
 
-/* A driver may leave loops early (facts.h). An item has these loops at each step along k: the step itself,
- * the step's indices, and the elements of two blocks that the item copies. */
-static clxent_status check_loops(const own *o, int64_t k, clxent_error *err) {
-    const uint64_t limit = o->ctx->facts.loop_limit;
-    if (limit == 0 || o->side == 0) return CLXENT_OK;
-    const uint64_t steps = ((uint64_t)k + CLX_PRODUCT_DEPTH - 1) / CLX_PRODUCT_DEPTH;
-    const uint64_t in_step = 1 + CLX_PRODUCT_DEPTH + 2 * CLX_PRODUCT_EACH * CLX_PRODUCT_DEPTH / o->side;
-    const unsigned long long iterations = steps * in_step;
-    if (iterations <= limit) return CLXENT_OK;
-    return clx_fail(err, CLXENT_ERR_UNSUPPORTED,
-                    "a matrix product over %lld indices takes up to %llu loop iterations a work-item, and "
-                    "\"%s\" leaves a loop after %llu",
-                    (long long)k, iterations, o->ctx->info.name, (unsigned long long)limit);
+/* A driver may leave loops early (facts.h). Then a kernel takes so many indices of k at most. An item has
+ * these loops at each step along k: the step itself, the step's indices, and the elements of two blocks that
+ * the item copies. The driver also counts the pass in which a loop ends. The kernel takes half of what is
+ * allowed, in case another version of the driver counts more. */
+static int64_t most_indices(const own *o) {
+    const uint64_t limit = o->ctx->facts.loop_limit / 2;
+    if (limit == 0 || o->side == 0) return INT64_MAX;
+    const uint64_t copies = 1 + CLX_PRODUCT_EACH * CLX_PRODUCT_DEPTH / (uint64_t)o->side;
+    const uint64_t in_step = 1 + (1 + CLX_PRODUCT_DEPTH) + 2 * copies;
+    return limit < in_step ? CLX_PRODUCT_DEPTH : (int64_t)(limit / in_step) * CLX_PRODUCT_DEPTH;
 }
 
-static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_product *product,
-                             cl_uint n_wait, const cl_event *wait, cl_event *event) {
-    const own *o = user;
+/* Enqueues a product whose k one kernel can take. */
+static clxent_status enqueue_slice(const own *o, cl_command_queue queue, const clxent_product *product,
+                                   const clx_product_params *params, cl_uint n_wait, const cl_event *wait,
+                                   cl_event *event) {
     const clx_cl *cl = &o->ctx->cl;
     clxent_error *err = &o->ctx->error;
-    const clxent_status status = check_loops(o, product->k, err);
-    if (status != CLXENT_OK) return status;
-
-    const clx_product_params params = params_of(o, product);
     const cl_mem *count = product->counted ? &product->row_count.mem : &product->a.buffer.mem;
     cl_kernel kernel = o->kernel->kernel;
-    cl_int code = cl->SetKernelArg(kernel, CLX_PRODUCT_PARAMS, sizeof params, &params);
+    cl_int code = cl->SetKernelArg(kernel, CLX_PRODUCT_PARAMS, sizeof *params, params);
     if (code == CL_SUCCESS)
         code = cl->SetKernelArg(kernel, CLX_PRODUCT_A, sizeof(cl_mem), &product->a.buffer.mem);
     if (code == CL_SUCCESS)
@@ -97,6 +91,41 @@ static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_pr
     if (code == CL_SUCCESS) return CLXENT_OK;
     return clx_fail_cl(err, code, "clEnqueueNDRangeKernel(product, %zu work-items in groups of %zu)",
                        global_size, local_size);
+}
+
+/* The slices of k come one after the other: each adds to what the slice before it has left in c. After a
+ * failure *event is that of the last kernel that was enqueued, if that kernel has an event. (No driver that
+ * loses events leaves loops, so nobody need hold the events between the slices.) */
+static clxent_status enqueue(void *user, cl_command_queue queue, const clxent_product *product,
+                             cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    const own *o = user;
+    const int64_t k = product->k, most = most_indices(o);
+    clx_product_params params = params_of(o, product);
+    cl_event previous = NULL; /* out of order, the next slice waits for it */
+    clxent_status status = CLXENT_OK;
+    for (int64_t at = 0; at < k && status == CLXENT_OK; at += params.k) {
+        const bool chained = at > 0 && o->ctx->out_of_order;
+        cl_event done = NULL;
+        params.k = k - at < most ? k - at : most;
+        const bool tells = at + params.k < k ? o->ctx->out_of_order : event != NULL;
+        status = enqueue_slice(o, queue, product, &params,
+                               chained   ? 1
+                               : at == 0 ? n_wait
+                                         : 0,
+                               chained ? &previous : wait, tells ? &done : NULL);
+        if (status != CLXENT_OK) break;
+        if (previous) o->ctx->cl.ReleaseEvent(previous);
+        previous = done;
+        params.a_at += params.k * params.a_column;
+        params.b_at += params.k * params.b_row;
+        if (params.counted == CLX_COUNTED_K) params.first_row += params.k;
+        params.add = 1;
+    }
+    if (event)
+        *event = previous;
+    else if (previous)
+        o->ctx->cl.ReleaseEvent(previous);
+    return status;
 }
 
 static void close_own(clxent_ctx *ctx, void *user) {

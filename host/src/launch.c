@@ -117,6 +117,42 @@ void clx_place_workspace(clx_params *p, const clxent_plan *plan, const clx_works
     p->row_parts_at = w->at[CLX_ROW_PARTS] + at - first_split * clx_part_bytes(plan);
 }
 
+/* ---------------------------------------------------------------- events ------------------------------ */
+
+/* Refuses an event that has already failed. The call could only fail, and with PoCL it would never end. */
+static clxent_status check_wait_list(clxent_error *err, const clx_cl *cl, cl_uint n_wait,
+                                     const cl_event *wait) {
+    for (cl_uint i = 0; i < n_wait; i++) {
+        cl_int state = CL_COMPLETE;
+        const cl_int code =
+            cl->GetEventInfo(wait[i], CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+        if (code != CL_SUCCESS) return clx_fail_cl(err, code, "clGetEventInfo(wait[%u])", i);
+        if (state < 0)
+            return clx_fail_cl(err, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST,
+                               "wait[%u] of %u has failed with status %d, and nothing was enqueued", i,
+                               n_wait, (int)state);
+    }
+    return CLXENT_OK;
+}
+
+clxent_status clx_check_waits(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
+    clxent_error *err = &ctx->error;
+    if (event) *event = NULL;
+    if ((n_wait == 0) != (wait == NULL))
+        return clx_fail(err, CLXENT_ERR_ARGUMENT, "n_wait is %u and wait is %s; give both, or 0 and NULL",
+                        n_wait, wait ? "not NULL" : "NULL");
+    const clxent_status status = clx_check_process(err);
+    return status == CLXENT_OK ? check_wait_list(err, &ctx->cl, n_wait, wait) : status;
+}
+
+clxent_status clx_reserve_events(clxent_ctx *ctx, size_t count) {
+    return ctx->facts.loses_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
+clxent_status clx_hold_event(clxent_ctx *ctx, cl_event event) {
+    return ctx->facts.loses_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
+}
+
 /* ---------------------------------------------------------------- steps ------------------------------- */
 
 /* Sets the kernel's arguments, except those that the call before has set to the same value. It sets a present
@@ -177,24 +213,15 @@ void clx_add_kernel(clx_launch *launch, clx_kernel *kernel, size_t groups, size_
                                                 .scratch_bytes = scratch_bytes};
 }
 
-/* Makes room to hold so many more events. */
-static clxent_status reserve_events(clxent_ctx *ctx, size_t count) {
-    return ctx->facts.loses_events ? clx_held_reserve(&ctx->held, count, &ctx->cl, &ctx->error) : CLXENT_OK;
-}
-
-static clxent_status hold_event(clxent_ctx *ctx, cl_event event) {
-    return ctx->facts.loses_events ? clx_hold(&ctx->held, event, &ctx->cl, &ctx->error) : CLXENT_OK;
-}
-
 /* The caller has made room for the marker's event. */
 static clxent_status enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
     const cl_int code = ctx->cl.EnqueueMarkerWithWaitList(ctx->queue, n_wait, n_wait ? wait : NULL, event);
-    return code == CL_SUCCESS ? hold_event(ctx, *event)
+    return code == CL_SUCCESS ? clx_hold_event(ctx, *event)
                               : clx_fail_cl(&ctx->error, code, "clEnqueueMarkerWithWaitList");
 }
 
 clxent_status clx_enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event) {
-    const clxent_status status = reserve_events(ctx, 1);
+    const clxent_status status = clx_reserve_events(ctx, 1);
     return status == CLXENT_OK ? enqueue_marker(ctx, n_wait, wait, event) : status;
 }
 
@@ -205,7 +232,7 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
     const bool each_event = ctx->out_of_order || ctx->facts.loses_events;
     cl_event previous = NULL; /* the last step's; out of order, the next step waits for it */
     launch->count = 0;
-    clxent_status status = reserve_events(ctx, CLX_MAX_STEPS);
+    clxent_status status = clx_reserve_events(ctx, CLX_MAX_STEPS);
     if (status != CLXENT_OK) return status;
 
     for (int i = 0; i < count; i++) {
@@ -217,10 +244,11 @@ clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_eve
                                : i == 0 ? n_wait
                                         : 0,
                                chained ? &previous : wait, each_event || (last && event) ? &done : NULL);
-        if (status != CLXENT_OK) break;
-        if (previous) cl->ReleaseEvent(previous);
-        previous = done;
-        status = hold_event(ctx, done);
+        if (done) { /* a step of several commands may have enqueued some of them before it failed */
+            if (previous) cl->ReleaseEvent(previous);
+            previous = done;
+        }
+        if (status == CLXENT_OK) status = clx_hold_event(ctx, done);
         if (status != CLXENT_OK) break;
     }
     if (count == 0 && event) status = enqueue_marker(ctx, n_wait, wait, &previous);

@@ -72,6 +72,15 @@ clxent_status clx_enqueue_range(clx_launch *launch, const clx_step *step, cl_uin
  * launch's memory is in use until that event. */
 clxent_status clx_launch_submit(clx_launch *launch, cl_uint n_wait, const cl_event *wait, cl_event *event);
 
+/* Every call that enqueues begins with this. Sets *event to NULL, and checks the wait list. Refuses an event
+ * that has already failed: the call could only fail, and with PoCL it would never end. */
+clxent_status clx_check_waits(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event);
+
+/* Where the driver loses events (held.h): makes room for so many more, and holds one. Elsewhere they do
+ * nothing. */
+clxent_status clx_reserve_events(clxent_ctx *ctx, size_t count);
+clxent_status clx_hold_event(clxent_ctx *ctx, cl_event event);
+
 /* Enqueues a marker behind the events of `wait`, or, without them, behind all that is on the queue. */
 clxent_status clx_enqueue_marker(clxent_ctx *ctx, cl_uint n_wait, const cl_event *wait, cl_event *event);
 

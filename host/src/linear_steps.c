@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "linear_steps.h"
 
-#include <inttypes.h>
-
 #include "error.h"
 #include "gemm.h"
 #include "sizes.h"
@@ -66,15 +64,8 @@ clxent_status clx_add_sum(clx_launch *launch, clx_rows from, clx_rows to, const 
 
 static clxent_status enqueue_product(clx_launch *launch, const clx_step *step, cl_uint n_wait,
                                      const cl_event *wait, cl_event *event) {
-    clxent_ctx *ctx = launch->plan->ctx;
-    const clxent_gemm *gemm = step->of.gemm.gemm;
-    const clxent_product *p = &step->of.gemm.product;
-    const clxent_status status =
-        gemm->enqueue(gemm->user, ctx->queue, p, n_wait, n_wait ? wait : NULL, event);
-    if (status == CLXENT_OK || gemm->user == ctx) return status; /* a provider of the library has said more */
-    return clx_fail(&ctx->error, status,
-                    "gemm %s returned %s for a product of m %" PRId64 ", n %" PRId64 ", k %" PRId64,
-                    gemm->name, clxent_status_name(status), p->m, p->n, p->k);
+    return clx_gemm_enqueue(launch->plan->ctx, step->of.gemm.gemm, &step->of.gemm.product, n_wait, wait,
+                            event);
 }
 
 static clxent_buffer place_of(clx_rows m) {

@@ -15,6 +15,9 @@ const clx_struct clx_scalars_struct = STRUCT(clxent_scalars, CLXENT_SCALARS_INIT
 const clx_struct clx_arrays_struct = STRUCT(clxent_arrays, CLXENT_ARRAYS_INIT, state);
 const clx_struct clx_buffers_struct = STRUCT(clxent_buffers, CLXENT_BUFFERS_INIT, state);
 const clx_struct clx_gemm_struct = STRUCT(clxent_gemm, CLXENT_GEMM_INIT, heeds_row_count);
+const clx_struct clx_product_struct = {"clxent_product", "{.struct_size = sizeof(clxent_product)}",
+                                       offsetof(clxent_product, row_count) + sizeof(clxent_buffer),
+                                       sizeof(clxent_product)};
 const clx_struct clx_device_info_struct = STRUCT(clxent_device_info, CLXENT_DEVICE_INFO_INIT, why);
 
 /* No later version adds so many bytes to a struct. A larger size means that the caller has never set it. */

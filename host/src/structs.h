@@ -14,7 +14,7 @@ typedef struct clx_struct {
 } clx_struct;
 
 extern const clx_struct clx_ctx_options_struct, clx_desc_struct, clx_scalars_struct, clx_arrays_struct,
-    clx_buffers_struct, clx_device_info_struct, clx_gemm_struct;
+    clx_buffers_struct, clx_device_info_struct, clx_gemm_struct, clx_product_struct;
 
 /* ERR_ARGUMENT unless `size` may be that of such a struct. */
 clxent_status clx_check_size(clxent_error *err, const clx_struct *type, size_t size);

@@ -200,8 +200,53 @@ static void back_to_back(void **state) {
     }
 }
 
+/* A plan of linear cross entropy has no phases and no states. */
+static void phases_and_states(void **state) {
+    (void)state;
+    owner o;
+    linear_trial t;
+    rng r = rng_start(rng_seed(4));
+    const linear_limits limits = {.rows = 4, .classes = 5, .features = 3, .ignored = -1.0};
+    assert_true(owner_open(&o, 0));
+    linear_trial_draw(&t, &plain, &limits, &r);
+    clxent_plan *plan = linear_trial_plan(&t, o.ctx);
+    device_memory d = device_memory_open(&o, &t, plan);
+    const clxent_buffers b = buffers_of(&t, &d);
+    cl_event done = (cl_event)(void *)&o;
+    expect_status("begin", o.ctx, clxent_enqueue_begin(plan, &b, 0, NULL, &done), CLXENT_ERR_UNSUPPORTED);
+    assert_null(done);
+    assert_says(clxent_ctx_last_error(o.ctx),
+                "clxent_enqueue_begin(): linear-cross-entropy makes its own logits|clxent_enqueue()");
+    expect_status("rows", o.ctx, clxent_enqueue_rows(plan, 0, 4, &b, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(o.ctx), "clxent_enqueue_rows(): no call of this plan is open");
+    expect_status("end", o.ctx, clxent_enqueue_end(plan, &b, 0, NULL, NULL), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(o.ctx), "clxent_enqueue_end(): no call of this plan is open");
+
+    static float states[2 * 4 * CLXENT_STATE_COLUMNS], out[4 * CLXENT_STATE_COLUMNS];
+    expect_status("merge", o.ctx,
+                  clxent_merge_states(plan, NULL, 4, 2, CLXENT_ARRAY(states, sizeof states),
+                                      CLXENT_ARRAY(out, sizeof out)),
+                  CLXENT_ERR_UNSUPPORTED);
+    assert_says(clxent_ctx_last_error(o.ctx), "clxent_merge_states(): the plan has no states");
+    done = (cl_event)(void *)&o;
+    expect_status("merge on the device", o.ctx,
+                  clxent_enqueue_merge_states(plan, NULL, 4, 2, b.hidden, b.loss, 0, NULL, &done),
+                  CLXENT_ERR_UNSUPPORTED);
+    assert_null(done);
+    assert_says(clxent_ctx_last_error(o.ctx), "clxent_enqueue_merge_states(): the plan has no states");
+    clxent_desc desc = t.desc;
+    assert_int_equal(clxent_state_columns(&desc), 0);
+
+    expect_status("a whole call", o.ctx, clxent_enqueue(plan, &b, 0, NULL, NULL), CLXENT_OK);
+    assert_cl(clFinish(o.queue));
+    device_memory_close(&d);
+    clxent_plan_destroy(plan);
+    linear_trial_free(&t);
+    owner_close(&o);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_queue), cmocka_unit_test(small_workspaces),
-                                       cmocka_unit_test(back_to_back)};
+                                       cmocka_unit_test(back_to_back), cmocka_unit_test(phases_and_states)};
     return leave(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -343,10 +343,49 @@ static void good_call_goes_on(void) {
     clxent_plan_destroy(plan);
 }
 
+/* Runs the good call in a context that may hold so many bytes of the device. */
+static clxent_status run_within(uint64_t memory_bytes, char *message, size_t room) {
+    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
+    clxent_ctx *ctx = NULL;
+    clxent_error err;
+    clxent_desc d;
+    clxent_arrays a;
+    clxent_plan *plan = NULL;
+    options.memory_bytes = memory_bytes;
+    if (clxent_ctx_create(&ctx, &options, &err) != CLXENT_OK) fail_msg("%s", err.message);
+    good(&d, &a);
+    fill();
+    expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
+    const clxent_status status = clxent_run(plan, &a);
+    snprintf(message, room, "%s", clxent_ctx_last_error(ctx));
+    clxent_plan_destroy(plan);
+    clxent_ctx_destroy(ctx);
+    return status;
+}
+
+/* memory_bytes limits what a call holds: the arrays as a whole, and the workspace. The message names the
+ * bytes that suffice. */
+static void memory_too_small(void) {
+    char message[sizeof(clxent_error)];
+    unsigned long long needed = 0, limit = 0;
+    expect_about("memory_bytes");
+    assert_int_equal(run_within(100, message, sizeof message), CLXENT_ERR_MEMORY);
+    assert_says(message, "since linear-cross-entropy needs its arrays there as a whole; memory_bytes is 100");
+    assert_int_equal(sscanf(message,
+                            "this call takes %llu bytes of the device, since linear-cross-entropy needs its "
+                            "arrays there as a whole; memory_bytes is %llu",
+                            &needed, &limit),
+                     2);
+    assert_int_equal(limit, 100);
+    assert_true(needed >= sizeof m.hidden + sizeof m.classifier + sizeof m.out.grad_classifier);
+    assert_int_equal(run_within(needed - 1, message, sizeof message), CLXENT_ERR_MEMORY);
+    assert_int_equal(run_within(needed, message, sizeof message), CLXENT_OK);
+}
+
 int main(void) {
     static const rule rules[] = {
         RULE(wrong_descriptors),       RULE(forced_schedules),  RULE(named_workspace),
-        RULE(wrong_calls_are_refused), RULE(good_call_goes_on),
+        RULE(wrong_calls_are_refused), RULE(good_call_goes_on), RULE(memory_too_small),
     };
     return check_rules_once("wrong use of linear cross entropy", rules, sizeof rules / sizeof *rules);
 }

@@ -187,8 +187,9 @@ CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm 
 CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why);
 
 /* Enqueues one product on the context's queue, by who computes the products of its plans. A program can
- * compare the time of a loss with that of its products. Events as in clxent_enqueue(). ERR_ARGUMENT, and the
- * errors of clxent_ctx_gemm(). */
+ * compare the time of a loss with that of its products. Events as in clxent_enqueue(). c shares no bytes with
+ * a, b and row_count, from the first element of each to its last. ERR_ARGUMENT, ERR_SHAPE, ERR_BUFFER, and
+ * the errors of clxent_ctx_gemm(). ERR_UNSUPPORTED also if `counted` is not 0 and heeds_row_count is. */
 CLXENT_API clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product,
                                                     cl_uint n_wait, const cl_event *wait, cl_event *event);
 
