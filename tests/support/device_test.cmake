@@ -40,6 +40,9 @@ message(STATUS "OpenCL implementations to test on: ${clxent_test_implementations
 # (kernels/call.cl). A test on rusticl that prints it fails.
 set(clxent_test_fails_by_rusticl FAIL_REGULAR_EXPRESSION "in control flow as uniform")
 
+# The programs of the tests that need no device. `ci/sanitize short` builds no others.
+add_custom_target(clxent_host_tests)
+
 function(clxent_test_program name)
   add_executable(test_${name} ${ARGN})
   target_link_libraries(test_${name} PRIVATE clxent_flags clxent_test_support clxent_reference)
@@ -56,6 +59,7 @@ function(clxent_host_test name)
   target_link_libraries(test_${name} PRIVATE ${arg_LIBRARIES})
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS host TIMEOUT ${arg_TIMEOUT})
+  add_dependencies(clxent_host_tests test_${name})
 endfunction()
 
 # clxent_says_messages(test...): these tests keep the messages that they get for the test `messages`, which ctest runs
