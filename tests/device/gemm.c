@@ -5,6 +5,7 @@
  * product has no element, and in rows that do not exist. */
 #include "support/device_call.h"
 
+#include "elements.h"
 #include "gemm.h"
 #include "leave.h"
 #include "rng.h"
@@ -17,7 +18,7 @@
 
 #include <cmocka.h>
 
-static const char *const providers[] = {"openblas", "clxent", "clblast"};
+static const char *const providers[] = {"openblas", "dnnl", "clxent", "clblast"};
 enum { PROVIDERS = sizeof providers / sizeof *providers };
 static const cl_command_queue_properties queues[] = {0, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE};
 enum { QUEUES = sizeof queues / sizeof *queues };
@@ -30,7 +31,7 @@ static bool open_with(owner *o, clxent_gemm *gemm, const char *provider,
     const bool opened = owner_open(o, properties);
     assert_int_equal(unsetenv("CLXENT_GEMM"), 0);
     if (!opened) return false;
-    const clxent_status status = clxent_ctx_gemm(o->ctx, &name, &why);
+    const clxent_status status = clxent_ctx_gemm(o->ctx, CLXENT_F32, &name, &why);
     if (status == CLXENT_ERR_UNSUPPORTED) {
         assert_says(clxent_ctx_last_error(o->ctx), "cannot compute matrix products on|auto");
         assert_null(name);
@@ -42,7 +43,7 @@ static bool open_with(owner *o, clxent_gemm *gemm, const char *provider,
     expect_status("clxent_ctx_gemm", o->ctx, status, CLXENT_OK);
     assert_string_equal(name, provider);
     print_message("%s: %s\n", name, why);
-    expect_status("clx_gemm_of", o->ctx, clx_gemm_of(o->ctx, gemm), CLXENT_OK);
+    expect_status("clx_gemm_of", o->ctx, clx_gemm_of(o->ctx, CLXENT_F32, gemm), CLXENT_OK);
     assert_string_equal(gemm->name, provider);
     return true;
 }
@@ -55,6 +56,7 @@ typedef enum placement { APART, TOGETHER, SUB_BUFFERS, PLACEMENTS } placement;
 typedef struct trial {
     int m, n, k, trans_a, trans_b, beta, counted, row_count, first_row;
     int padding; /* of each row and before each matrix, in elements */
+    clxent_dtype dtype; /* of a and b; default: f32 */
     placement where;
 } trial;
 
@@ -62,7 +64,9 @@ enum { A, B, C, COUNT, PARTS };
 
 typedef struct part {
     int rows, columns, stride, first, length; /* elements; the first row begins at `first` */
-    float *host;
+    clxent_dtype dtype;
+    float *host;  /* the values */
+    void *stored; /* the elements */
     cl_mem mem;
     size_t offset;
 } part;
@@ -77,11 +81,32 @@ static float *at(const part *p, int i, int j) {
 }
 
 static void lay_out(part *p, int rows, int columns, int padding) {
-    *p = (part){rows, columns, columns + padding, padding, padding + rows * (columns + padding), NULL,
-                NULL, 0};
+    *p = (part){.rows = rows,
+                .columns = columns,
+                .stride = columns + padding,
+                .first = padding,
+                .length = padding + rows * (columns + padding),
+                .dtype = CLXENT_F32};
     p->host = malloc((size_t)p->length * sizeof(float));
     assert_non_null(p->host);
     for (int i = 0; i < p->length; i++) p->host[i] = NAN;
+}
+
+static size_t bytes_of(const part *p) {
+    return (size_t)p->length * clxent_dtype_size(p->dtype);
+}
+
+/* Rounds the values to the type, and stores them. */
+static void store(part *p, clxent_dtype dtype) {
+    if (dtype != CLXENT_DTYPE_DEFAULT) p->dtype = dtype;
+    p->stored = p->host;
+    if (p->dtype == CLXENT_F32) return;
+    p->stored = malloc(bytes_of(p));
+    assert_non_null(p->stored);
+    for (int i = 0; i < p->length; i++) {
+        set_element(p->dtype, p->stored, i, (double)p->host[i]);
+        p->host[i] = (float)element(p->dtype, p->stored, i);
+    }
 }
 
 /* Fills the elements that exist. */
@@ -100,11 +125,15 @@ static void make_parts(const trial *t, part *parts, rng *r) {
         lay_out(&parts[B], t->n, t->k, t->padding), fill(&parts[B], t->n, k, r);
     else
         lay_out(&parts[B], t->k, t->n, t->padding), fill(&parts[B], k, t->n, r);
+    store(&parts[A], t->dtype);
+    store(&parts[B], t->dtype);
     lay_out(&parts[C], t->m, t->n, t->padding);
     if (t->beta) fill(&parts[C], m, t->n, r);
     lay_out(&parts[COUNT], 1, 1, t->padding);
     const int32_t count = t->row_count;
     memcpy(at(&parts[COUNT], 0, 0), &count, sizeof count);
+    store(&parts[C], CLXENT_F32);
+    store(&parts[COUNT], CLXENT_F32);
 }
 
 static void place(const owner *o, part *parts, placement where) {
@@ -115,7 +144,7 @@ static void place(const owner *o, part *parts, placement where) {
     assert_cl(clGetDeviceInfo(o->device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL));
     const size_t unit = where == SUB_BUFFERS ? bits / 8 : 4;
     for (int i = 0; i < PARTS; i++) {
-        bytes[i] = (size_t)parts[i].length * sizeof(float);
+        bytes[i] = bytes_of(&parts[i]);
         begin[i] = all = (all + unit - 1) / unit * unit;
         all += bytes[i];
     }
@@ -140,12 +169,14 @@ static void place(const owner *o, part *parts, placement where) {
 static void release(part *parts) {
     for (int i = 0; i < PARTS; i++) {
         assert_cl(clReleaseMemObject(parts[i].mem));
+        if (parts[i].stored != parts[i].host) free(parts[i].stored);
         free(parts[i].host);
     }
 }
 
 static clxent_matrix matrix_of(const part *p, int transposed) {
-    return (clxent_matrix){{p->mem, p->offset + (size_t)p->first * sizeof(float)}, p->stride, transposed, 0};
+    const size_t first = (size_t)p->first * clxent_dtype_size(p->dtype);
+    return (clxent_matrix){{p->mem, p->offset + first}, p->stride, transposed, p->dtype};
 }
 
 static clxent_product product_of(const trial *t, const part *parts) {
@@ -193,16 +224,15 @@ static void run(const owner *o, const clxent_gemm *gemm, const trial *t, rng *r)
     cl_event written[PARTS], done = NULL;
     cl_command_queue_properties properties = 0;
     assert_cl(clGetCommandQueueInfo(o->queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
-    expect_about("%s: m %d n %d k %d, transposed %d %d, beta %d, counted %d: %d from %d, padding %d, "
-                 "placement %d, queue %d",
-                 gemm->name, t->m, t->n, t->k, t->trans_a, t->trans_b, t->beta, t->counted, t->row_count,
-                 t->first_row, t->padding, t->where, (int)properties);
     make_parts(t, parts, r);
+    expect_about("%s in %s: m %d n %d k %d, transposed %d %d, beta %d, counted %d: %d from %d, padding %d, "
+                 "placement %d, queue %d",
+                 gemm->name, clxent_dtype_name(parts[A].dtype), t->m, t->n, t->k, t->trans_a, t->trans_b, t->beta, t->counted, t->row_count,
+                 t->first_row, t->padding, t->where, (int)properties);
     place(o, parts, t->where);
     for (int i = 0; i < PARTS; i++)
         assert_cl(clEnqueueWriteBuffer(o->queue, parts[i].mem, CL_FALSE, parts[i].offset,
-                                       (size_t)parts[i].length * sizeof(float), parts[i].host, 0, NULL,
-                                       &written[i]));
+                                       bytes_of(&parts[i]), parts[i].stored, 0, NULL, &written[i]));
     const clxent_product product = product_of(t, parts);
     const bool waits = properties != 0 || rng_chance(r, 0.5), tells = properties != 0 || rng_chance(r, 0.5);
     const clxent_status status = gemm->enqueue(gemm->user, o->queue, &product, waits ? PARTS : 0,
@@ -273,7 +303,8 @@ static void products_are_right(void **state) {
             if (!open_with(&o, &gemm, providers[i], queues[q])) continue;
             opened++;
             for (int n = 0; n < x.trials; n++) {
-                const trial t = draw(&r, &x, gemm.heeds_row_count);
+                trial t = draw(&r, &x, gemm.heeds_row_count);
+                if (gemm.dtypes && n % 2) t.dtype = (gemm.dtypes >> CLXENT_BF16 & 1) ? CLXENT_BF16 : CLXENT_F16;
                 run(&o, &gemm, &t, &r);
             }
             owner_close(&o);
@@ -319,8 +350,7 @@ static void products_are_the_same_again(void **state) {
         place(&o, parts, APART);
         for (int p = 0; p < PARTS; p++)
             assert_cl(clEnqueueWriteBuffer(o.queue, parts[p].mem, CL_TRUE, 0,
-                                           (size_t)parts[p].length * sizeof(float), parts[p].host, 0, NULL,
-                                           NULL));
+                                           bytes_of(&parts[p]), parts[p].stored, 0, NULL, NULL));
         const clxent_product product = product_of(&t, parts);
         static float got[2][150 * 70];
         const size_t bytes = (size_t)parts[C].length * sizeof(float);
@@ -394,7 +424,7 @@ static clxent_ctx *ctx_with(const char *option, const char *variable) {
 
 static void expect_provider(clxent_ctx *ctx, const char *expected, const char *says) {
     const char *name = NULL, *why = NULL;
-    expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, &name, &why), CLXENT_OK);
+    expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, CLXENT_F32, &name, &why), CLXENT_OK);
     assert_string_equal(name, expected);
     assert_says(why, says);
 }
@@ -426,13 +456,13 @@ static void the_option_comes_before_the_variable(void **state) {
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) { /* something is always there */
         const char *name = NULL;
         ctx = ctx_with(none[i], none[i]);
-        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, &name, NULL), CLXENT_OK);
+        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, CLXENT_F32, &name, NULL), CLXENT_OK);
         assert_non_null(name);
-        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_OK);
+        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, CLXENT_F32, NULL, NULL), CLXENT_OK);
         clxent_ctx_destroy(ctx);
     }
     const char *name = "", *why = "";
-    assert_int_equal(clxent_ctx_gemm(NULL, &name, &why), CLXENT_ERR_ARGUMENT);
+    assert_int_equal(clxent_ctx_gemm(NULL, CLXENT_F32, &name, &why), CLXENT_ERR_ARGUMENT);
     assert_null(name);
     assert_null(why);
 }
@@ -461,7 +491,7 @@ static void libraries_that_are_not_there(void **state) {
         const char *says = fits ? wrong[i].says : "is no CPU that runs native kernels";
         assert_int_equal(setenv("CLXENT_OPENBLAS_LIBRARY", wrong[i].file, 1), 0);
         clxent_ctx *ctx = ctx_with("openblas", NULL);
-        assert_int_equal(clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
+        assert_int_equal(clxent_ctx_gemm(ctx, CLXENT_F32, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
         assert_says(clxent_ctx_last_error(ctx), "\"openblas\" cannot compute matrix products on|auto");
         assert_says(clxent_ctx_last_error(ctx), says);
         clxent_ctx_destroy(ctx);
@@ -480,7 +510,7 @@ static void a_clblast_that_is_not_there(void **state) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(setenv("CLXENT_CLBLAST_LIBRARY", wrong[i][0], 1), 0);
         clxent_ctx *ctx = ctx_with("clblast", NULL);
-        assert_int_equal(clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
+        assert_int_equal(clxent_ctx_gemm(ctx, CLXENT_F32, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
         assert_says(clxent_ctx_last_error(ctx), wrong[i][1]);
         clxent_ctx_destroy(ctx);
         assert_int_equal(unsetenv("CLXENT_CLBLAST_LIBRARY"), 0);
@@ -538,7 +568,7 @@ static clxent_status refuse(void *user, cl_command_queue queue, const clxent_pro
 static void a_provider_of_the_program(void **state) {
     (void)state;
     clxent_ctx *ctx = ctx_with("clxent", NULL);
-    const clxent_gemm mine = {sizeof mine, "mine", refuse, &ctx, 1};
+    const clxent_gemm mine = {sizeof mine, "mine", refuse, &ctx, 1, 1u << CLXENT_BF16};
     clxent_gemm wrong = mine, got;
     assert_int_equal(clxent_ctx_set_gemm(NULL, &mine), CLXENT_ERR_ARGUMENT);
     expect_status("set", ctx, clxent_ctx_set_gemm(ctx, &mine), CLXENT_OK);
@@ -558,8 +588,12 @@ static void a_provider_of_the_program(void **state) {
     wrong.heeds_row_count = 2;
     assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
     assert_says(clxent_ctx_last_error(ctx), "gemm.heeds_row_count is 2, must be 0 or 1");
+    wrong = mine;
+    wrong.dtypes |= 1u << CLXENT_F64;
+    assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
+    assert_says(clxent_ctx_last_error(ctx), "gemm.dtypes is 0x|CLXENT_BF16|CLXENT_F16");
     expect_provider(ctx, "mine", "clxent_ctx_set_gemm()"); /* the refused ones changed nothing */
-    expect_status("clx_gemm_of", ctx, clx_gemm_of(ctx, &got), CLXENT_OK);
+    expect_status("clx_gemm_of", ctx, clx_gemm_of(ctx, CLXENT_F32, &got), CLXENT_OK);
     assert_memory_equal(&got, &mine, sizeof got);
     expect_status("set", ctx, clxent_ctx_set_gemm(ctx, NULL), CLXENT_OK);
     expect_provider(ctx, "clxent", "the library's own kernel");
