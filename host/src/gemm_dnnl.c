@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matrix products by oneDNN, on a CPU device that runs native kernels. The library loads oneDNN at run time and
- * never closes it, since oneDNN has threads. One oneDNN serves all contexts of the process.
+ * Matrix products by oneDNN, on a CPU device that runs native kernels. The library loads oneDNN at run time
+ * and never closes it, since oneDNN has threads. One oneDNN serves all contexts of the process.
  *
  * oneDNN makes code for each size, which takes milliseconds, and keeps that of 1024 sizes. It takes scratch
  * memory of its own for each thread that calls it: 0.3 to 1.4 MB for products of 334 rows with 50257 classes
  * and 1024 features, on 2 threads. That memory is in no budget of this library.
  *
- * A product in bf16 is several times as fast as one in f32 where the CPU has AMX. With AVX512-BF16 alone it was
- * slower than in f32 (60 Gflop/s for 80), so "auto" does not choose it there. */
+ * A product in bf16 is several times as fast as one in f32 where the CPU has AMX. With AVX512-BF16 alone it
+ * was slower than in f32 (60 Gflop/s for 80), so "auto" does not choose it there. */
 #include "gemm_native.h"
 
 #ifndef CLXENT_HAS_DNNL
@@ -38,23 +38,23 @@ static const clx_gemm_library library = {"CLXENT_DNNL_LIBRARY", "libdnnl.so." TE
 #define ENTRIES_OF_VERSION(X) \
     X(memory_desc_create_with_strides) X(memory_desc_destroy) X(matmul_primitive_desc_create)
 #endif
-#define ENTRIES(X)                                                                                      \
-    X(version)                                                                                          \
-    X(get_effective_cpu_isa)                                                                            \
-    X(engine_create)                                                                                    \
-    X(stream_create)                                                                                    \
-    X(stream_wait)                                                                                      \
-    X(stream_destroy)                                                                                   \
-    X(primitive_attr_create)                                                                            \
-    X(primitive_attr_set_post_ops)                                                                      \
-    X(post_ops_create)                                                                                  \
-    X(post_ops_append_sum)                                                                              \
-    X(primitive_desc_destroy)                                                                           \
-    X(primitive_create)                                                                                 \
-    X(primitive_execute)                                                                                \
-    X(primitive_destroy)                                                                                \
-    X(memory_create)                                                                                    \
-    X(memory_destroy)                                                                                   \
+#define ENTRIES(X)                 \
+    X(version)                     \
+    X(get_effective_cpu_isa)       \
+    X(engine_create)               \
+    X(stream_create)               \
+    X(stream_wait)                 \
+    X(stream_destroy)              \
+    X(primitive_attr_create)       \
+    X(primitive_attr_set_post_ops) \
+    X(post_ops_create)             \
+    X(post_ops_append_sum)         \
+    X(primitive_desc_destroy)      \
+    X(primitive_create)            \
+    X(primitive_execute)           \
+    X(primitive_destroy)           \
+    X(memory_create)               \
+    X(memory_destroy)              \
     ENTRIES_OF_VERSION(X)
 
 #define MEMBER(name) __typeof__(&dnnl_##name) name;
@@ -101,15 +101,14 @@ static clxent_status load(clx_gemm *out) {
     if (now.loaded == dnnl.loaded) return CLXENT_OK;
     if (!clx_native_find(now.loaded, entry_names, COUNT, &now.call)) {
         dlclose(now.loaded);
-        return clx_gemm_lacks(out, "%s lacks %s or another function of oneDNN " TEXT(DNNL_VERSION_MAJOR), name,
-                              entry_names[0]);
+        return clx_gemm_lacks(out, "%s lacks %s or another function of oneDNN " TEXT(DNNL_VERSION_MAJOR),
+                              name, entry_names[0]);
     }
     const int version = now.call.version()->major;
     if (version != DNNL_VERSION_MAJOR)
         return clx_gemm_lacks(out, "%s is oneDNN %d, and this library was built for oneDNN %d", name, version,
                               DNNL_VERSION_MAJOR);
-    if (dnnl.loaded)
-        return clx_gemm_lacks(out, "%s is not the oneDNN that the process uses already", name);
+    if (dnnl.loaded) return clx_gemm_lacks(out, "%s is not the oneDNN that the process uses already", name);
     if (!start(&now)) return clx_gemm_lacks(out, "%s finds no CPU that it can use", name);
     dnnl = now;
     return CLXENT_OK;
@@ -205,7 +204,8 @@ static void close_shape(shape *s) {
 static bool execute(const shape *s, const clx_native_factors *f) {
     const entries *call = &dnnl.call;
     enum { ARGUMENTS = 3 };
-    dnnl_exec_arg_t arguments[ARGUMENTS] = {{DNNL_ARG_SRC, NULL}, {DNNL_ARG_WEIGHTS, NULL}, {DNNL_ARG_DST, NULL}};
+    dnnl_exec_arg_t arguments[ARGUMENTS] = {
+        {DNNL_ARG_SRC, NULL}, {DNNL_ARG_WEIGHTS, NULL}, {DNNL_ARG_DST, NULL}};
     const dnnl_memory_desc_t *layouts[ARGUMENTS] = {&s->a, &s->b, &s->c};
     /* oneDNN takes what it only reads as void * too */
     void *const places[ARGUMENTS] = {(void *)(uintptr_t)f->a, (void *)(uintptr_t)f->b, f->c};

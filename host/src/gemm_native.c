@@ -3,8 +3,8 @@
  *
  * A native kernel can ask the driver for the addresses of buffers. PoCL up to 6 gives them in the order in
  * which the buffers were created, each once, and a sub-buffer's address without its offset. So this file asks
- * for one buffer only. A kernel of the device stores the addresses of the product's buffers in that one before:
- * a CPU device that runs native kernels has the host's addresses. */
+ * for one buffer only. A kernel of the device stores the addresses of the product's buffers in that one
+ * before: a CPU device that runs native kernels has the host's addresses. */
 #include "gemm_native.h"
 
 #include <dlfcn.h>
@@ -78,9 +78,9 @@ static clxent_status new_addresses(clxent_ctx *ctx, cl_mem *out) {
 }
 
 /* Enqueues store_addresses. *event is set where the native kernel must wait for it. */
-static clxent_status enqueue_addresses(const native *o, cl_command_queue queue,
-                                       const clxent_product *product, const cl_mem *addresses, cl_uint n_wait,
-                                       const cl_event *wait, cl_event *event) {
+static clxent_status enqueue_addresses(const native *o, cl_command_queue queue, const clxent_product *product,
+                                       const cl_mem *addresses, cl_uint n_wait, const cl_event *wait,
+                                       cl_event *event) {
     clxent_ctx *ctx = o->ctx;
     const clx_cl *cl = &ctx->cl;
     const cl_mem *const arguments[] = {&product->a.buffer.mem, &product->b.buffer.mem, &product->c.buffer.mem,

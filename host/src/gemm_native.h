@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matrix products by a function of the host, for CPU devices that run native kernels: what OpenBLAS and oneDNN
- * have in common. */
+ * Matrix products by a function of the host, for CPU devices that run native kernels: what OpenBLAS and
+ * oneDNN have in common. */
 #ifndef CLX_GEMM_NATIVE_H
 #define CLX_GEMM_NATIVE_H
 

@@ -104,7 +104,8 @@ static clxent_status load(blas *out, bool *own, clx_gemm *gemm, clxent_error *er
         dlclose(loaded);
         return clx_gemm_lacks(gemm, "%s lacks %s or another function of OpenBLAS", name, entry_names[0]);
     }
-    const char *better = *own && !clx_native_has_value(CORE_VARIABLE) ? better_core_than(out->get_corename()) : NULL;
+    const char *better =
+        *own && !clx_native_has_value(CORE_VARIABLE) ? better_core_than(out->get_corename()) : NULL;
     if (better == NULL) return CLXENT_OK;
     dlclose(loaded);
     /* If the library stays loaded, it stays with its kernels, and this only opens it again. */
@@ -125,7 +126,8 @@ static clxent_status load_and_set(clxent_ctx *ctx, blas *out, clx_gemm *gemm) {
     bool own = false;
     pthread_mutex_lock(&lock);
     const clxent_status status = load(out, &own, gemm, &ctx->error);
-    if (status == CLXENT_OK && own && !clx_native_has_value("OPENBLAS_NUM_THREADS") && !clx_native_has_value("OMP_NUM_THREADS"))
+    if (status == CLXENT_OK && own && !clx_native_has_value("OPENBLAS_NUM_THREADS") &&
+        !clx_native_has_value("OMP_NUM_THREADS"))
         out->set_num_threads((int)ctx->info.compute_units);
     pthread_mutex_unlock(&lock);
     if (status != CLXENT_OK) return status;

@@ -15,9 +15,9 @@ typedef struct clx_gemm {
     char why[CLX_GEMM_WHY_BYTES];
 } clx_gemm;
 
-/* Each fills enqueue, user, heeds_row_count, the types and close, and says in `why` what it uses. ERR_UNSUPPORTED: the
- * machine or the device does not have it; then `why` has the reason and the cure, and the context's error is
- * not set. Any other failure is the context's error. */
+/* Each fills enqueue, user, heeds_row_count, the types and close, and says in `why` what it uses.
+ * ERR_UNSUPPORTED: the machine or the device does not have it; then `why` has the reason and the cure, and
+ * the context's error is not set. Any other failure is the context's error. */
 clxent_status clx_gemm_open_clxent(clxent_ctx *ctx, clx_gemm *out);
 clxent_status clx_gemm_open_clblast(clxent_ctx *ctx, clx_gemm *out);
 clxent_status clx_gemm_open_openblas(clxent_ctx *ctx, clx_gemm *out);

@@ -154,8 +154,8 @@ static void lay_out(clx_linear *l, const clxent_desc *d) {
 /* ---------------------------------------------------------------- the cost ---------------------------- */
 
 /* The multiplications that a device makes in the time in which it reads a byte of memory, in pairs with an
- * addition, in products of matrices. Measured on CPUs: 45 to 50 Gmul/s of f32, 120 to 330 of bf16, and 10 GB/s
- * a core. Of a GPU like an H100: 25 Tmul/s of f32, 3.3 TB/s. */
+ * addition, in products of matrices. Measured on CPUs: 45 to 50 Gmul/s of f32, 120 to 330 of bf16, and 10
+ * GB/s a core. Of a GPU like an H100: 25 Tmul/s of f32, 3.3 TB/s. */
 static double multiplications_per_byte(const clxent_ctx *ctx, clxent_dtype factors) {
     if (factors != CLXENT_F32) return 20;
     return ctx->info.type == CLXENT_DEVICE_GPU ? 7.5 : 5;
@@ -306,7 +306,8 @@ static clxent_status make_plans(clxent_ctx *ctx, const clxent_desc *d, clx_linea
     l->last_tile = rest > 0 ? rest : cut->tile;
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         if (!plans[i].wanted) continue;
-        clxent_desc logits = desc_of_logits(d, cut->factors, plans[i].classes, plans[i].flags, plans[i].outputs);
+        clxent_desc logits =
+            desc_of_logits(d, cut->factors, plans[i].classes, plans[i].flags, plans[i].outputs);
         const clxent_status status =
             clx_plan_make(plans[i].plan, ctx, &logits, CLXENT_SCHEDULE_AUTO, cut->block);
         if (status != CLXENT_OK) return status;

@@ -179,8 +179,7 @@ static clxent_status make_logits(run *r, const block *b, const tile *t) {
         p.beta = has(r, CLXENT_A_classifier_bias) ? 1 : 0;
         status = take_classifier(r, t->first + c, classes, &classifier);
         if (status != CLXENT_OK) break;
-        clx_add_product(&r->launch, &r->l->gemm, hidden_rows(r), classifier,
-                        clx_rows_from(logits, 0, c), &p);
+        clx_add_product(&r->launch, &r->l->gemm, hidden_rows(r), classifier, clx_rows_from(logits, 0, c), &p);
         status = submit(r);
     }
     return status;
@@ -224,8 +223,7 @@ static clxent_status add_bias_gradient(run *r, const block *b, const tile *t) {
     clx_copy p = copy_of(r, b->end - b->first, t->classes, b->first);
     p.counted = 1;
     p.add = !b->is_first || ((d->flags & CLXENT_ADD_GRAD_CLASSIFIER) && !rounds);
-    const clxent_status status =
-        clx_add_sum(&r->launch, grad_rows(r, t), clx_rows_from(to, 0, first), &p);
+    const clxent_status status = clx_add_sum(&r->launch, grad_rows(r, t), clx_rows_from(to, 0, first), &p);
     return status == CLXENT_OK ? submit(r) : status;
 }
 

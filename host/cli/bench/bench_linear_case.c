@@ -219,12 +219,10 @@ void linear_problem_close(linear_problem *p) {
     /* the operands that are not the operation's or the logits */
     const cl_mem operands[] = {b->x == p->hidden ? NULL : b->x, b->w == p->classifier ? NULL : b->w,
                                b->dx == p->grad_hidden ? NULL : b->dx,
-                               b->dw == p->grad_classifier ? NULL : b->dw,
-                               b->dz == b->logits ? NULL : b->dz};
+                               b->dw == p->grad_classifier ? NULL : b->dw, b->dz == b->logits ? NULL : b->dz};
     clxent_plan_destroy(p->plan);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) bench_buffer_free(p->device, buffers[i]);
-    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++)
-        bench_buffer_free(p->device, operands[i]);
+    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++) bench_buffer_free(p->device, operands[i]);
     free(p->hidden_values);
     free(p->classifier_values);
     free(p->targets);
@@ -260,9 +258,9 @@ int linear_problem_products(const linear_problem *p, int64_t rows, double *secon
                          matrix(o->w, o->dtype, 0, features, 1), matrix(o->logits, f32, 0, classes, 0), 0);
         if (p->what.op != BENCH_GRAD) continue;
         if (status == CLXENT_OK)
-            status = enqueue(p, m, features, classes, matrix(o->dz, o->dtype, 0, classes, 0),
-                             matrix(o->w, o->dtype, 0, features, 0), matrix(o->dx, f32, first, features, 0),
-                             0);
+            status =
+                enqueue(p, m, features, classes, matrix(o->dz, o->dtype, 0, classes, 0),
+                        matrix(o->w, o->dtype, 0, features, 0), matrix(o->dx, f32, first, features, 0), 0);
         if (status == CLXENT_OK)
             status = enqueue(p, classes, features, m, matrix(o->dz, o->dtype, 0, classes, 1),
                              matrix(o->x, o->dtype, first, features, 0), matrix(o->dw, f32, 0, features, 0),

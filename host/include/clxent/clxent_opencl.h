@@ -140,9 +140,9 @@ typedef struct clxent_matrix {
     clxent_dtype dtype; /* default: f32 */
 } clxent_matrix;
 
-/* c = a b + beta c, with a (m,k), b (k,n) and c (m,n); c is not transposed. m, n and k are at least 1. beta is
- * 0 or 1; with 0 the product only writes c, and what c held does not matter. c is f32. a and b have one type:
- * f32, or one of clxent_gemm.dtypes. Their products are exact, and the sums are f32.
+/* c = a b + beta c, with a (m,k), b (k,n) and c (m,n); c is not transposed. m, n and k are at least 1. beta
+ * is 0 or 1; with 0 the product only writes c, and what c held does not matter. c is f32. a and b have one
+ * type: f32, or one of clxent_gemm.dtypes. Their products are exact, and the sums are f32.
  *
  * A call of linear cross entropy leaves out the rows that do not count. How many count is known on the device
  * alone: row_count holds that number, an int32. Of the dimension `counted` ('m' or 'k') only the indices
@@ -183,17 +183,18 @@ typedef struct clxent_gemm {
  * as clxent_ctx_options.gemm says. ERR_ARGUMENT. */
 CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm);
 
-/* Who computes products of such factors for the plans that the context creates from now on ("openblas"), and why it does or
- * what it uses ("OpenBLAS 0.3.21, SkylakeX kernels, 2 threads"; "libopenblas.so.0 is not installed (Debian
- * and Ubuntu: libopenblas0-pthread)"). Opens the provider, as the first such plan does. Each pointer may be
- * NULL. The strings live as long as the context, but those of clxent_ctx_set_gemm() are the caller's. On
- * failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
+/* Who computes products of such factors for the plans that the context creates from now on ("openblas"), and
+ * why it does or what it uses ("OpenBLAS 0.3.21, SkylakeX kernels, 2 threads"; "libopenblas.so.0 is not
+ * installed (Debian and Ubuntu: libopenblas0-pthread)"). Opens the provider, as the first such plan does.
+ * Each pointer may be NULL. The strings live as long as the context, but those of clxent_ctx_set_gemm() are
+ * the caller's. On failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY,
+ * ERR_FORK. */
 CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, clxent_dtype dtype, const char **name,
                                          const char **why);
 
 /* Enqueues one product on the context's queue, by who computes such products of its plans. A program can
- * compare the time of a loss with that of its products. Events as in clxent_enqueue(). ERR_ARGUMENT. ERR_DTYPE:
- * the provider does not take the types. The errors of clxent_ctx_gemm(). */
+ * compare the time of a loss with that of its products. Events as in clxent_enqueue(). ERR_ARGUMENT.
+ * ERR_DTYPE: the provider does not take the types. The errors of clxent_ctx_gemm(). */
 CLXENT_API clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product,
                                                     cl_uint n_wait, const cl_event *wait, cl_event *event);
 
