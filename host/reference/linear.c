@@ -12,7 +12,8 @@
  *
  * A logit has H products, which are rounded too, and the bias: n = H + 2. A gradient's terms dx_k v_k have an
  * error of their own, B_k. So its bound is sum B_k |v_k|, and the sum's error over (|dx_k| + B_k) |v_k|. A
- * product below the normal numbers may be 0 on the device.
+ * product below the normal numbers may be 0 on the device. If dx is rounded to bf16 before, B_k grows by
+ * grad_rounding (|dx_k| + B_k), and by the smallest normal number, since a smaller dx_k may be 0.
  */
 #include "reference_linear.h"
 
@@ -95,6 +96,12 @@ static void compute_logits(work *w, const double *hidden) {
     }
 }
 
+void reference_row_round(double rounding, int64_t classes, reference_row *row) {
+    for (int64_t c = 0; c < classes; c++)
+        row->grad_share_bound[c] +=
+            rounding * (fabs(row->grad[c]) + row->grad_share_bound[c]) + (double)FLT_MIN;
+}
+
 /* to += dx v, for `count` elements from `at` on. */
 static void add(gradient *to, int64_t at, double dx, double dx_bound, const double *v, int64_t count) {
     const double size = fabs(dx) + dx_bound;
@@ -141,6 +148,7 @@ static void run_row(work *w, const reference_counts *counts, int64_t row, refere
     put_row(w->error, result->logit_error, row, classes);
     reference_row_compute(&p->loss, counts, row, w->logits, NULL, NULL, &w->row);
     reference_row_widen(&p->loss, counts, row, w->logits, w->error, &w->row);
+    if (p->grad_rounding != 0.0) reference_row_round(p->grad_rounding, p->loss.classes, &w->row);
     reference_result_put(&result->rows, row, &w->row);
 
     /* Classes that are masked add 0, and so do rows that do not count, whatever stands in them. */

@@ -23,6 +23,7 @@ typedef struct reference_linear {
     const double *classifier; /* (C,H) */
     const double *bias;       /* (C), or NULL; -inf masks a class */
     double logit_error;       /* how far every logit may be off; 0: by reference_sum_unit() */
+    double grad_rounding;     /* how far dx may be rounded before it is summed up, of itself; 0: it is f32 */
     /* What the device adds the gradients to: (C,H) and (C); NULL: 0. */
     const double *grad_classifier_before, *grad_bias_before;
 } reference_linear;
@@ -36,6 +37,9 @@ typedef struct reference_linear_result {
     double *grad_bias, *grad_bias_bound;             /* (C) */
 } reference_linear_result;
 
+/* grad_rounding where hidden and classifier are both bf16: half a unit of bf16, of itself. */
+#define REFERENCE_ROUNDING_BF16 0x1p-8
+
 /* Returns 0, or -1 if there is no memory for some rows of C and of C times H numbers. */
 int reference_linear_run(const reference_linear *problem, reference_linear_result *result);
 
@@ -47,5 +51,8 @@ double reference_sum_unit(int64_t terms);
  * there or both NULL. */
 void reference_row_widen(const reference_problem *problem, const reference_counts *counts, int64_t number,
                          const double *x, const double *error, reference_row *row);
+
+/* Widens the bounds of a row's gradient, which is there, for a gradient that is rounded once more. */
+void reference_row_round(double rounding, int64_t classes, reference_row *row);
 
 #endif

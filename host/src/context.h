@@ -34,6 +34,8 @@ struct clxent_ctx {
     clxent_gemm given_gemm;        /* who computes products for the plans to come; name NULL: see gemm */
     int gemm_wanted;               /* the provider that the options name, by its number in gemm.c */
     struct clx_gemm *gemm;         /* the provider in use; NULL before the first need */
+    struct clx_gemm *gemm_of_bf16; /* another one for factors in bf16; NULL: there is none */
+    bool gemm_of_bf16_is_known;    /* whether it was looked for */
     char *build_log;               /* NULL: none */
     clxent_error error;            /* the last failure */
 };

@@ -12,7 +12,7 @@
 #include "gemm_provider.h"
 #include "structs.h"
 
-enum { AUTO, CLBLAST, OPENBLAS, OWN };
+enum { AUTO, CLBLAST, OPENBLAS, DNNL, OWN };
 
 static const struct provider {
     const char *name;
@@ -21,10 +21,11 @@ static const struct provider {
     [AUTO] = {"auto", NULL},
     [CLBLAST] = {"clblast", clx_gemm_open_clblast},
     [OPENBLAS] = {"openblas", clx_gemm_open_openblas},
+    [DNNL] = {"dnnl", clx_gemm_open_dnnl},
     [OWN] = {"clxent", clx_gemm_open_clxent},
 };
 enum { PROVIDERS = sizeof providers / sizeof *providers };
-#define NAMES "\"auto\", \"clblast\", \"openblas\" or \"clxent\""
+#define NAMES "\"auto\", \"clblast\", \"openblas\", \"dnnl\" or \"clxent\""
 
 /* The library that computes products best on the device; OWN: there is none. */
 static int best_for(const clxent_ctx *ctx) {
@@ -82,6 +83,7 @@ clxent_status clx_gemm_number_of(const char *named, int *number, clxent_error *e
 static clxent_status open_provider(clxent_ctx *ctx, int number, clx_gemm *out) {
     out->gemm = (clxent_gemm){.struct_size = sizeof out->gemm, .name = providers[number].name};
     out->close = NULL;
+    out->fast_dtypes = 0;
     return providers[number].open(ctx, out);
 }
 
@@ -123,15 +125,60 @@ static clxent_status open_once(clxent_ctx *ctx) {
     return status;
 }
 
-clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out) {
-    const clxent_status status = ctx->given_gemm.name ? CLXENT_OK : open_once(ctx);
-    if (status == CLXENT_OK) *out = ctx->given_gemm.name ? ctx->given_gemm : ctx->gemm->gemm;
-    return status;
+static void close_provider(clxent_ctx *ctx, clx_gemm *opened) {
+    if (opened && opened->close) opened->close(ctx, opened->gemm.user);
+    free(opened);
+}
+
+/* Looks once whether the library may choose, and oneDNN computes products in bf16 faster than the library's
+ * choice does those in f32. */
+static clxent_status open_for_bf16(clxent_ctx *ctx) {
+    if (ctx->gemm_of_bf16_is_known) return CLXENT_OK;
+    clxent_status status = CLXENT_ERR_UNSUPPORTED;
+    clx_gemm *opened = NULL;
+    if (ctx->gemm_wanted == AUTO && ctx->info.type == CLXENT_DEVICE_CPU) {
+        opened = calloc(1, sizeof *opened);
+        if (opened == NULL)
+            return clx_fail(&ctx->error, CLXENT_ERR_MEMORY,
+                            "no host memory for a provider of matrix products");
+        status = open_provider(ctx, DNNL, opened);
+    }
+    if (status == CLXENT_OK && (opened->fast_dtypes >> CLXENT_BF16 & 1)) {
+        ctx->gemm_of_bf16 = opened;
+    } else {
+        if (status == CLXENT_OK)
+            close_provider(ctx, opened);
+        else
+            free(opened);
+        if (status != CLXENT_OK && status != CLXENT_ERR_UNSUPPORTED) return status;
+    }
+    ctx->gemm_of_bf16_is_known = true;
+    return CLXENT_OK;
+}
+
+static const clx_gemm *opened_for(const clxent_ctx *ctx, clxent_dtype dtype) {
+    return dtype == CLXENT_BF16 && ctx->gemm_of_bf16 ? ctx->gemm_of_bf16 : ctx->gemm;
+}
+
+clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_dtype dtype, clxent_gemm *out) {
+    if (ctx->given_gemm.name) {
+        *out = ctx->given_gemm;
+        return CLXENT_OK;
+    }
+    clxent_status status = open_once(ctx);
+    if (status == CLXENT_OK && dtype == CLXENT_BF16) status = open_for_bf16(ctx);
+    if (status != CLXENT_OK) return status;
+    *out = opened_for(ctx, dtype)->gemm;
+    return CLXENT_OK;
 }
 
 /* Whether the provider is one of the library, which says in the context's error why it fails. */
 static bool is_own(const clxent_ctx *ctx, const clxent_gemm *gemm) {
-    return ctx->gemm && gemm->enqueue == ctx->gemm->gemm.enqueue && gemm->user == ctx->gemm->gemm.user;
+    const clx_gemm *opened[] = {ctx->gemm, ctx->gemm_of_bf16};
+    for (size_t i = 0; i < sizeof opened / sizeof *opened; i++)
+        if (opened[i] && gemm->enqueue == opened[i]->gemm.enqueue && gemm->user == opened[i]->gemm.user)
+            return true;
+    return false;
 }
 
 clxent_status clx_gemm_enqueue(clxent_ctx *ctx, const clxent_gemm *gemm, const clxent_product *p,
@@ -147,9 +194,9 @@ clxent_status clx_gemm_enqueue(clxent_ctx *ctx, const clxent_gemm *gemm, const c
 }
 
 void clx_gemm_release(clxent_ctx *ctx) {
-    if (ctx->gemm && ctx->gemm->close) ctx->gemm->close(ctx, ctx->gemm->gemm.user);
-    free(ctx->gemm);
-    ctx->gemm = NULL;
+    close_provider(ctx, ctx->gemm);
+    close_provider(ctx, ctx->gemm_of_bf16);
+    ctx->gemm = ctx->gemm_of_bf16 = NULL;
 }
 
 /* ---------------------------------------------------------------- the caller's view ------------------- */
@@ -166,19 +213,24 @@ clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm) {
         if (given.heeds_row_count != 0 && given.heeds_row_count != 1)
             return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "gemm.heeds_row_count is %d, must be 0 or 1",
                             given.heeds_row_count);
+        if (given.dtypes & ~(UINT32_C(1) << CLXENT_BF16 | UINT32_C(1) << CLXENT_F16))
+            return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT,
+                            "gemm.dtypes is %#x, must have no other bits than those of CLXENT_BF16 and "
+                            "CLXENT_F16",
+                            (unsigned)given.dtypes);
     }
     ctx->given_gemm = given;
     return CLXENT_OK;
 }
 
-clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why) {
+clxent_status clxent_ctx_gemm(clxent_ctx *ctx, clxent_dtype dtype, const char **name, const char **why) {
     if (name) *name = NULL;
     if (why) *why = NULL;
     if (ctx == NULL) return CLXENT_ERR_ARGUMENT;
     clxent_gemm gemm;
-    const clxent_status status = clx_gemm_of(ctx, &gemm);
+    const clxent_status status = clx_gemm_of(ctx, dtype, &gemm);
     if (status != CLXENT_OK) return status;
     if (name) *name = gemm.name;
-    if (why) *why = ctx->given_gemm.name ? "clxent_ctx_set_gemm() has set it" : ctx->gemm->why;
+    if (why) *why = ctx->given_gemm.name ? "clxent_ctx_set_gemm() has set it" : opened_for(ctx, dtype)->why;
     return CLXENT_OK;
 }

@@ -15,10 +15,16 @@
  * CLXENT_GEMM, names; for clxent_ctx.gemm_wanted. ERR_ARGUMENT: no provider has that name. */
 clxent_status clx_gemm_number_of(const char *named, int *number, clxent_error *err);
 
-/* Sets `out` to the context's provider of products: the one that the caller gave, else the named one, else
- * the best one for the device. ERR_UNSUPPORTED: the named provider is not there, or the device cannot use it;
+/* Sets `out` to the context's provider of products whose factors are best given as `dtype`: the one that the
+ * caller gave, else the named one, else the best one for the device. It may take f32 alone: see its `dtypes`.
+ * ERR_UNSUPPORTED: the named provider is not there, or the device cannot use it;
  * the message says why. ERR_BUILD, ERR_OPENCL, ERR_MEMORY. */
-clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_gemm *out);
+clxent_status clx_gemm_of(clxent_ctx *ctx, clxent_dtype dtype, clxent_gemm *out);
+
+/* Whether a provider takes factors of this type. */
+static inline bool clx_gemm_takes(const clxent_gemm *gemm, clxent_dtype dtype) {
+    return dtype == CLXENT_F32 || dtype == CLXENT_DTYPE_DEFAULT || (gemm->dtypes >> dtype & 1) != 0;
+}
 
 /* Enqueues a product by this provider, on the context's queue. If a provider of the caller's fails, or gives
  * no event, the message names it. */

@@ -10,12 +10,25 @@
 
 /* The bytes from the first to the last element of `lines` lines. Too many for any buffer become UINT64_MAX.
  */
-static uint64_t bytes_of(int64_t lines, int64_t line, int64_t stride) {
-    const uint64_t most = UINT64_MAX / sizeof(float) / 2;
+static uint64_t bytes_of(int64_t lines, int64_t line, int64_t stride, size_t element) {
+    const uint64_t most = UINT64_MAX / element / 2;
     const uint64_t before = (uint64_t)(lines - 1);
     if (before > 0 && (uint64_t)stride > most / before) return UINT64_MAX;
     const uint64_t elements = before * (uint64_t)stride + (uint64_t)line;
-    return elements > most ? UINT64_MAX : elements * sizeof(float);
+    return elements > most ? UINT64_MAX : elements * element;
+}
+
+static clxent_dtype type_of(const clxent_matrix *x) {
+    return x->dtype == CLXENT_DTYPE_DEFAULT ? CLXENT_F32 : x->dtype;
+}
+
+static clxent_status check_types(clxent_error *err, const clxent_gemm *gemm, const clxent_product *p) {
+    const clxent_dtype a = type_of(&p->a), b = type_of(&p->b), c = type_of(&p->c);
+    if (clx_gemm_takes(gemm, a) && b == a && c == CLXENT_F32) return CLXENT_OK;
+    return clx_fail(err, CLXENT_ERR_DTYPE,
+                    "a product of %s and %s in %s: gemm %s takes two factors in f32%s, and gives f32",
+                    clxent_dtype_name(a), clxent_dtype_name(b), clxent_dtype_name(c), gemm->name,
+                    gemm->dtypes ? " or in a type of its dtypes" : "");
 }
 
 static clxent_status check_sizes(clxent_error *err, const clxent_product *p) {
@@ -49,7 +62,8 @@ static clxent_status check_matrix(clxent_ctx *ctx, const char *name, const clxen
         return clx_fail(&ctx->error, CLXENT_ERR_SHAPE,
                         "%s.row_stride is %" PRId64 ", must be at least %" PRId64 ", the elements of a row",
                         name, x->row_stride, line);
-    return clx_find_range(ctx, name, &x->buffer, sizeof(float), bytes_of(lines, line, x->row_stride), "",
+    const size_t element = clxent_dtype_size(type_of(x));
+    return clx_find_range(ctx, name, &x->buffer, element, bytes_of(lines, line, x->row_stride, element), "",
                           out);
 }
 
@@ -106,8 +120,9 @@ clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *
     if (product == NULL) return clx_fail(&ctx->error, CLXENT_ERR_ARGUMENT, "product is NULL");
     status = clx_read_struct(&ctx->error, &clx_product_struct, product, &p);
     if (status == CLXENT_OK) status = check_sizes(&ctx->error, &p);
+    if (status == CLXENT_OK) status = clx_gemm_of(ctx, p.a.dtype, &gemm);
+    if (status == CLXENT_OK) status = check_types(&ctx->error, &gemm, &p);
     if (status == CLXENT_OK) status = check_matrices(ctx, &p);
-    if (status == CLXENT_OK) status = clx_gemm_of(ctx, &gemm);
     if (status != CLXENT_OK) return status;
     if (p.counted && !gemm.heeds_row_count)
         return clx_fail(&ctx->error, CLXENT_ERR_UNSUPPORTED,

@@ -11,15 +11,17 @@ enum { CLX_GEMM_WHY_BYTES = 512 };
 typedef struct clx_gemm {
     clxent_gemm gemm; /* `name` is set before the provider opens; `user` is the provider's own */
     void (*close)(clxent_ctx *ctx, void *user); /* NULL: nothing to close */
+    uint32_t fast_dtypes; /* those of gemm.dtypes in which a product is faster than any in f32 */
     char why[CLX_GEMM_WHY_BYTES];
 } clx_gemm;
 
-/* Each fills enqueue, user, heeds_row_count and close, and says in `why` what it uses. ERR_UNSUPPORTED: the
- * machine or the device does not have it; then `why` has the reason and the cure, and the context's error is
- * not set. Any other failure is the context's error. */
+/* Each fills enqueue, user, heeds_row_count, the types and close, and says in `why` what it uses.
+ * ERR_UNSUPPORTED: the machine or the device does not have it; then `why` has the reason and the cure, and
+ * the context's error is not set. Any other failure is the context's error. */
 clxent_status clx_gemm_open_clxent(clxent_ctx *ctx, clx_gemm *out);
 clxent_status clx_gemm_open_clblast(clxent_ctx *ctx, clx_gemm *out);
 clxent_status clx_gemm_open_openblas(clxent_ctx *ctx, clx_gemm *out);
+clxent_status clx_gemm_open_dnnl(clxent_ctx *ctx, clx_gemm *out);
 
 /* Says why the provider is not there, and returns ERR_UNSUPPORTED. */
 clxent_status clx_gemm_lacks(clx_gemm *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -26,14 +26,17 @@ typedef struct clx_linear_cut {
     int64_t tile;  /* classes of a tile of logits; by rows: all */
     int64_t part;  /* classes of a product, if it takes a converted classifier, or gives a grad_classifier
                     * that is rounded later; else those of the tile */
+    clxent_dtype factors; /* the type of what products take: bf16 where hidden and classifier are both bf16
+                           * and the provider takes it; else f32 */
     bool sums_classifier; /* by rows: the workspace has an f32 sum for all of grad_classifier */
     bool sums_hidden;     /* by classes: the workspace has an f32 sum for grad_hidden of all rows */
 } clx_linear_cut;
 
-/* The spans of the workspace behind the order of the rows. All hold f32. */
+/* The spans of the workspace behind the order of the rows. They hold f32, unless factors are bf16. */
 typedef enum clx_linear_span {
-    CLX_LOGITS,          /* (block, tile), also their gradient */
-    CLX_HIDDEN,          /* (block, H), also its gradient if nothing is summed there */
+    CLX_LOGITS,          /* (block, tile), also their gradient if that is f32 */
+    CLX_GRAD_LOGITS,     /* (block, tile) of factors in bf16 */
+    CLX_HIDDEN,          /* (block, H) of factors; by rows also their gradient, in f32 */
     CLX_GRAD_HIDDEN,     /* (block or N, H) */
     CLX_CLASSIFIER,      /* (part, H) */
     CLX_GRAD_CLASSIFIER, /* (part or C, H) */

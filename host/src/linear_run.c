@@ -70,13 +70,31 @@ static clx_rows array_rows(const run *r, int array) {
                       clx_features_stride(&r->plan->desc, array), slot->dtype};
 }
 
+static clx_rows typed_rows(const run *r, clx_linear_span span, int64_t stride, clxent_dtype dtype) {
+    const int64_t at = ((int64_t)r->offset + r->l->at[span]) / (int64_t)clxent_dtype_size(dtype);
+    return (clx_rows){r->workspace, at, stride, dtype};
+}
+
+/* Rows of f32. */
 static clx_rows span_rows(const run *r, clx_linear_span span, int64_t stride) {
-    return (clx_rows){r->workspace, ((int64_t)r->offset + r->l->at[span]) / (int64_t)sizeof(float), stride,
-                      CLXENT_F32};
+    return typed_rows(r, span, stride, CLXENT_F32);
 }
 
 static clx_rows features_rows(const run *r, clx_linear_span span) {
     return span_rows(r, span, r->plan->desc.features);
+}
+
+/* The factors of products, in the workspace. */
+static clx_rows hidden_rows(const run *r) {
+    return typed_rows(r, CLX_HIDDEN, r->plan->desc.features, r->l->cut.factors);
+}
+
+static clx_linear_span grad_span(const clx_linear *l) {
+    return l->at[CLX_GRAD_LOGITS] < 0 ? CLX_LOGITS : CLX_GRAD_LOGITS;
+}
+
+static clx_rows grad_rows(const run *r, const tile *t) {
+    return typed_rows(r, grad_span(r->l), t->classes, r->l->cut.factors);
 }
 
 /* A copy or a sum of so many rows, of which row 0 is at the place `first` of the order. */
@@ -111,7 +129,7 @@ static clxent_status gather(run *r, const block *b, bool counted) {
     clx_copy p = copy_of(r, b->end - b->first, r->plan->desc.features, b->first);
     p.from_order = 1;
     p.counted = counted;
-    return clx_add_copy(&r->launch, array_rows(r, CLXENT_A_hidden), features_rows(r, CLX_HIDDEN), &p);
+    return clx_add_copy(&r->launch, array_rows(r, CLXENT_A_hidden), hidden_rows(r), &p);
 }
 
 /* Brings gradients by hidden states of rows in order to their rows; 0 for rows that do not count. */
@@ -129,15 +147,15 @@ static int64_t part_of(const run *r, const tile *t, bool in_parts) {
 }
 
 static bool is_converted(const run *r) {
-    return r->plan->desc.classifier_dtype != CLXENT_F32;
+    return r->plan->desc.classifier_dtype != r->l->cut.factors;
 }
 
-/* The classifier of so many classes from class `first` on, as f32. */
+/* The classifier of so many classes from class `first` on, as a factor. */
 static clxent_status take_classifier(run *r, int64_t first, int64_t classes, clx_rows *out) {
     const clx_rows given = clx_rows_from(array_rows(r, CLXENT_A_classifier), first, 0);
     *out = given;
     if (!is_converted(r)) return CLXENT_OK;
-    *out = features_rows(r, CLX_CLASSIFIER);
+    *out = features_rows(r, CLX_CLASSIFIER); /* f32: bf16 is never converted */
     const clx_copy p = copy_of(r, classes, r->plan->desc.features, 0);
     return clx_add_copy(&r->launch, given, *out, &p);
 }
@@ -161,14 +179,13 @@ static clxent_status make_logits(run *r, const block *b, const tile *t) {
         p.beta = has(r, CLXENT_A_classifier_bias) ? 1 : 0;
         status = take_classifier(r, t->first + c, classes, &classifier);
         if (status != CLXENT_OK) break;
-        clx_add_product(&r->launch, &r->l->gemm, features_rows(r, CLX_HIDDEN), classifier,
-                        clx_rows_from(logits, 0, c), &p);
+        clx_add_product(&r->launch, &r->l->gemm, hidden_rows(r), classifier, clx_rows_from(logits, 0, c), &p);
         status = submit(r);
     }
     return status;
 }
 
-/* Adds the block's part of the gradient by the tile's classifier. It stands in the place of the logits. */
+/* Adds the block's part of the gradient by the tile's classifier. */
 static clxent_status add_classifier_gradient(run *r, const block *b, const tile *t) {
     const clxent_desc *d = &r->plan->desc;
     const clx_linear_cut *cut = &r->l->cut;
@@ -184,8 +201,8 @@ static clxent_status add_classifier_gradient(run *r, const block *b, const tile 
         if (rounds && cut->sums_classifier) sum = clx_rows_from(sum, t->first + c, 0);
         p.a.transposed = 1;
         p.beta = !b->is_first || (adds && !rounds) ? 1 : 0;
-        clx_add_product(&r->launch, &r->l->gemm, clx_rows_from(span_rows(r, CLX_LOGITS, t->classes), 0, c),
-                        features_rows(r, CLX_HIDDEN), sum, &p);
+        clx_add_product(&r->launch, &r->l->gemm, clx_rows_from(grad_rows(r, t), 0, c), hidden_rows(r), sum,
+                        &p);
         if (rounds_now) {
             clx_copy copy = copy_of(r, classes, d->features, 0);
             copy.add = adds;
@@ -206,8 +223,7 @@ static clxent_status add_bias_gradient(run *r, const block *b, const tile *t) {
     clx_copy p = copy_of(r, b->end - b->first, t->classes, b->first);
     p.counted = 1;
     p.add = !b->is_first || ((d->flags & CLXENT_ADD_GRAD_CLASSIFIER) && !rounds);
-    const clxent_status status =
-        clx_add_sum(&r->launch, span_rows(r, CLX_LOGITS, t->classes), clx_rows_from(to, 0, first), &p);
+    const clxent_status status = clx_add_sum(&r->launch, grad_rows(r, t), clx_rows_from(to, 0, first), &p);
     return status == CLXENT_OK ? submit(r) : status;
 }
 
@@ -246,8 +262,7 @@ static clxent_status add_hidden_gradient(run *r, const block *b, const tile *t, 
         p.beta = is_first && c == 0 ? 0 : 1;
         status = take_classifier(r, t->first + c, classes, &classifier);
         if (status != CLXENT_OK) break;
-        clx_add_product(&r->launch, &r->l->gemm, clx_rows_from(span_rows(r, CLX_LOGITS, t->classes), 0, c),
-                        classifier, sum, &p);
+        clx_add_product(&r->launch, &r->l->gemm, clx_rows_from(grad_rows(r, t), 0, c), classifier, sum, &p);
         status = submit(r);
     }
     return status;
@@ -535,8 +550,12 @@ clxent_status clx_linear_run(clxent_plan *plan, const clx_call *call, cl_mem wor
         .offset = offset + (size_t)plan->linear->at[CLX_LOGITS],
         .dtype = CLXENT_F32,
     };
-    r.logits.slots[CLXENT_A_logits] = r.logits.slots[CLXENT_A_grad] = r.logits.slots[CLXENT_A_state] =
-        block_slot;
+    r.logits.slots[CLXENT_A_logits] = r.logits.slots[CLXENT_A_state] = block_slot;
+    r.logits.slots[CLXENT_A_grad] =
+        (clx_slot){.present = true,
+                   .mem = workspace,
+                   .offset = offset + (size_t)plan->linear->at[grad_span(plan->linear)],
+                   .dtype = plan->linear->cut.factors};
     clxent_status status = begin(&r, reads_rows);
     if (status != CLXENT_OK || !reads_rows) return status;
     if (call->rows == 0)

@@ -69,7 +69,7 @@ static clxent_status enqueue_product(clx_launch *launch, const clx_step *step, c
 }
 
 static clxent_buffer place_of(clx_rows m) {
-    return (clxent_buffer){m.mem, (size_t)m.at * sizeof(float)};
+    return (clxent_buffer){m.mem, (size_t)m.at * clxent_dtype_size(m.dtype)};
 }
 
 void clx_add_product(clx_launch *launch, const clxent_gemm *gemm, clx_rows a, clx_rows b, clx_rows c,
@@ -82,10 +82,13 @@ void clx_add_product(clx_launch *launch, const clxent_gemm *gemm, clx_rows a, cl
     p->struct_size = sizeof *p;
     p->a.buffer = place_of(a);
     p->a.row_stride = a.stride;
+    p->a.dtype = a.dtype;
     p->b.buffer = place_of(b);
     p->b.row_stride = b.stride;
+    p->b.dtype = b.dtype;
     p->c.buffer = place_of(c);
     p->c.row_stride = c.stride;
+    p->c.dtype = c.dtype;
     if (!gemm->heeds_row_count) p->counted = 0;
     if (p->counted == 0) p->row_count = (clxent_buffer){NULL, 0};
 }

@@ -26,7 +26,7 @@ clxent_status clx_add_copy(clx_launch *launch, clx_rows from, clx_rows to, const
 /* Adds the sum over params->rows rows, which goes to one row. */
 clxent_status clx_add_sum(clx_launch *launch, clx_rows from, clx_rows to, const clx_copy *params);
 
-/* Adds c = a b + beta c for f32. `product` has the sizes, the transposes, beta and the rows that count. */
+/* Adds c = a b + beta c. c is f32. `product` has the sizes, the transposes, beta and the rows that count. */
 void clx_add_product(clx_launch *launch, const clxent_gemm *gemm, clx_rows a, clx_rows b, clx_rows c,
                      const clxent_product *product);
 

@@ -14,7 +14,7 @@ const clx_struct clx_desc_struct = STRUCT(clxent_desc, CLXENT_DESC_INIT, grad_ou
 const clx_struct clx_scalars_struct = STRUCT(clxent_scalars, CLXENT_SCALARS_INIT, grad_output);
 const clx_struct clx_arrays_struct = STRUCT(clxent_arrays, CLXENT_ARRAYS_INIT, state);
 const clx_struct clx_buffers_struct = STRUCT(clxent_buffers, CLXENT_BUFFERS_INIT, state);
-const clx_struct clx_gemm_struct = STRUCT(clxent_gemm, CLXENT_GEMM_INIT, heeds_row_count);
+const clx_struct clx_gemm_struct = STRUCT(clxent_gemm, CLXENT_GEMM_INIT, dtypes);
 const clx_struct clx_product_struct = {"clxent_product", "{.struct_size = sizeof(clxent_product)}",
                                        offsetof(clxent_product, row_count) + sizeof(clxent_buffer),
                                        sizeof(clxent_product)};

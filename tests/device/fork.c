@@ -250,8 +250,8 @@ static int in_clxent_ctx_import_programs(const opened *o) {
 
 static int in_clxent_ctx_gemm(const opened *o) {
     const char *name = "", *why = "";
-    return is_refusal(clxent_ctx_gemm(o->ctx, &name, &why), clxent_ctx_last_error(o->ctx)) && name == NULL &&
-           why == NULL;
+    return is_refusal(clxent_ctx_gemm(o->ctx, CLXENT_F32, &name, &why), clxent_ctx_last_error(o->ctx)) &&
+           name == NULL && why == NULL;
 }
 
 /* The library frees the context when both are destroyed. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who computes matrix products: each provider of the library against products in f64, with every form of a
- * product and of a queue; the choice of a provider, and its messages. A matrix's buffer is NaN wherever the
+ * product and of a queue. A matrix's buffer is NaN wherever the
  * product has no element, and in rows that do not exist. */
 #include "support/device_call.h"
 
+#include "elements.h"
 #include "gemm.h"
 #include "leave.h"
 #include "rng.h"
@@ -17,7 +18,7 @@
 
 #include <cmocka.h>
 
-static const char *const providers[] = {"openblas", "clxent", "clblast"};
+static const char *const providers[] = {"openblas", "dnnl", "clxent", "clblast"};
 enum { PROVIDERS = sizeof providers / sizeof *providers };
 static const cl_command_queue_properties queues[] = {0, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE};
 enum { QUEUES = sizeof queues / sizeof *queues };
@@ -30,7 +31,7 @@ static bool open_with(owner *o, clxent_gemm *gemm, const char *provider,
     const bool opened = owner_open(o, properties);
     assert_int_equal(unsetenv("CLXENT_GEMM"), 0);
     if (!opened) return false;
-    const clxent_status status = clxent_ctx_gemm(o->ctx, &name, &why);
+    const clxent_status status = clxent_ctx_gemm(o->ctx, CLXENT_F32, &name, &why);
     if (status == CLXENT_ERR_UNSUPPORTED) {
         assert_says(clxent_ctx_last_error(o->ctx), "cannot compute matrix products on|auto");
         assert_null(name);
@@ -42,7 +43,7 @@ static bool open_with(owner *o, clxent_gemm *gemm, const char *provider,
     expect_status("clxent_ctx_gemm", o->ctx, status, CLXENT_OK);
     assert_string_equal(name, provider);
     print_message("%s: %s\n", name, why);
-    expect_status("clx_gemm_of", o->ctx, clx_gemm_of(o->ctx, gemm), CLXENT_OK);
+    expect_status("clx_gemm_of", o->ctx, clx_gemm_of(o->ctx, CLXENT_F32, gemm), CLXENT_OK);
     assert_string_equal(gemm->name, provider);
     return true;
 }
@@ -54,7 +55,8 @@ typedef enum placement { APART, TOGETHER, SUB_BUFFERS, PLACEMENTS } placement;
 
 typedef struct trial {
     int m, n, k, trans_a, trans_b, beta, counted, row_count, first_row;
-    int padding; /* of each row and before each matrix, in elements */
+    int padding;        /* of each row and before each matrix, in elements */
+    clxent_dtype dtype; /* of a and b; default: f32 */
     placement where;
 } trial;
 
@@ -62,7 +64,9 @@ enum { A, B, C, COUNT, PARTS };
 
 typedef struct part {
     int rows, columns, stride, first, length; /* elements; the first row begins at `first` */
-    float *host;
+    clxent_dtype dtype;
+    float *host;  /* the values */
+    void *stored; /* the elements */
     cl_mem mem;
     size_t offset;
 } part;
@@ -77,11 +81,32 @@ static float *at(const part *p, int i, int j) {
 }
 
 static void lay_out(part *p, int rows, int columns, int padding) {
-    *p = (part){rows, columns, columns + padding, padding, padding + rows * (columns + padding), NULL,
-                NULL, 0};
+    *p = (part){.rows = rows,
+                .columns = columns,
+                .stride = columns + padding,
+                .first = padding,
+                .length = padding + rows * (columns + padding),
+                .dtype = CLXENT_F32};
     p->host = malloc((size_t)p->length * sizeof(float));
     assert_non_null(p->host);
     for (int i = 0; i < p->length; i++) p->host[i] = NAN;
+}
+
+static size_t bytes_of(const part *p) {
+    return (size_t)p->length * clxent_dtype_size(p->dtype);
+}
+
+/* Rounds the values to the type, and stores them. */
+static void store(part *p, clxent_dtype dtype) {
+    if (dtype != CLXENT_DTYPE_DEFAULT) p->dtype = dtype;
+    p->stored = p->host;
+    if (p->dtype == CLXENT_F32) return;
+    p->stored = malloc(bytes_of(p));
+    assert_non_null(p->stored);
+    for (int i = 0; i < p->length; i++) {
+        set_element(p->dtype, p->stored, i, (double)p->host[i]);
+        p->host[i] = (float)element(p->dtype, p->stored, i);
+    }
 }
 
 /* Fills the elements that exist. */
@@ -100,11 +125,15 @@ static void make_parts(const trial *t, part *parts, rng *r) {
         lay_out(&parts[B], t->n, t->k, t->padding), fill(&parts[B], t->n, k, r);
     else
         lay_out(&parts[B], t->k, t->n, t->padding), fill(&parts[B], k, t->n, r);
+    store(&parts[A], t->dtype);
+    store(&parts[B], t->dtype);
     lay_out(&parts[C], t->m, t->n, t->padding);
     if (t->beta) fill(&parts[C], m, t->n, r);
     lay_out(&parts[COUNT], 1, 1, t->padding);
     const int32_t count = t->row_count;
     memcpy(at(&parts[COUNT], 0, 0), &count, sizeof count);
+    store(&parts[C], CLXENT_F32);
+    store(&parts[COUNT], CLXENT_F32);
 }
 
 static void place(const owner *o, part *parts, placement where) {
@@ -115,7 +144,7 @@ static void place(const owner *o, part *parts, placement where) {
     assert_cl(clGetDeviceInfo(o->device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL));
     const size_t unit = where == SUB_BUFFERS ? bits / 8 : 4;
     for (int i = 0; i < PARTS; i++) {
-        bytes[i] = (size_t)parts[i].length * sizeof(float);
+        bytes[i] = bytes_of(&parts[i]);
         begin[i] = all = (all + unit - 1) / unit * unit;
         all += bytes[i];
     }
@@ -140,12 +169,14 @@ static void place(const owner *o, part *parts, placement where) {
 static void release(part *parts) {
     for (int i = 0; i < PARTS; i++) {
         assert_cl(clReleaseMemObject(parts[i].mem));
+        if (parts[i].stored != parts[i].host) free(parts[i].stored);
         free(parts[i].host);
     }
 }
 
 static clxent_matrix matrix_of(const part *p, int transposed) {
-    return (clxent_matrix){{p->mem, p->offset + (size_t)p->first * sizeof(float)}, p->stride, transposed, 0};
+    const size_t first = (size_t)p->first * clxent_dtype_size(p->dtype);
+    return (clxent_matrix){{p->mem, p->offset + first}, p->stride, transposed, p->dtype};
 }
 
 static clxent_product product_of(const trial *t, const part *parts) {
@@ -193,16 +224,15 @@ static void run(const owner *o, const clxent_gemm *gemm, const trial *t, rng *r)
     cl_event written[PARTS], done = NULL;
     cl_command_queue_properties properties = 0;
     assert_cl(clGetCommandQueueInfo(o->queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
-    expect_about("%s: m %d n %d k %d, transposed %d %d, beta %d, counted %d: %d from %d, padding %d, "
-                 "placement %d, queue %d",
-                 gemm->name, t->m, t->n, t->k, t->trans_a, t->trans_b, t->beta, t->counted, t->row_count,
-                 t->first_row, t->padding, t->where, (int)properties);
     make_parts(t, parts, r);
+    expect_about("%s in %s: m %d n %d k %d, transposed %d %d, beta %d, counted %d: %d from %d, padding %d, "
+                 "placement %d, queue %d",
+                 gemm->name, clxent_dtype_name(parts[A].dtype), t->m, t->n, t->k, t->trans_a, t->trans_b,
+                 t->beta, t->counted, t->row_count, t->first_row, t->padding, t->where, (int)properties);
     place(o, parts, t->where);
     for (int i = 0; i < PARTS; i++)
-        assert_cl(clEnqueueWriteBuffer(o->queue, parts[i].mem, CL_FALSE, parts[i].offset,
-                                       (size_t)parts[i].length * sizeof(float), parts[i].host, 0, NULL,
-                                       &written[i]));
+        assert_cl(clEnqueueWriteBuffer(o->queue, parts[i].mem, CL_FALSE, parts[i].offset, bytes_of(&parts[i]),
+                                       parts[i].stored, 0, NULL, &written[i]));
     const clxent_product product = product_of(t, parts);
     const bool waits = properties != 0 || rng_chance(r, 0.5), tells = properties != 0 || rng_chance(r, 0.5);
     const clxent_status status = gemm->enqueue(gemm->user, o->queue, &product, waits ? PARTS : 0,
@@ -273,7 +303,9 @@ static void products_are_right(void **state) {
             if (!open_with(&o, &gemm, providers[i], queues[q])) continue;
             opened++;
             for (int n = 0; n < x.trials; n++) {
-                const trial t = draw(&r, &x, gemm.heeds_row_count);
+                trial t = draw(&r, &x, gemm.heeds_row_count);
+                if (gemm.dtypes && n % 2)
+                    t.dtype = (gemm.dtypes >> CLXENT_BF16 & 1) ? CLXENT_BF16 : CLXENT_F16;
                 run(&o, &gemm, &t, &r);
             }
             owner_close(&o);
@@ -318,9 +350,8 @@ static void products_are_the_same_again(void **state) {
         make_parts(&t, parts, &r);
         place(&o, parts, APART);
         for (int p = 0; p < PARTS; p++)
-            assert_cl(clEnqueueWriteBuffer(o.queue, parts[p].mem, CL_TRUE, 0,
-                                           (size_t)parts[p].length * sizeof(float), parts[p].host, 0, NULL,
-                                           NULL));
+            assert_cl(clEnqueueWriteBuffer(o.queue, parts[p].mem, CL_TRUE, 0, bytes_of(&parts[p]),
+                                           parts[p].stored, 0, NULL, NULL));
         const clxent_product product = product_of(&t, parts);
         static float got[2][150 * 70];
         const size_t bytes = (size_t)parts[C].length * sizeof(float);
@@ -375,117 +406,7 @@ static void an_event_fails(void **state) {
         }
 }
 
-/* ---------------------------------------------------------------- the choice -------------------------- */
-
-static clxent_ctx *ctx_with(const char *option, const char *variable) {
-    clxent_ctx *ctx = NULL;
-    clxent_error err;
-    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
-    char name[32];
-    snprintf(name, sizeof name, "%s", option ? option : "");
-    options.gemm = option ? name : NULL;
-    if (variable) assert_int_equal(setenv("CLXENT_GEMM", variable, 1), 0);
-    const clxent_status status = clxent_ctx_create(&ctx, &options, &err);
-    assert_int_equal(unsetenv("CLXENT_GEMM"), 0);
-    memset(name, 'x', sizeof name); /* the string need not live on */
-    if (status != CLXENT_OK) fail_msg("%s", err.message);
-    return ctx;
-}
-
-static void expect_provider(clxent_ctx *ctx, const char *expected, const char *says) {
-    const char *name = NULL, *why = NULL;
-    expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, &name, &why), CLXENT_OK);
-    assert_string_equal(name, expected);
-    assert_says(why, says);
-}
-
-static void unknown_names(void **state) {
-    (void)state;
-    clxent_ctx *ctx = NULL;
-    clxent_error err;
-    clxent_ctx_options options = CLXENT_CTX_OPTIONS_INIT;
-    options.gemm = "cublas";
-    assert_int_equal(clxent_ctx_create(&ctx, &options, &err), CLXENT_ERR_ARGUMENT);
-    assert_null(ctx);
-    assert_says(err.message, "clxent_ctx_options.gemm is \"cublas\"|\"auto\"|\"openblas\"|\"clxent\"");
-    assert_int_equal(setenv("CLXENT_GEMM", "Auto", 1), 0);
-    assert_int_equal(clxent_ctx_create(&ctx, NULL, &err), CLXENT_ERR_ARGUMENT);
-    assert_says(err.message, "CLXENT_GEMM is \"Auto\"|\"auto\"");
-    assert_int_equal(unsetenv("CLXENT_GEMM"), 0);
-}
-
-static void the_option_comes_before_the_variable(void **state) {
-    static const char *const none[] = {NULL, "", "auto"};
-    (void)state;
-    clxent_ctx *ctx = ctx_with("clxent", "openblas");
-    expect_provider(ctx, "clxent", "the library's own kernel");
-    clxent_ctx_destroy(ctx);
-    ctx = ctx_with("", "clxent");
-    expect_provider(ctx, "clxent", "the library's own kernel");
-    clxent_ctx_destroy(ctx);
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) { /* something is always there */
-        const char *name = NULL;
-        ctx = ctx_with(none[i], none[i]);
-        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, &name, NULL), CLXENT_OK);
-        assert_non_null(name);
-        expect_status("clxent_ctx_gemm", ctx, clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_OK);
-        clxent_ctx_destroy(ctx);
-    }
-    const char *name = "", *why = "";
-    assert_int_equal(clxent_ctx_gemm(NULL, &name, &why), CLXENT_ERR_ARGUMENT);
-    assert_null(name);
-    assert_null(why);
-}
-
-/* A library that is not there, or not what it should be. The named provider is refused; "auto" takes the
- * library's own kernel. */
-static void libraries_that_are_not_there(void **state) {
-    static const struct {
-        const char *file, *says;
-    } wrong[] = {
-        {"/nonexistent/libopenblas.so", "CLXENT_OPENBLAS_LIBRARY names /nonexistent/libopenblas.so, which"},
-        {"libnowhere.so.7", "CLXENT_OPENBLAS_LIBRARY names libnowhere.so.7, which is not there"},
-        {CLXENT_TEST_TEXT_FILE, "CMakeLists.txt is there but does not load|"},
-        {"libm.so.6", "libm.so.6 lacks cblas_sgemm"},
-    };
-    (void)state;
-    owner o;
-    clxent_device_info info = CLXENT_DEVICE_INFO_INIT;
-    cl_device_exec_capabilities has = 0;
-    assert_true(owner_open(&o, 0));
-    assert_int_equal(clxent_ctx_device(o.ctx, &info), CLXENT_OK);
-    assert_cl(clGetDeviceInfo(o.device, CL_DEVICE_EXECUTION_CAPABILITIES, sizeof has, &has, NULL));
-    const bool fits = info.type == CLXENT_DEVICE_CPU && (has & CL_EXEC_NATIVE_KERNEL);
-    owner_close(&o);
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        const char *says = fits ? wrong[i].says : "is no CPU that runs native kernels";
-        assert_int_equal(setenv("CLXENT_OPENBLAS_LIBRARY", wrong[i].file, 1), 0);
-        clxent_ctx *ctx = ctx_with("openblas", NULL);
-        assert_int_equal(clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
-        assert_says(clxent_ctx_last_error(ctx), "\"openblas\" cannot compute matrix products on|auto");
-        assert_says(clxent_ctx_last_error(ctx), says);
-        clxent_ctx_destroy(ctx);
-        ctx = ctx_with("auto", NULL);
-        if (fits) expect_provider(ctx, "clxent", says);
-        clxent_ctx_destroy(ctx);
-        assert_int_equal(unsetenv("CLXENT_OPENBLAS_LIBRARY"), 0);
-    }
-}
-
-static void a_clblast_that_is_not_there(void **state) {
-    static const char *const wrong[][2] = {
-        {"libnowhere.so.7", "CLXENT_CLBLAST_LIBRARY names libnowhere.so.7"},
-        {"libm.so.6", "libm.so.6 lacks CLBlastSgemm"}};
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_int_equal(setenv("CLXENT_CLBLAST_LIBRARY", wrong[i][0], 1), 0);
-        clxent_ctx *ctx = ctx_with("clblast", NULL);
-        assert_int_equal(clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_ERR_UNSUPPORTED);
-        assert_says(clxent_ctx_last_error(ctx), wrong[i][1]);
-        clxent_ctx_destroy(ctx);
-        assert_int_equal(unsetenv("CLXENT_CLBLAST_LIBRARY"), 0);
-    }
-}
+/* ---------------------------------------------------------------- large sizes ------------------------- */
 
 /* CLBlast cannot count the elements of such a matrix. The library's own kernel computes the product. */
 static void elements_beyond_ints(void **state) {
@@ -529,56 +450,11 @@ static void sizes_beyond_ints(void **state) {
     owner_close(&o);
 }
 
-static clxent_status refuse(void *user, cl_command_queue queue, const clxent_product *product, cl_uint n_wait,
-                            const cl_event *wait, cl_event *event) {
-    (void)user, (void)queue, (void)product, (void)n_wait, (void)wait, (void)event;
-    return CLXENT_ERR_UNSUPPORTED;
-}
-
-static void a_provider_of_the_program(void **state) {
-    (void)state;
-    clxent_ctx *ctx = ctx_with("clxent", NULL);
-    const clxent_gemm mine = {sizeof mine, "mine", refuse, &ctx, 1};
-    clxent_gemm wrong = mine, got;
-    assert_int_equal(clxent_ctx_set_gemm(NULL, &mine), CLXENT_ERR_ARGUMENT);
-    expect_status("set", ctx, clxent_ctx_set_gemm(ctx, &mine), CLXENT_OK);
-    expect_provider(ctx, "mine", "clxent_ctx_set_gemm()");
-    wrong.struct_size = 8;
-    assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
-    assert_says(clxent_ctx_last_error(ctx), "clxent_gemm.struct_size is 8");
-    wrong = mine;
-    wrong.name = NULL;
-    assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
-    assert_says(clxent_ctx_last_error(ctx), "gemm.name is NULL");
-    wrong = mine;
-    wrong.enqueue = NULL;
-    assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
-    assert_says(clxent_ctx_last_error(ctx), "gemm.enqueue is NULL");
-    wrong = mine;
-    wrong.heeds_row_count = 2;
-    assert_int_equal(clxent_ctx_set_gemm(ctx, &wrong), CLXENT_ERR_ARGUMENT);
-    assert_says(clxent_ctx_last_error(ctx), "gemm.heeds_row_count is 2, must be 0 or 1");
-    expect_provider(ctx, "mine", "clxent_ctx_set_gemm()"); /* the refused ones changed nothing */
-    expect_status("clx_gemm_of", ctx, clx_gemm_of(ctx, &got), CLXENT_OK);
-    assert_memory_equal(&got, &mine, sizeof got);
-    expect_status("set", ctx, clxent_ctx_set_gemm(ctx, NULL), CLXENT_OK);
-    expect_provider(ctx, "clxent", "the library's own kernel");
-    clxent_ctx_destroy(ctx);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_are_right),
-        cmocka_unit_test(no_row_exists),
-        cmocka_unit_test(products_are_the_same_again),
-        cmocka_unit_test(an_event_fails),
-        cmocka_unit_test(unknown_names),
-        cmocka_unit_test(the_option_comes_before_the_variable),
-        cmocka_unit_test(libraries_that_are_not_there),
-        cmocka_unit_test(a_clblast_that_is_not_there),
-        cmocka_unit_test(elements_beyond_ints),
-        cmocka_unit_test(sizes_beyond_ints),
-        cmocka_unit_test(a_provider_of_the_program),
+        cmocka_unit_test(products_are_right),          cmocka_unit_test(no_row_exists),
+        cmocka_unit_test(products_are_the_same_again), cmocka_unit_test(an_event_fails),
+        cmocka_unit_test(elements_beyond_ints),        cmocka_unit_test(sizes_beyond_ints),
     };
     return leave(cmocka_run_group_tests_name("gemm", tests, NULL, NULL));
 }

@@ -124,6 +124,8 @@ static void every_case(void **state) {
         case_open(&c, names[i]);
         const int64_t products = c.problem.rows * c.problem.classes * c.linear.features;
         if (expect_effort() != EFFORT_TINY || products < 2000) {
+            const clxent_desc types = desc_of(&c, false);
+            c.linear.grad_rounding = linear_grad_rounding(&types);
             linear_expected truth = linear_expected_new(&c.linear);
             take_truth(&c, &truth);
             run(&c, &truth, i % 2, 0);

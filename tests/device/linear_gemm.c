@@ -92,7 +92,7 @@ static clxent_status compute(void *user, cl_command_queue queue, const clxent_pr
 }
 
 static clxent_gemm gemm_of(on_host *h, const char *name) {
-    return (clxent_gemm){sizeof(clxent_gemm), name, compute, h, h->heeds};
+    return (clxent_gemm){sizeof(clxent_gemm), name, compute, h, h->heeds, 0};
 }
 
 /* ---------------------------------------------------------------- the forms --------------------------- */
@@ -240,7 +240,7 @@ static void of_the_library(void **state) {
         for (int q = 0; q < QUEUES; q++) {
             owner o;
             if (!open_with(&o, names[i], queues[q])) continue;
-            if (clxent_ctx_gemm(o.ctx, NULL, NULL) == CLXENT_OK)
+            if (clxent_ctx_gemm(o.ctx, CLXENT_F32, NULL, NULL) == CLXENT_OK)
                 for (int form = 0; form < FORMS; form++) {
                     const linear_limits limits = limits_of((clx_linear_form)form, &r);
                     one_trial(o.ctx, &plain, (clx_linear_form)form, &limits, &r, q == 0 ? 20 : 3);

@@ -170,7 +170,7 @@ static void a_provider_that_fails(void **state) {
     assert_true(open_own(&o, 0));
     cl_mem mem = buffer_of(&o, sizeof numbers, numbers);
     clxent_product p = good(mem);
-    const clxent_gemm mine = {sizeof mine, "mine", give, &a, 0};
+    const clxent_gemm mine = {sizeof mine, "mine", give, &a, 0, 0};
     expect_status("set", o.ctx, clxent_ctx_set_gemm(o.ctx, &mine), CLXENT_OK);
     refused(&o, &p, 0, NULL, CLXENT_ERR_UNSUPPORTED,
             "product.counted is 'k', and gemm mine does not heed row_count: give 0");

@@ -127,7 +127,7 @@ static int compile_all(void **state) {
         expect_status("plan", ctx, clxent_plan_create(&plan, ctx, &d), CLXENT_OK);
         clxent_plan_destroy(plan);
     }
-    expect_status("gemm", ctx, clxent_ctx_gemm(ctx, NULL, NULL), CLXENT_OK);
+    expect_status("gemm", ctx, clxent_ctx_gemm(ctx, CLXENT_F32, NULL, NULL), CLXENT_OK);
     expect_status("export", ctx, clxent_ctx_export_programs(ctx, NULL, 0, &programs_bytes), CLXENT_OK);
     programs = malloc(programs_bytes);
     assert_non_null(programs);
@@ -478,9 +478,9 @@ static void product_by(const char *provider, cl_command_queue_properties propert
     assert_int_equal(setenv("CLXENT_GEMM", provider, 1), 0);
     if (!owner_open(&o, properties)) fault_skip();
     expect_status("import", o.ctx, clxent_ctx_import_programs(o.ctx, programs, programs_bytes), CLXENT_OK);
-    if (clx_gemm_of(o.ctx, &gemm) == CLXENT_ERR_UNSUPPORTED) fault_skip();
+    if (clx_gemm_of(o.ctx, CLXENT_F32, &gemm) == CLXENT_ERR_UNSUPPORTED) fault_skip();
     clx_gemm_release(o.ctx);
-    ATTEMPT(clxent_ctx_last_error(o.ctx), clx_gemm_of(o.ctx, &gemm));
+    ATTEMPT(clxent_ctx_last_error(o.ctx), clx_gemm_of(o.ctx, CLXENT_F32, &gemm));
     const cl_mem mem =
         clCreateBuffer(o.context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, sizeof numbers, numbers, &code);
     assert_cl(code);

@@ -66,7 +66,7 @@ static int measure(linear_problem *p, bench_linear_result *r) {
     }
     if (!failed) failed = linear_problem_check(p);
     if (!failed) {
-        const clxent_status status = clxent_ctx_gemm(s->ctx, &gemm, NULL);
+        const clxent_status status = clxent_ctx_gemm(s->ctx, p->what.dtype, &gemm, NULL);
         if (status != CLXENT_OK) failed = session_failed(s, status);
     }
     if (!failed) failed = choose_block(p, &r->products_rows);

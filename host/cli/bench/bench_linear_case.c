@@ -110,7 +110,53 @@ static int make_inputs(linear_problem *p) {
     return failed;
 }
 
-/* The operands of the bare products: of an f32 case its own arrays, else others. */
+/* A matrix whose rows follow each other from `first_row` on. */
+static clxent_matrix matrix(cl_mem mem, clxent_dtype dtype, int64_t first_row, int64_t columns,
+                            int transposed) {
+    return (clxent_matrix){.buffer = {mem, matrix_bytes(first_row, columns, dtype)},
+                           .row_stride = columns,
+                           .transposed = transposed,
+                           .dtype = dtype};
+}
+
+static clxent_status enqueue(const linear_problem *p, int64_t m, int64_t n, int64_t k, clxent_matrix a,
+                             clxent_matrix b, clxent_matrix c, float beta) {
+    const clxent_product product = {
+        .struct_size = sizeof product, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .beta = beta};
+    return clxent_ctx_enqueue_product(p->device->session->ctx, &product, 0, NULL, NULL);
+}
+
+/* Whether plans have their products in bf16: then a first product in bf16 is not refused. */
+static int multiplies_bf16(const linear_problem *p) {
+    return p->what.dtype == CLXENT_BF16 &&
+           enqueue(p, 1, 1, 1, matrix(p->hidden, CLXENT_BF16, 0, 1, 0),
+                   matrix(p->classifier, CLXENT_BF16, 0, 1, 0),
+                   matrix(p->products.logits, CLXENT_F32, 0, 1, 0), 0) == CLXENT_OK;
+}
+
+/* The factors of the bare products. */
+static int make_factors(linear_problem *p) {
+    const bench_device *d = p->device;
+    linear_products *b = &p->products;
+    const int64_t hidden = p->what.rows * p->features, classifier = p->what.classes * p->features;
+    b->dtype = multiplies_bf16(p) ? CLXENT_BF16 : CLXENT_F32;
+    b->dz = b->logits;
+    if (b->dtype == p->what.dtype) {
+        b->x = p->hidden;
+        b->w = p->classifier;
+        if (b->dtype == CLXENT_F32) return EXIT_GOOD;
+        const int64_t logits = b->most_rows * p->what.classes;
+        const int failed = bench_buffer(d, matrix_bytes(1, logits, b->dtype), "gradients by logits", &b->dz);
+        return failed ? failed : bench_fill_logits(d, b->dz, 0, b->dtype, logits);
+    }
+    int failed = bench_buffer(d, matrix_bytes(1, hidden, CLXENT_F32), "hidden states of f32", &b->x);
+    if (!failed)
+        failed = bench_buffer(d, matrix_bytes(1, classifier, CLXENT_F32), "a classifier of f32", &b->w);
+    if (!failed) failed = bench_fill_logits(d, b->x, 0, CLXENT_F32, hidden);
+    if (!failed) failed = bench_fill_logits(d, b->w, 0, CLXENT_F32, classifier);
+    return failed;
+}
+
 static int make_operands(linear_problem *p) {
     const bench_device *d = p->device;
     linear_products *b = &p->products;
@@ -118,18 +164,13 @@ static int make_operands(linear_problem *p) {
     const size_t classifier = matrix_bytes(p->what.classes, p->features, CLXENT_F32);
     int failed = bench_buffer(d, matrix_bytes(b->most_rows, p->what.classes, CLXENT_F32),
                               "the logits of a block", &b->logits);
+    if (!failed) failed = make_factors(p);
+    if (p->what.op != BENCH_GRAD) return failed;
     if (p->what.dtype == CLXENT_F32) {
-        b->x = p->hidden;
-        b->w = p->classifier;
         b->dx = p->grad_hidden;
         b->dw = p->grad_classifier;
         return failed;
     }
-    if (!failed) failed = bench_buffer(d, hidden, "hidden states of f32", &b->x);
-    if (!failed) failed = bench_buffer(d, classifier, "a classifier of f32", &b->w);
-    if (!failed) failed = bench_fill_logits(d, b->x, 0, CLXENT_F32, p->what.rows * p->features);
-    if (!failed) failed = bench_fill_logits(d, b->w, 0, CLXENT_F32, p->what.classes * p->features);
-    if (p->what.op != BENCH_GRAD) return failed;
     if (!failed) failed = bench_buffer(d, hidden, "gradients of f32", &b->dx);
     if (!failed) failed = bench_buffer(d, classifier, "gradients of f32", &b->dw);
     return failed;
@@ -175,11 +216,13 @@ void linear_problem_close(linear_problem *p) {
     const linear_products *b = &p->products;
     const cl_mem buffers[] = {p->hidden,   p->classifier,  p->targets_buffer,  p->weights_buffer, p->loss,
                               p->row_loss, p->grad_hidden, p->grad_classifier, b->logits};
-    const cl_mem operands[] = {b->x, b->w, b->dx, b->dw};
+    /* the operands that are not the operation's or the logits */
+    const cl_mem operands[] = {b->x == p->hidden ? NULL : b->x, b->w == p->classifier ? NULL : b->w,
+                               b->dx == p->grad_hidden ? NULL : b->dx,
+                               b->dw == p->grad_classifier ? NULL : b->dw, b->dz == b->logits ? NULL : b->dz};
     clxent_plan_destroy(p->plan);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) bench_buffer_free(p->device, buffers[i]);
-    for (size_t i = 0; i < sizeof operands / sizeof *operands && p->what.dtype != CLXENT_F32; i++)
-        bench_buffer_free(p->device, operands[i]);
+    for (size_t i = 0; i < sizeof operands / sizeof *operands; i++) bench_buffer_free(p->device, operands[i]);
     free(p->hidden_values);
     free(p->classifier_values);
     free(p->targets);
@@ -203,36 +246,25 @@ int linear_problem_call(const linear_problem *p, clxent_plan *plan, const clxent
     return bench_enqueue(p->device, plan, &b, seconds, enqueue_seconds);
 }
 
-/* A matrix whose rows follow each other from `first_row` on. */
-static clxent_matrix matrix(cl_mem mem, int64_t first_row, int64_t columns, int transposed) {
-    return (clxent_matrix){.buffer = {mem, matrix_bytes(first_row, columns, CLXENT_F32)},
-                           .row_stride = columns,
-                           .transposed = transposed};
-}
-
-static clxent_status enqueue(const linear_problem *p, int64_t m, int64_t n, int64_t k, clxent_matrix a,
-                             clxent_matrix b, clxent_matrix c, float beta) {
-    const clxent_product product = {
-        .struct_size = sizeof product, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .beta = beta};
-    return clxent_ctx_enqueue_product(p->device->session->ctx, &product, 0, NULL, NULL);
-}
-
 int linear_problem_products(const linear_problem *p, int64_t rows, double *seconds) {
     const linear_products *o = &p->products;
     const int64_t classes = p->what.classes, features = p->features;
+    const clxent_dtype f32 = CLXENT_F32;
     const double start = session_clock();
     clxent_status status = CLXENT_OK;
     for (int64_t first = 0; first < o->rows && status == CLXENT_OK; first += rows) {
         const int64_t m = o->rows - first < rows ? o->rows - first : rows;
-        status = enqueue(p, m, classes, features, matrix(o->x, first, features, 0),
-                         matrix(o->w, 0, features, 1), matrix(o->logits, 0, classes, 0), 0);
+        status = enqueue(p, m, classes, features, matrix(o->x, o->dtype, first, features, 0),
+                         matrix(o->w, o->dtype, 0, features, 1), matrix(o->logits, f32, 0, classes, 0), 0);
         if (p->what.op != BENCH_GRAD) continue;
         if (status == CLXENT_OK)
-            status = enqueue(p, m, features, classes, matrix(o->logits, 0, classes, 0),
-                             matrix(o->w, 0, features, 0), matrix(o->dx, first, features, 0), 0);
+            status =
+                enqueue(p, m, features, classes, matrix(o->dz, o->dtype, 0, classes, 0),
+                        matrix(o->w, o->dtype, 0, features, 0), matrix(o->dx, f32, first, features, 0), 0);
         if (status == CLXENT_OK)
-            status = enqueue(p, classes, features, m, matrix(o->logits, 0, classes, 1),
-                             matrix(o->x, first, features, 0), matrix(o->dw, 0, features, 0), first > 0);
+            status = enqueue(p, classes, features, m, matrix(o->dz, o->dtype, 0, classes, 1),
+                             matrix(o->x, o->dtype, first, features, 0), matrix(o->dw, f32, 0, features, 0),
+                             first > 0);
     }
     if (status != CLXENT_OK) return session_failed(p->device->session, status);
     const int failed = bench_finish(p->device);

@@ -9,12 +9,14 @@
 
 #include "bench_list.h"
 
-/* The operands of the bare products, all f32. For an f32 case x, w, dx and dw are the operation's buffers. */
+/* The operands of the bare products. They are f32, but x, w and dz are bf16 in a bf16 case whose products are
+ * in bf16. Of the operation's buffers they are those that have the right type. */
 typedef struct linear_products {
     int64_t rows;        /* that count */
     int64_t most_rows;   /* of a block: so many rows of logits fit the buffer */
+    clxent_dtype dtype;  /* of x, w and dz */
     cl_mem x, w, dx, dw; /* (rows,H), (C,H), likewise; dx and dw: BENCH_GRAD only */
-    cl_mem logits;       /* (most_rows,C) */
+    cl_mem logits, dz;   /* (most_rows,C) */
 } linear_products;
 
 typedef struct linear_problem {

@@ -120,6 +120,8 @@ static int check_row(const linear_problem *p, scratch *s, const reference_proble
     compute_logits(p, s, row);
     reference_row_compute(r, counts, row, s->logits, NULL, NULL, &expected);
     reference_row_widen(r, counts, row, s->logits, s->error, &expected);
+    if (p->what.op == BENCH_GRAD && p->what.dtype == CLXENT_BF16)
+        reference_row_round(REFERENCE_ROUNDING_BF16, p->what.classes, &expected);
     if (!reference_agrees(s->row_loss[row], expected.row_loss, expected.row_loss_bound, REFERENCE_F32))
         return differs(p, "the loss of row", row, s->row_loss[row], expected.row_loss,
                        expected.row_loss_bound);

@@ -9,7 +9,7 @@
 
 typedef struct products {
     char name[64]; /* "": nobody can; `why` says what failed */
-    char why[600];
+    char why[1200];
 } products;
 
 /* Opens the device with that number in the list of devices, and asks. */

@@ -102,6 +102,8 @@ static reference_linear describe(pool *p, const clxent_desc *d, const clxent_arr
                                ? d->rows / d->sequence_length * d->tokens_per_sequence
                                : d->rows;
     reference_linear r = {.loss = verify_reference(d), .features = d->features, .logit_error = logit_error};
+    if (d->hidden_dtype == CLXENT_BF16 && d->classifier_dtype == CLXENT_BF16)
+        r.grad_rounding = REFERENCE_ROUNDING_BF16;
     r.hidden = doubles(p, &a->hidden, d->hidden_dtype, d->rows * d->features);
     r.classifier = doubles(p, &a->classifier, d->classifier_dtype, d->classes * d->features);
     r.bias = doubles(p, &a->classifier_bias, d->classifier_bias_dtype, d->classes);

@@ -56,6 +56,12 @@ clxent_dtype linear_dtype(const clxent_desc *d, int array) {
     }
 }
 
+double linear_grad_rounding(const clxent_desc *d) {
+    const bool both = linear_dtype(d, CLXENT_A_hidden) == CLXENT_BF16 &&
+                      linear_dtype(d, CLXENT_A_classifier) == CLXENT_BF16;
+    return both ? REFERENCE_ROUNDING_BF16 : 0.0;
+}
+
 int64_t linear_stride(const clxent_desc *d, int array) {
     const int64_t stride = array == CLXENT_A_hidden        ? d->hidden_row_stride
                            : array == CLXENT_A_classifier  ? d->classifier_row_stride

@@ -18,6 +18,8 @@ clxent_desc linear_desc(const reference_linear *problem);
 
 /* The type of an array of this desc with (N,H), (C,H) or (C) elements; never CLXENT_DTYPE_DEFAULT. */
 clxent_dtype linear_dtype(const clxent_desc *desc, int array);
+/* reference_linear.grad_rounding for a problem of these types. */
+double linear_grad_rounding(const clxent_desc *desc);
 /* The elements from a row to the next, and the elements in all, of an array with H elements a row. */
 int64_t linear_stride(const clxent_desc *desc, int array);
 int64_t linear_elements(const clxent_desc *desc, int array, int64_t rows);

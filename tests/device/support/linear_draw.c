@@ -317,5 +317,6 @@ void linear_trial_draw(linear_trial *t, const linear_options *o, const linear_li
     memcpy(t->before, t->outputs.memory, ARENA_BYTES);
     describe(t, o, limits);
     t->expect = reference_count(&t->p.loss).bad ? CLXENT_ERR_TARGET : CLXENT_OK;
+    t->p.grad_rounding = linear_grad_rounding(&t->desc);
     t->expected = linear_expected_new(&t->p);
 }

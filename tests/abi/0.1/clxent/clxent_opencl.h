@@ -137,11 +137,12 @@ typedef struct clxent_matrix {
     clxent_buffer buffer;
     int64_t row_stride;
     int32_t transposed; /* 1: the product takes the transpose of the stored matrix */
-    int32_t reserved_;
+    clxent_dtype dtype; /* default: f32 */
 } clxent_matrix;
 
-/* c = a b + beta c, with a (m,k), b (k,n) and c (m,n), all f32; c is not transposed. m, n and k are at least
- * 1. beta is 0 or 1; with 0 the product only writes c, and what c held does not matter.
+/* c = a b + beta c, with a (m,k), b (k,n) and c (m,n); c is not transposed. m, n and k are at least 1. beta
+ * is 0 or 1; with 0 the product only writes c, and what c held does not matter. c is f32. a and b have one
+ * type: f32, or one of clxent_gemm.dtypes. Their products are exact, and the sums are f32.
  *
  * A call of linear cross entropy leaves out the rows that do not count. How many count is known on the device
  * alone: row_count holds that number, an int32. Of the dimension `counted` ('m' or 'k') only the indices
@@ -170,26 +171,32 @@ typedef struct clxent_gemm {
     /* 1: enqueue() heeds row_count. 0: it takes all rows, and the library sets `counted` to 0, and rows that
      * do not count to 0 in a and b. Then rows that do not count cost as much as others. */
     int32_t heeds_row_count;
+    /* The types besides f32 that a and b may both have: the bits 1 << CLXENT_BF16 and 1 << CLXENT_F16. Where
+     * hidden and classifier are both bf16, linear cross entropy gives bf16 to a provider that takes it. */
+    uint32_t dtypes;
 } clxent_gemm;
 #define CLXENT_GEMM_INIT \
-    { sizeof(clxent_gemm), NULL, NULL, NULL, 0 }
+    { sizeof(clxent_gemm), NULL, NULL, NULL, 0, 0 }
 
 /* Sets who computes the products of the plans that the context creates from now on. The library copies the
  * struct; what `name` and `user` point to must live as long as these plans. NULL: the library chooses again,
  * as clxent_ctx_options.gemm says. ERR_ARGUMENT. */
 CLXENT_API clxent_status clxent_ctx_set_gemm(clxent_ctx *ctx, const clxent_gemm *gemm);
 
-/* Who computes products for the plans that the context creates from now on ("openblas"), and why it does or
- * what it uses ("OpenBLAS 0.3.21, SkylakeX kernels, 2 threads"; "libopenblas.so.0 is not installed (Debian
- * and Ubuntu: libopenblas0-pthread)"). Opens the provider, as the first such plan does. Each pointer may be
- * NULL. The strings live as long as the context, but those of clxent_ctx_set_gemm() are the caller's. On
- * failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY, ERR_FORK. */
-CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, const char **name, const char **why);
+/* Who computes products of such factors for the plans that the context creates from now on ("openblas"), and
+ * why it does or what it uses ("OpenBLAS 0.3.21, SkylakeX kernels, 2 threads"; "libopenblas.so.0 is not
+ * installed (Debian and Ubuntu: libopenblas0-pthread)"). Opens the provider, as the first such plan does.
+ * Each pointer may be NULL. The strings live as long as the context, but those of clxent_ctx_set_gemm() are
+ * the caller's. On failure both are NULL. ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_BUILD, ERR_OPENCL, ERR_MEMORY,
+ * ERR_FORK. */
+CLXENT_API clxent_status clxent_ctx_gemm(clxent_ctx *ctx, clxent_dtype dtype, const char **name,
+                                         const char **why);
 
-/* Enqueues one product on the context's queue, by who computes the products of its plans. A program can
+/* Enqueues one product on the context's queue, by who computes such products of its plans. A program can
  * compare the time of a loss with that of its products. Events as in clxent_enqueue(). c shares no bytes with
  * a, b and row_count, from the first element of each to its last. ERR_ARGUMENT, ERR_SHAPE, ERR_BUFFER, and
- * the errors of clxent_ctx_gemm(). ERR_UNSUPPORTED also if `counted` is not 0 and heeds_row_count is. */
+ * the errors of clxent_ctx_gemm(). ERR_DTYPE: the provider does not take the types. ERR_UNSUPPORTED also if
+ * `counted` is not 0 and heeds_row_count is. */
 CLXENT_API clxent_status clxent_ctx_enqueue_product(clxent_ctx *ctx, const clxent_product *product,
                                                     cl_uint n_wait, const cl_event *wait, cl_event *event);
 
