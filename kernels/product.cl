@@ -12,7 +12,7 @@
  * (product.h). The items share a block of a and one of b in local memory.
  *
  * `store_addresses` has one work-item. It stores where buffers are in memory, for a function of the host that
- * runs as a native kernel (host/src/gemm_openblas.c).
+ * runs as a native kernel (host/src/gemm_native.c).
  *
  * Pieces: params.h product.h.
  * Options:

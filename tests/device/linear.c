@@ -30,6 +30,7 @@ static const linear_options options[] = {
     {"next_token_none", .reduction = CLXENT_NONE, .next_token = 1, .smoothing = 1, .scale = 1},
 };
 enum { OPTIONS = sizeof options / sizeof options[0], PLAIN = 0, STATS = 1, SMOOTHING = 3 };
+enum { BF16_FACTORS = 8 }; /* linear_limits.types: hidden and classifier are bf16 */
 
 static clxent_ctx *ctx;
 static uint64_t seed;
@@ -179,6 +180,7 @@ static void workspaces(void **state) {
         linear_limits limits = draw_limits(&r);
         limits.grads = i % 3 ? LINEAR_ALL_GRADS : 0;
         if (limits.rows < 40) limits.rows += 40;
+        if (i % 2) limits.types = BF16_FACTORS;
         linear_trial t;
         linear_trial_draw(&t, &options[i % 2 ? PLAIN : STATS], &limits, &r);
         const uint64_t least = linear_least_workspace(ctx, &t.desc);

@@ -128,7 +128,8 @@ typedef struct clxent_ctx_options {
     /* Who computes the matrix products of CLXENT_LINEAR_CROSS_ENTROPY. NULL or "": the one that the
      * environment variable CLXENT_GEMM names, else "auto". "auto": the best one that is there for the device.
      * "clblast": CLBlast, on any device. "openblas": OpenBLAS, on CPU devices that run native kernels.
-     * "clxent": the library's own kernels, on any device. The string need only live until the context is
+     * "dnnl": oneDNN, on the same; "auto" takes it where hidden and classifier are both bf16 and the CPU has
+     * AMX. "clxent": the library's own kernels, on any device. The string need only live until the context is
      * created. A plan that needs products makes the library load the provider's library; a named one that is
      * not there is an error of that plan (ERR_UNSUPPORTED). clxent_ctx_gemm() of clxent_opencl.h says what
      * the context takes, and clxent_ctx_set_gemm() sets one of the program's own. */
