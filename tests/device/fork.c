@@ -248,6 +248,13 @@ static int in_clxent_ctx_import_programs(const opened *o) {
     return is_refusal(clxent_ctx_import_programs(o->ctx, "blob", 4), clxent_ctx_last_error(o->ctx));
 }
 
+static int in_clxent_ctx_enqueue_product(const opened *o) {
+    cl_event event = (cl_event)1;
+    return is_refusal(clxent_ctx_enqueue_product(o->ctx, NULL, 0, NULL, &event),
+                      clxent_ctx_last_error(o->ctx)) &&
+           event == NULL;
+}
+
 static int in_clxent_ctx_gemm(const opened *o) {
     const char *name = "", *why = "";
     return is_refusal(clxent_ctx_gemm(o->ctx, CLXENT_F32, &name, &why), clxent_ctx_last_error(o->ctx)) &&
@@ -397,6 +404,7 @@ static const struct {
     FUNCTION(clxent_ctx_create_from_queue),
     FUNCTION(clxent_ctx_destroy),
     FUNCTION(clxent_ctx_device),
+    FUNCTION(clxent_ctx_enqueue_product),
     FUNCTION(clxent_ctx_error),
     FUNCTION(clxent_ctx_export_programs),
     FUNCTION(clxent_ctx_gemm),
