@@ -75,7 +75,8 @@ static void element_sizes(void **state) {
 /* The values and the names of enumerations are pinned: programs print them, and files have them. */
 static void names(void **state) {
     (void)state;
-    static const char *const ops[] = {"cross-entropy", "nll", "softmax", "log-softmax", "unknown"};
+    static const char *const ops[] = {"cross-entropy",        "nll",    "softmax", "log-softmax",
+                                      "linear-cross-entropy", "unknown"};
     static const char *const dtypes[] = {"default", "f32", "f16", "bf16", "f64",
                                          "i64",     "i32", "u16", "u8",   "unknown"};
     static const char *const reductions[] = {"mean", "sum", "none", "unknown"};
@@ -93,7 +94,7 @@ static void names(void **state) {
     CHECK(empty_mean, empty_means)
     CHECK(schedule, schedules)
 #undef CHECK
-    assert_int_equal(CLXENT_LOG_SOFTMAX, 3);
+    assert_int_equal(CLXENT_LINEAR_CROSS_ENTROPY, 4);
     assert_int_equal(CLXENT_NONE, 2);
     assert_int_equal(CLXENT_TARGETS_NEXT_TOKEN, 2);
     assert_int_equal(CLXENT_EMPTY_MEAN_ZERO, 1);
