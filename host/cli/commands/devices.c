@@ -50,10 +50,18 @@ static void print_device(const clxent_device_info *d, const products *p, size_t 
     printf("     %s  %s\n", d->is_default ? "used because" : "not used:   ", d->why);
 }
 
-static void print_table(const clxent_device_info *devices, size_t count) {
+/* What the list says of a device beside its description; `failed` is the first failure, and its message. */
+static void ask(products *p, size_t number, clxent_error *failed) {
+    const clxent_status status = products_of_device(p, number);
+    if (status == CLXENT_OK || failed->status != CLXENT_OK) return;
+    failed->status = status;
+    snprintf(failed->message, sizeof failed->message, "%s", p->why);
+}
+
+static void print_table(const clxent_device_info *devices, size_t count, clxent_error *failed) {
     for (size_t i = 0; i < count; i++) {
         products p;
-        products_of_device(&p, i);
+        ask(&p, i, failed);
         print_device(&devices[i], &p, i);
         putchar('\n');
     }
@@ -91,11 +99,11 @@ static json_t *device_json(const clxent_device_info *d, const products *p, size_
     return o;
 }
 
-static void print_json(const clxent_device_info *devices, size_t count) {
+static void print_json(const clxent_device_info *devices, size_t count, clxent_error *failed) {
     json_t *list = json_array(), *object = json_object();
     for (size_t i = 0; i < count; i++) {
         products p;
-        products_of_device(&p, i);
+        ask(&p, i, failed);
         json_array_append_new(list, device_json(&devices[i], &p, i));
     }
     json_object_set_new(object, "devices", list);
@@ -103,7 +111,7 @@ static void print_json(const clxent_device_info *devices, size_t count) {
 }
 
 int devices_run(const tool_command *command, const tool_options *options) {
-    clxent_error error;
+    clxent_error error, failed = {.status = CLXENT_OK};
     size_t capacity = 0, count = 0;
     clxent_status status = clxent_list_devices(NULL, 0, 0, &capacity, &error);
     if (status == CLXENT_OK) {
@@ -111,11 +119,13 @@ int devices_run(const tool_command *command, const tool_options *options) {
         if (!devices) return tool_error(command, EXIT_DEVICE, "out of memory for %zu devices", capacity);
         status = clxent_list_devices(devices, sizeof(clxent_device_info), capacity, &count, &error);
         if (count > capacity) count = capacity; /* a device appeared between the two calls */
-        if (status == CLXENT_OK && options->json) print_json(devices, count);
-        if (status == CLXENT_OK && !options->json) print_table(devices, count);
+        if (status == CLXENT_OK && options->json) print_json(devices, count, &failed);
+        if (status == CLXENT_OK && !options->json) print_table(devices, count, &failed);
         free(devices);
     }
+    if (failed.status != CLXENT_OK)
+        return tool_error(command, session_exit_code(failed.status), "%s", failed.message);
     if (status == CLXENT_OK) return EXIT_GOOD;
-    if (options->json) print_json(NULL, 0);
+    if (options->json) print_json(NULL, 0, &failed);
     return tool_error(command, session_exit_code(status), "%s", error.message);
 }
