@@ -207,8 +207,7 @@ static bool execute(const shape *s, const clx_native_factors *f) {
     dnnl_exec_arg_t arguments[ARGUMENTS] = {
         {DNNL_ARG_SRC, NULL}, {DNNL_ARG_WEIGHTS, NULL}, {DNNL_ARG_DST, NULL}};
     const dnnl_memory_desc_t *layouts[ARGUMENTS] = {&s->a, &s->b, &s->c};
-    /* oneDNN takes what it only reads as void * too */
-    void *const places[ARGUMENTS] = {(void *)(uintptr_t)f->a, (void *)(uintptr_t)f->b, f->c};
+    void *const places[ARGUMENTS] = {f->a, f->b, f->c};
     dnnl_stream_t stream = NULL;
     dnnl_primitive_t primitive = NULL;
     bool good = call->stream_create(&stream, dnnl.engine, dnnl_stream_default_flags) == dnnl_success &&

@@ -8,7 +8,7 @@
 
 /* The matrices where they are in memory. m, n and k are the indices that exist, all at least 1. */
 typedef struct clx_native_factors {
-    const void *a, *b;
+    void *a, *b; /* a product only reads them; oneDNN takes no pointer to const */
     float *c;
     int64_t m, n, k;
 } clx_native_factors;

@@ -264,7 +264,7 @@ int linear_problem_products(const linear_problem *p, int64_t rows, double *secon
         if (status == CLXENT_OK)
             status = enqueue(p, classes, features, m, matrix(o->dz, o->dtype, 0, classes, 1),
                              matrix(o->x, o->dtype, first, features, 0), matrix(o->dw, f32, 0, features, 0),
-                             first > 0);
+                             first > 0 ? 1.0F : 0.0F);
     }
     if (status != CLXENT_OK) return session_failed(p->device->session, status);
     const int failed = bench_finish(p->device);
