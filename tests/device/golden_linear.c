@@ -117,7 +117,7 @@ static void every_case(void **state) {
     (void)state;
     static char names[CASES_MOST][CASE_NAME];
     const int count = cases_list_linear(names);
-    const int step = expect_long() ? 1 : (int[]){10, 8, 1}[expect_effort()];
+    const int step = expect_long() ? 1 : (int[]){10, 14, 1}[expect_effort()];
     int tried = 0;
     for (int i = 0; i < count; i += step) {
         test_case c;
