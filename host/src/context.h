@@ -42,6 +42,11 @@ struct clxent_ctx {
 
 void clx_ctx_release(clxent_ctx *ctx);
 
+/* The most bytes of device buffers that one clxent_run() may hold at a time. */
+static inline uint64_t clx_memory_budget(const clxent_ctx *ctx) {
+    return ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
+}
+
 /* The place for the message of a function that changes nothing else of the context. */
 static inline clxent_error *clx_error_of(const clxent_ctx *ctx) {
     return &((clxent_ctx *)ctx)->error;

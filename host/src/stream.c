@@ -123,10 +123,6 @@ static uint64_t memory_for(const stream *s, const pass *p, int64_t block, int sl
     return stays + most(blocks, room_of_block(s, s->count_arrays, false, chunk));
 }
 
-static uint64_t budget_of(const clxent_ctx *ctx) {
-    return ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
-}
-
 static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint64_t block_bytes) {
     const clxent_ctx *ctx = s->plan->ctx;
     for (int i = 0; i < CLXENT_A_COUNT; i++)
@@ -134,7 +130,7 @@ static bool fits(const stream *s, const pass *p, int64_t block, int slots, uint6
             return false;
     return (uint64_t)workspace_of_pass(s, p, block).bytes <= ctx->info.largest_buffer_bytes &&
            room_of_block(s, p->arrays, p->in_pieces, block) <= block_bytes &&
-           memory_for(s, p, block, slots) <= budget_of(ctx);
+           memory_for(s, p, block, slots) <= clx_memory_budget(ctx);
 }
 
 /* The rows that blocks divide: those of the call, or those of an outer index. */
@@ -163,7 +159,7 @@ static clxent_status check_least(const stream *s, const pass *p, int64_t unit) {
     clxent_ctx *ctx = s->plan->ctx;
     const unsigned long long needed = memory_for(s, p, unit, 1);
     const char *plural = unit == 1 ? "" : "s";
-    if (needed <= budget_of(ctx)) return CLXENT_OK;
+    if (needed <= clx_memory_budget(ctx)) return CLXENT_OK;
     if (ctx->memory_bytes)
         return clx_fail(
             &ctx->error, CLXENT_ERR_MEMORY,

@@ -15,7 +15,7 @@ static bool is_touched(const clx_slot *slot) {
 /* Refuses a call that takes more of the device than it may. */
 static clxent_status check_memory(const clxent_plan *plan, const clx_call *call) {
     clxent_ctx *ctx = plan->ctx;
-    const uint64_t budget = ctx->memory_bytes ? ctx->memory_bytes : ctx->info.global_memory_bytes;
+    const uint64_t budget = clx_memory_budget(ctx);
     uint64_t needed = (uint64_t)plan->linear->bytes;
     for (int i = 0; i < CLXENT_A_COUNT; i++)
         if (is_touched(&call->slots[i])) needed += call->slots[i].bytes;
